@@ -1,0 +1,60 @@
+# doudi 兜底 — `make` prints this list.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PORT ?= 8000
+SCALE ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+help: ## 列出全部目标 list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "需要 Python 3.11 或更新版本 / Python 3.11 or newer is needed"; exit 1; }
+	@echo "建虚拟环境并按锁定版本安装（首次约一两分钟）/ virtual environment from the lock (a minute or two the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(VENV)/.installed ## 准备环境、前端文件、翻译 prepare everything
+	@$(BIN)/python tools/frontend.py
+	@$(BIN)/python -m doudi.web.translations
+
+demo: setup ## 演示：http://127.0.0.1:8000（PORT=… 换端口）the demonstration
+	@$(BIN)/doudi demo --port $(PORT)
+
+test: setup ## 跑测试（SQLite，不需要任何服务）the tests, no service needed
+	@$(BIN)/pytest -n 2 -q --dist loadfile
+
+test-postgres: setup ## 同一套测试在 PostgreSQL 上 the same tests on PostgreSQL
+	@DOUDI_DATABASE_URL=$${DOUDI_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432/test} $(BIN)/pytest -n 2 -q --dist loadfile tests/contexts tests/web tests/cli
+
+test-browser: setup ## 浏览器里的全程 journeys in Chromium
+	@$(BIN)/pytest -q tests/journeys
+
+test-faults: setup ## 随机时刻杀进程 kill the process at many points
+	@$(BIN)/pytest -q tests/faults --rounds 60
+
+lint: setup ## 格式、类型、分层 style, types, layers
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+check: lint test ## CI 所做的一切，除服务和浏览器 what CI does, without services
+
+bench: setup ## 性能对比（SCALE=80e6 为全量）benchmarks beside their peers
+	@$(BIN)/python -m benchmarks $(if $(SCALE),--scale $(SCALE))
+
+docs: setup ## 文档 the documentation
+	@$(BIN)/mkdocs build --strict --quiet
+
+screenshots: setup ## 重新截图 pictures for the README
+	@$(BIN)/python tools/screenshots.py
+
+lock: ## 更新锁定文件（需要 uv）refresh the lock
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-header -q -o requirements.lock
+
+clean: ## 删除环境和演示数据 remove the environment and ./var
+	@rm -rf $(VENV) var node_modules
+
+.PHONY: help setup demo test test-postgres test-browser test-faults lint check bench docs screenshots lock clean

@@ -1,0 +1,212 @@
+"""The loop's table of contents: what comes after what, from a department's file to a household that is helped.
+
+One function per step. Each calls the context that owns the step and then the next one above it, in one transaction;
+there are no queries and no rules here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from doudi.contexts.accounts.services import User
+from doudi.contexts.assistance import services as assistance
+from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import services as registry
+from doudi.engine import screening
+from doudi.engine.errors import DoudiError
+from doudi.engine.feeds import SnapshotSet
+from doudi.engine.packs import Pack, load_pack
+from doudi.engine.packs.handling import Handling, load_handling
+
+
+@lru_cache(maxsize=4)
+def _pack(folder: Path) -> tuple[Pack, Handling]:
+    return load_pack(folder), load_handling(folder / "handling.yaml")
+
+
+def rules() -> tuple[Pack, Handling]:
+    """The policy pack in force and its handling rules (政策包); read once a process."""
+    return _pack(settings.PACK)
+
+
+@dataclass(frozen=True)
+class _ByDigest:
+    """A snapshot set known by its digest, so that the warm explainer of the same evidence is found again."""
+
+    digest: str
+    value: SnapshotSet = field(compare=False)
+
+
+# ---- 1 department files ------------------------------------------------------------------------------------------
+
+
+def check_file(feed: str | None, path: Path, *, returns: Path | None = None) -> tuple[str, dict[str, Any]]:
+    """Check a file and keep nothing (试装)."""
+    return registry.check_file(rules()[0].feeds, feed, path, returns=returns)
+
+
+def take_in_file(
+    feed: str | None, path: Path, *, as_of: date, by: User, source: str = "", file_name: str = ""
+) -> registry.LoadOutcome:
+    """Take one department file in (装载)."""
+    return registry.load_file(
+        rules()[0].feeds, feed, path, as_of=as_of, by=by, source=source, file_name=file_name
+    )
+
+
+def take_in_folder(
+    folder: Path, *, as_of: date | None, by: User, progress: Callable[[str], None] | None = None
+) -> registry.FolderOutcome:
+    """Take a whole folder in, the register first (批量装载)."""
+    return registry.load_folder(rules()[0].feeds, folder, as_of=as_of, by=by, progress=progress)
+
+
+# ---- 2 screening and what it says of one household ---------------------------------------------------------------
+
+
+def screen(*, as_of: date, by: User, **options: Any) -> monitoring.ScreeningRun:
+    """Screen everyone and bring the warnings up to date (筛查)."""
+    pack, handling = rules()
+    return monitoring.screen(pack, handling, as_of=as_of, by=by, **options)
+
+
+@lru_cache(maxsize=2)
+def _explainer(pack: Pack, snapshots: _ByDigest) -> screening.Explainer:
+    return screening.Explainer(pack, snapshots.value)
+
+
+def explain(household_no: str, *, as_of: date) -> screening.Explanation:
+    """Why a household is what it is on a date (解释), by the same compiled query as the screen."""
+    pack, _handling = rules()
+    snapshots = registry.snapshots_on(pack.feeds, as_of)
+    return _explainer(pack, _ByDigest(snapshots.digest, snapshots)).explain(household_no)
+
+
+def export_screening(*, as_of: date, to: Path, by: User) -> int:
+    """Write the latest screen of a date as CSV, with the export in the audit log; returns the rows (导出)."""
+    return monitoring.export_result(as_of=as_of, to=to, by=by)
+
+
+def simulate(*, as_of: date, changes: dict[tuple[str, str], str]) -> screening.Simulation:
+    """What other parameters would do to everyone on a date (测算); nothing is kept."""
+    pack, _handling = rules()
+    return screening.simulate(pack, registry.snapshots_on(pack.feeds, as_of), changes=changes)
+
+
+# ---- 3 from a warning to its end ---------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def dispatch(number: str, *, to: str, by: User, remark: str = "", seen: int | None = None) -> monitoring.WarningCase:
+    """Send a warning to a township, which from then on answers for the household (派单)."""
+    case = monitoring.warning(number, by=by)
+    household = registry.household(case.household_no, by=by)
+    done = monitoring.dispatch_warning(case, to=to, by=by, handling=rules()[1], remark=remark, seen=seen)
+    registry.entrust(household, to)
+    return done
+
+
+def record_visit(number: str, *, by: User, **visit: Any) -> monitoring.Visit:
+    """Record a visit and its result (入户核实)."""
+    return monitoring.record_visit(monitoring.warning(number, by=by), by=by, handling=rules()[1], **visit)
+
+
+@transaction.atomic
+def give_measure(
+    number: str, *, code: str, amount_fen: int, given_on: date, ground: str, by: User
+) -> assistance.MeasureGiven:
+    """Give the household a measure of the pack (给予措施)."""
+    case = _visited(number, by)
+    measure = rules()[0].measures.get(code)
+    if measure is None:
+        raise DoudiError("请选择措施。", "Choose a measure.", code="measure_unknown")
+    given = assistance.give_measure(
+        warning_number=number,
+        household_no=case.household_no,
+        region_code=case.region_code,
+        code=code,
+        label=measure.label,
+        amount_fen=amount_fen,
+        given_on=given_on,
+        ground=ground,
+        by=by,
+    )
+    amount = f" {amount_fen // 100}.{amount_fen % 100:02d}元" if amount_fen else ""
+    monitoring.note(case, by=by, kind="measure", text=f"给予{measure.label}{amount}：{given.ground}")
+    return given
+
+
+@transaction.atomic
+def push_need(number: str, *, department: str, need: str, by: User) -> assistance.Referral:
+    """Push the household's need to a department (需求推送)."""
+    case = _visited(number, by)
+    referral = assistance.send_referral(
+        warning_number=number,
+        household=registry.household(case.household_no, by=by),
+        region_code=case.region_code,
+        department=department,
+        need=need,
+        by=by,
+        handling=rules()[1],
+    )
+    monitoring.note(case, by=by, kind="referral", text=f"推送{department}：{referral.need}（{referral.due_on} 前反馈）")
+    return referral
+
+
+def _visited(number: str, by: User) -> monitoring.WarningCase:
+    case = monitoring.warning(number, by=by)
+    if case.status != monitoring.WarningCase.Status.VISITED:
+        raise monitoring.StepRefused(
+            f"预警现为“{case.get_status_display()}”，入户核实之后、办结之前才能给予措施或推送。",
+            f"The warning is {case.status}; measures and referrals follow a visit and precede the closing.",
+        )
+    return case
+
+
+@transaction.atomic
+def accept_referral(number: str, *, by: User) -> assistance.Referral:
+    """The department takes the need on (接收)."""
+    referral = assistance.accept_referral(number, by=by)
+    _note_referral(referral, by, f"{referral.department}已接收")
+    return referral
+
+
+@transaction.atomic
+def answer_referral(number: str, *, result: str, answer: str, amount_fen: int = 0, by: User) -> assistance.Referral:
+    """The department's answer comes back to the warning (反馈)."""
+    referral = assistance.answer_referral(number, result=result, answer=answer, amount_fen=amount_fen, by=by)
+    amount = f"，{amount_fen // 100}.{amount_fen % 100:02d}元" if amount_fen else ""
+    _note_referral(referral, by, f"{referral.department}反馈：{referral.get_result_display()}{amount}。{answer.strip()}")
+    return referral
+
+
+@transaction.atomic
+def return_referral(number: str, *, why: str, by: User) -> assistance.Referral:
+    """The department sends the need back, and the warning says why (退回)."""
+    referral = assistance.return_referral(number, why=why, by=by)
+    _note_referral(referral, by, f"{referral.department}退回：{why.strip()}")
+    return referral
+
+
+def _note_referral(referral: assistance.Referral, by: User, text: str) -> None:
+    monitoring.note(monitoring.case_of(referral.warning_number), by=by, kind="answer", text=text)
+
+
+@transaction.atomic
+def close(number: str, *, closing_note: str, by: User, seen: int | None = None) -> monitoring.WarningCase:
+    """Close a warning once every department has answered (办结)."""
+    case = monitoring.warning(number, by=by)
+    if assistance.has_pending(number):
+        raise monitoring.StepRefused(
+            "还有部门没有反馈，不能办结。请等反馈，或由部门退回。",
+            "A department has still to answer; the warning cannot be closed yet.",
+        )
+    return monitoring.close_warning(case, closing_note=closing_note, by=by, handling=rules()[1], seen=seen)

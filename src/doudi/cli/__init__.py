@@ -1,0 +1,95 @@
+"""The command line: parse, call one step of the chain, show.
+
+``--json`` prints one object on standard output and nothing else there; words for people go to standard error.
+Exit status 0 done, 1 refused or failed, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from doudi.cli.shell import say_error
+from doudi.engine.errors import DoudiError
+
+_GROUPS = {
+    "feed": ("doudi.cli.feed", "部门数据：检查、装载 department feeds: check, load"),
+    "screen": ("doudi.cli.screening:screen", "筛查全部家庭 screen every household"),
+    "explain": ("doudi.cli.screening:explain", "解释一户 explain one household"),
+    "export": ("doudi.cli.export", "导出 exports"),
+    "simulate": ("doudi.cli.screening:simulate", "改标准会怎样 what if a standard changed"),
+    "pack": ("doudi.cli.pack", "政策包 policy packs: check, test, diff, show, new"),
+    "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, route"),
+    "charity": ("doudi.cli.charity", "慈善衔接 charity linkage: match"),
+    "user": ("doudi.cli.user", "账号 accounts"),
+    "audit": ("doudi.cli.audit", "审计日志 audit log"),
+    "demo": ("doudi.cli.serving:demo", "演示 the demonstration"),
+    "serve": ("doudi.cli.serving:serve", "启动工作台 serve the workbench"),
+    "doctor": ("doudi.cli.doctor:doctor", "体检 tell what is wrong with this office's set-up"),
+}
+
+
+class _Lazy(TyperGroup):
+    """Commands are imported when they are called: ``doudi pack check`` must not wait for a solver or a database."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _GROUPS:
+            return None
+        module, _, attribute = _GROUPS[cmd_name][0].partition(":")
+        found = getattr(importlib.import_module(module), attribute or "app")
+        if isinstance(found, typer.Typer):
+            command: click.Command = typer.main.get_command(found)
+        else:
+            single = typer.Typer(add_completion=False)
+            single.command(name=cmd_name)(found)
+            command = typer.main.get_command(single)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_place, text) in _GROUPS.items()])
+
+
+app = typer.Typer(
+    cls=_Lazy,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="doudi 兜底：低收入人口监测预警、核对、分层分类救助、慈善衔接、老年助餐。",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """doudi 兜底：低收入人口监测预警、核对、分层分类救助、慈善衔接、老年助餐。"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        result: Any = app(arguments, standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except DoudiError as problem:
+        say_error(problem)
+        if "--json" in arguments:
+            print(json.dumps({"error": {"code": problem.code, "zh": problem.zh, "en": problem.en}}, ensure_ascii=False))
+        sys.exit(1)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as wrong:
+        wrong.show(file=sys.stderr)
+        sys.exit(wrong.exit_code)
+    except click.Abort:
+        print("已中断 aborted", file=sys.stderr)
+        sys.exit(1)

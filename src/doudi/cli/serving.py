@@ -1,0 +1,81 @@
+"""``doudi demo`` and ``doudi serve``: the workbench on this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Annotated
+
+import typer
+
+from doudi.cli.shell import console, open_office
+from doudi.engine.errors import DoudiError
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="端口 / port", min=1, max=65535)] = 8000,
+    serve_it: Annotated[bool, typer.Option("--serve/--no-serve", help="只准备，不启动网页 / prepare only")] = True,
+) -> None:
+    """演示：虚构县的数据、筛查、预警和每个角色一个账号 / the demonstration: an invented county and one account per role."""
+    os.environ["DOUDI_DEMO"] = "true"
+    if serve_it:
+        _port_is_free(port)
+    open_office()
+    from doudi.cli.demonstration import prepare, welcome
+
+    prepare()
+    welcome(port if serve_it else None)
+    if serve_it:
+        _serve("127.0.0.1", port, workers=1)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="监听地址 / address")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="端口 / port", min=1, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="进程数（SQLite 用 1）/ processes (1 on SQLite)", min=1)] = 1,
+) -> None:
+    """启动工作台；没有任何已知密码的账号 / serve the workbench; no account has a known password."""
+    _port_is_free(port, host)
+    open_office()
+    from doudi.cli.demonstration import is_demonstration
+
+    if is_demonstration():
+        raise DoudiError(
+            "这个状态目录是演示用的，里面的账号密码是公开的。正式使用请把 DOUDI_HOME 设为另一个空目录；看演示请用 doudi demo。",
+            "This state folder is a demonstration and its passwords are public. Set DOUDI_HOME to another, empty folder, "
+            "or run doudi demo.",
+            code="demonstration",
+        )
+    console.print(f"工作台 / workbench: http://{host}:{port}/")
+    _serve(host, port, workers=workers)
+
+
+def _port_is_free(port: int, host: str = "127.0.0.1") -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise DoudiError(
+                f"端口 {port} 已被占用。请换一个，例如 make demo PORT={port + 1}。",
+                f"Port {port} is taken; choose another, e.g. make demo PORT={port + 1}.",
+                code="port_taken",
+                retry=True,
+            ) from None
+
+
+def _serve(host: str, port: int, *, workers: int) -> None:
+    from django.db import connections
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    connections.close_all()
+    Granian(
+        "doudi.web.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=4,
+        log_access=False,
+    ).serve()

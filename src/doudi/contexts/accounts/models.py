@@ -1,0 +1,72 @@
+"""Accounts and the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+
+from doudi.contexts.accounts.policies import Role
+
+
+class User(AbstractUser):
+    """An account (账号): one person, one role, one area, for a department user one department."""
+
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    display_name = models.CharField("姓名", max_length=60)
+    role = models.CharField("角色", max_length=20, choices=[(role.value, role.label) for role in Role])
+    region_code = models.CharField(
+        "辖区", max_length=12, blank=True, help_text="行政区划代码前缀，空为全部", db_index=True
+    )
+    department = models.CharField("部门", max_length=40, blank=True)
+    REQUIRED_FIELDS = ["display_name", "role"]
+    objects = UserManager()
+
+    def __str__(self) -> str:
+        return f"{self.display_name}（{Role(self.role).label}）"
+
+
+class AppendOnly(models.Model):
+    """Rows that are written once: changing or removing one is refused in every road through the model."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk and not kwargs.get("force_insert") and type(self).objects.filter(pk=self.pk).exists():  # type: ignore[attr-defined]
+            raise TypeError(f"{type(self).__name__} is append-only")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} is append-only")
+
+
+class AuditEntry(AppendOnly):
+    """One look, change, export or decision, linked to the entry before it (审计日志)."""
+
+    number = models.BigIntegerField("序号", primary_key=True)
+    at = models.DateTimeField("时间", db_index=True)
+    actor = models.CharField("账号", max_length=150, db_index=True)
+    role = models.CharField("角色", max_length=20, blank=True)
+    act = models.CharField("事项", max_length=40, db_index=True)
+    subject = models.CharField("对象", max_length=120, blank=True, db_index=True)
+    region_code = models.CharField("行政区划代码", max_length=12, blank=True)
+    reason = models.CharField("事由", max_length=300, blank=True)
+    detail = models.JSONField("详情", default=dict)
+    previous = models.BinaryField("上条摘要", max_length=32)
+    digest = models.BinaryField("摘要", max_length=32)
+
+    class Meta:
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.actor} {self.act} {self.subject}"
+
+
+class AuditHead(models.Model):
+    """The end of the chain; its row is the lock that orders the entries of concurrent writers."""
+
+    number = models.BigIntegerField(default=0)
+    digest = models.BinaryField(max_length=32, default=b"\x00" * 32)

@@ -1,0 +1,173 @@
+"""Who may do what on which scope: the one table that web, API and command line all ask.
+
+A scope is applied in the query, never in a template. What is not in the table is refused.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from doudi.engine.errors import DoudiError
+
+if TYPE_CHECKING:
+    from doudi.contexts.accounts.models import User
+
+
+class Role(StrEnum):
+    """The parts people play; one account plays one part."""
+
+    COUNTY = "county"
+    TOWNSHIP = "township"
+    DEPARTMENT = "department"
+    DIRECTOR = "director"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+    @property
+    def label(self) -> str:
+        return _ROLE_LABELS[self]
+
+
+_ROLE_LABELS = {
+    Role.COUNTY: "县级民政经办",
+    Role.TOWNSHIP: "乡镇（街道）经办",
+    Role.DEPARTMENT: "部门用户",
+    Role.DIRECTOR: "分管领导",
+    Role.AUDITOR: "审计人员",
+    Role.ADMIN: "系统管理员",
+}
+
+
+class Act(StrEnum):
+    """What can be done; each write service begins by asking for one of these."""
+
+    LOAD_FEEDS = "load_feeds"
+    VIEW_LOADS = "view_loads"
+    SCREEN = "screen"
+    VIEW_DASHBOARD = "view_dashboard"
+    VIEW_HOUSEHOLDS = "view_households"
+    VIEW_FINANCES = "view_finances"
+    REVEAL_IDENTITY = "reveal_identity"
+    VIEW_WARNINGS = "view_warnings"
+    DISPATCH_WARNING = "dispatch_warning"
+    RECORD_VISIT = "record_visit"
+    GIVE_MEASURE = "give_measure"
+    SEND_REFERRAL = "send_referral"
+    VIEW_REFERRALS = "view_referrals"
+    ANSWER_REFERRAL = "answer_referral"
+    CLOSE_WARNING = "close_warning"
+    VIEW_AUDIT = "view_audit"
+    MANAGE_USERS = "manage_users"
+
+
+class Scope(StrEnum):
+    """How far an act reaches."""
+
+    REGION = "region"
+    """Rows of the account's own region and below."""
+    DEPARTMENT = "department"
+    """Rows sent to the account's own department, within its region."""
+    AGGREGATE = "aggregate"
+    """Figures of the account's region, no single person."""
+
+
+R, A = Role, Act
+POLICY: dict[Act, dict[Role, Scope]] = {
+    A.LOAD_FEEDS: {R.COUNTY: Scope.REGION},
+    A.VIEW_LOADS: {R.COUNTY: Scope.REGION, R.AUDITOR: Scope.REGION},
+    A.SCREEN: {R.COUNTY: Scope.REGION},
+    A.VIEW_DASHBOARD: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.AGGREGATE,
+        R.AUDITOR: Scope.AGGREGATE,
+    },
+    A.VIEW_HOUSEHOLDS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.VIEW_FINANCES: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION, R.AUDITOR: Scope.REGION},
+    A.REVEAL_IDENTITY: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_WARNINGS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.DISPATCH_WARNING: {R.COUNTY: Scope.REGION},
+    A.RECORD_VISIT: {R.TOWNSHIP: Scope.REGION},
+    A.GIVE_MEASURE: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.SEND_REFERRAL: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_REFERRALS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DEPARTMENT: Scope.DEPARTMENT,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.ANSWER_REFERRAL: {R.DEPARTMENT: Scope.DEPARTMENT},
+    A.CLOSE_WARNING: {R.COUNTY: Scope.REGION},
+    A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
+    A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
+}
+
+
+class NotAllowed(DoudiError):
+    """The account may not do this, or not here."""
+
+    code = "not_allowed"
+
+
+def scope_of(user: User, act: Act) -> Scope | None:
+    """The scope in which ``user`` may do ``act``, or None."""
+    if not user.is_active:
+        return None
+    return POLICY[act].get(Role(user.role))
+
+
+def may(user: User, act: Act) -> bool:
+    """Whether ``user`` may do ``act`` anywhere."""
+    return scope_of(user, act) is not None
+
+
+def require(user: User, act: Act, *, region_code: str | None = None, department: str | None = None) -> Scope:
+    """The scope of ``user`` for ``act``, or :class:`NotAllowed`.
+
+    ``region_code`` and ``department`` are those of the row acted on, where there is one.
+    """
+    scope = scope_of(user, act)
+    within = scope is not None
+    if within and region_code is not None:
+        within = region_code.startswith(user.region_code)
+    if within and scope is Scope.DEPARTMENT and department is not None:
+        within = department == user.department
+    if scope is None or not within:
+        raise NotAllowed(
+            f"账号“{user.username}”（{Role(user.role).label}）无权在此处办理“{ACT_LABELS[act]}”。"
+            "如确需办理，请联系系统管理员。",
+            f"Account {user.username!r} ({user.role}) may not {act.value.replace('_', ' ')} here.",
+        )
+    return scope
+
+
+ACT_LABELS = {
+    A.LOAD_FEEDS: "装载部门数据",
+    A.VIEW_LOADS: "查看数据装载",
+    A.SCREEN: "筛查",
+    A.VIEW_DASHBOARD: "查看总览",
+    A.VIEW_HOUSEHOLDS: "查看家庭",
+    A.VIEW_FINANCES: "查看家庭经济状况",
+    A.REVEAL_IDENTITY: "查看完整证件号",
+    A.VIEW_WARNINGS: "查看预警",
+    A.DISPATCH_WARNING: "派单",
+    A.RECORD_VISIT: "入户核实",
+    A.GIVE_MEASURE: "给予救助措施",
+    A.SEND_REFERRAL: "推送部门",
+    A.VIEW_REFERRALS: "查看推送",
+    A.ANSWER_REFERRAL: "答复推送",
+    A.CLOSE_WARNING: "办结",
+    A.VIEW_AUDIT: "查看审计日志",
+    A.MANAGE_USERS: "管理账号",
+}

@@ -1,0 +1,287 @@
+"""What an office does for a household: give a measure, push a need, answer one."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.db import transaction
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from doudi.contexts.accounts.services import Act, User, record, require
+from doudi.contexts.assistance.models import MeasureGiven, Referral, ReferralQuerySet
+from doudi.contexts.registry import services as registry
+from doudi.engine.errors import DoudiError
+from doudi.engine.packs.handling import Handling
+from doudi.engine.workdays import add_workdays
+
+__all__ = [
+    "MeasureGiven",
+    "Referral",
+    "ReferralNotFound",
+    "ReferralQuerySet",
+    "accept_referral",
+    "answer_referral",
+    "give_measure",
+    "has_pending",
+    "look_at_referral",
+    "measures_given",
+    "referral",
+    "referral_counts",
+    "referrals",
+    "referrals_of",
+    "return_referral",
+    "send_referral",
+]
+
+
+class ReferralNotFound(DoudiError):
+    """No such referral that the asker may see."""
+
+    code = "referral_not_found"
+
+
+class StepRefused(DoudiError):
+    """The step does not fit, or something it needs is missing."""
+
+    code = "step_refused"
+
+
+@transaction.atomic
+def give_measure(
+    *,
+    warning_number: str,
+    household_no: str,
+    region_code: str,
+    code: str,
+    label: str,
+    amount_fen: int,
+    given_on: date,
+    ground: str,
+    by: User,
+) -> MeasureGiven:
+    """Record a measure given to a household, with the officer's ground; ``amount_fen`` is 0 for goods or services."""
+    require(by, Act.GIVE_MEASURE, region_code=region_code)
+    if amount_fen < 0:
+        raise StepRefused("金额不能为负。", "The amount is not negative.")
+    if len(ground.strip()) < 4:
+        raise StepRefused("请写明给予措施的依据与说明。", "State the ground of the measure.")
+    if given_on > timezone.localdate():
+        raise StepRefused("给予日期不能晚于今天。", "The date cannot lie in the future.")
+    given = MeasureGiven.objects.create(
+        warning_number=warning_number,
+        household_no=household_no,
+        region_code=region_code,
+        code=code,
+        label=label,
+        amount_fen=amount_fen,
+        given_on=given_on,
+        ground=ground.strip(),
+        given_by=by.username,
+        given_by_name=by.display_name or by.username,
+    )
+    record(
+        by=by,
+        act=Act.GIVE_MEASURE,
+        subject=f"household:{household_no}",
+        region_code=region_code,
+        detail={"measure": code, "amount_fen": amount_fen, "warning": warning_number},
+    )
+    return given
+
+
+@transaction.atomic
+def send_referral(
+    *,
+    warning_number: str,
+    household: registry.Household,
+    region_code: str,
+    department: str,
+    need: str,
+    by: User,
+    handling: Handling,
+) -> Referral:
+    """Push a need to a department with a limit for its answer; the same need is not pushed twice while it is open."""
+    require(by, Act.SEND_REFERRAL, region_code=region_code)
+    if department not in handling.departments:
+        raise StepRefused(
+            f"请选择推送部门：{'、'.join(handling.departments)}。",
+            f"Choose a department: {', '.join(handling.departments)}.",
+        )
+    if len(need.strip()) < 4:
+        raise StepRefused("请写明需求（至少四个字）。", "State the need (four characters or more).")
+    sent = Referral.objects.filter(warning_number=warning_number, department=department)
+    if sent.pending().exists():
+        raise StepRefused(
+            f"该预警已推送{department}，正在等待反馈，不必重复推送。",
+            f"This warning has already been pushed to {department}; an answer is awaited.",
+            code="already_sent",
+        )
+    contact = registry.contact_of(household)
+    referral = Referral.objects.create(
+        number=f"TS-{warning_number}-{department}-{sent.count() + 1}",
+        warning_number=warning_number,
+        household_no=household.household_no,
+        region_code=region_code,
+        department=department,
+        person_name=contact.name,
+        id_number=contact.id_number,
+        phone=contact.phone,
+        category=household.category,
+        need=need.strip(),
+        due_on=add_workdays(timezone.localdate(), handling.feedback_workdays),
+        sent_by=by.username,
+    )
+    record(
+        by=by,
+        act=Act.SEND_REFERRAL,
+        subject=f"household:{household.household_no}",
+        region_code=region_code,
+        detail={"referral": referral.number, "department": department},
+    )
+    return referral
+
+
+def referrals(*, by: User, status: str = "") -> ReferralQuerySet:
+    """Referrals that ``by`` may see: a department its own inbox, an area its own; ``status`` or ``pending``."""
+    scope = require(by, Act.VIEW_REFERRALS)
+    found = Referral.objects.visible_to(by, scope)
+    if status == "pending":
+        return found.pending().order_by("due_on", "pk")
+    return (found.filter(status=status) if status else found).order_by("-sent_at")
+
+
+def referral(number: str, *, by: User) -> Referral:
+    """One referral that ``by`` may see, or :class:`ReferralNotFound`; a department's look goes into the log."""
+    found = referrals(by=by).filter(number=number).first()
+    if found is None:
+        raise ReferralNotFound(f"没有找到推送 {number}。", f"No referral {number} for you.")
+    return found
+
+
+@transaction.atomic
+def look_at_referral(number: str, *, by: User) -> Referral:
+    """:func:`referral`, with the look at the person in the audit log."""
+    found = referral(number, by=by)
+    record(
+        by=by,
+        act=Act.VIEW_REFERRALS,
+        subject=f"household:{found.household_no}",
+        region_code=found.region_code,
+        reason=f"推送 {number}",
+        detail={"fields": ["person_name", "id_number", "phone", "need"]},
+    )
+    return found
+
+
+def referrals_of(warning_number: str, *, by: User) -> list[Referral]:
+    """The referrals of one warning."""
+    return list(referrals(by=by).filter(warning_number=warning_number).order_by("pk"))
+
+
+def has_pending(warning_number: str) -> bool:
+    """Whether a department has still to answer for this warning."""
+    return Referral.objects.filter(warning_number=warning_number).pending().exists()
+
+
+def _step(number: str, by: User, *, from_status: tuple[str, ...], what: str, detail: dict[str, object], **changes: object) -> Referral:
+    found = referral(number, by=by)
+    require(by, Act.ANSWER_REFERRAL, region_code=found.region_code, department=found.department)
+    if not Referral.objects.filter(pk=found.pk, status__in=from_status).update(**changes):
+        raise StepRefused(
+            f"推送 {number} 现为“{found.get_status_display()}”，不能{what}。",
+            f"Referral {number} is {found.status}; this step does not fit.",
+        )
+    record(
+        by=by,
+        act=Act.ANSWER_REFERRAL,
+        subject=f"household:{found.household_no}",
+        region_code=found.region_code,
+        detail={"referral": number, **detail},
+    )
+    found.refresh_from_db()
+    return found
+
+
+@transaction.atomic
+def accept_referral(number: str, *, by: User) -> Referral:
+    """The department takes a referral on (接收)."""
+    return _step(
+        number,
+        by,
+        from_status=(Referral.Status.SENT,),
+        what="接收",
+        detail={"status": "accepted"},
+        status=Referral.Status.ACCEPTED,
+        accepted_at=timezone.now(),
+        accepted_by=by.username,
+    )
+
+
+@transaction.atomic
+def return_referral(number: str, *, why: str, by: User) -> Referral:
+    """The department sends a referral back with the reason (退回)."""
+    if len(why.strip()) < 4:
+        raise StepRefused("请写明退回理由。", "Say why it is returned.")
+    return _step(
+        number,
+        by,
+        from_status=(Referral.Status.SENT, Referral.Status.ACCEPTED),
+        what="退回",
+        detail={"status": "returned"},
+        status=Referral.Status.RETURNED,
+        answer=why.strip(),
+        answered_at=timezone.now(),
+        answered_by=by.username,
+    )
+
+
+@transaction.atomic
+def answer_referral(number: str, *, result: str, answer: str, amount_fen: int = 0, by: User) -> Referral:
+    """The department says what came of it (反馈)."""
+    if result not in Referral.Result.values:
+        raise StepRefused("请选择办理结果。", f"Choose a result: {', '.join(Referral.Result.values)}.")
+    if len(answer.strip()) < 4:
+        raise StepRefused("请写明办理情况（至少四个字）。", "Say what was done (four characters or more).")
+    if amount_fen < 0:
+        raise StepRefused("金额不能为负。", "The amount is not negative.")
+    return _step(
+        number,
+        by,
+        from_status=(Referral.Status.SENT, Referral.Status.ACCEPTED),
+        what="反馈",
+        detail={"status": "answered", "result": result, "amount_fen": amount_fen},
+        status=Referral.Status.ANSWERED,
+        result=result,
+        amount_fen=amount_fen,
+        answer=answer.strip(),
+        answered_at=timezone.now(),
+        answered_by=by.username,
+    )
+
+
+def measures_given(*, by: User, warning_number: str = "", household_no: str = "") -> list[MeasureGiven]:
+    """Measures given on a warning or to a household, within the asker's area."""
+    require(by, Act.VIEW_WARNINGS)
+    found = MeasureGiven.objects.filter(region_code__startswith=by.region_code)
+    if warning_number:
+        found = found.filter(warning_number=warning_number)
+    if household_no:
+        found = found.filter(household_no=household_no)
+    return list(found.order_by("pk"))
+
+
+def referral_counts(*, by: User) -> dict[str, int]:
+    """Referrals of the account's area: sent, answered, returned, pending, overdue (推送闭环)."""
+    require(by, Act.VIEW_DASHBOARD)
+    found = Referral.objects.filter(region_code__startswith=by.region_code) if by.region_code else Referral.objects
+    today = timezone.localdate()
+    return found.aggregate(
+        sent=Count("pk"),
+        answered=Count("pk", filter=Q(status=Referral.Status.ANSWERED)),
+        returned=Count("pk", filter=Q(status=Referral.Status.RETURNED)),
+        pending=Count("pk", filter=Q(status__in=[Referral.Status.SENT, Referral.Status.ACCEPTED])),
+        overdue=Count(
+            "pk", filter=Q(status__in=[Referral.Status.SENT, Referral.Status.ACCEPTED], due_on__lt=today)
+        ),
+    )

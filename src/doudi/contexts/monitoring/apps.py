@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class MonitoringConfig(AppConfig):
+    name = "doudi.contexts.monitoring"
+    label = "monitoring"

@@ -1,0 +1,206 @@
+"""What people do with a warning: dispatch, visit, note, close (派单、核实、处置、办结).
+
+Each act is one transaction that changes the warning only if nobody changed it since the actor saw it, writes one line
+of the timeline and one audit entry.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from doudi.contexts.accounts.services import Act, User, record, require
+from doudi.contexts.monitoring.models import CaseEvent, Visit, WarningCase
+from doudi.engine.errors import DoudiError
+from doudi.engine.packs.handling import Handling
+
+
+class WarningNotFound(DoudiError):
+    """No such warning in the asker's area."""
+
+    code = "warning_not_found"
+
+
+class Outrun(DoudiError):
+    """Somebody else acted first."""
+
+    code = "outrun"
+
+
+class StepRefused(DoudiError):
+    """The step does not fit how far the warning has come, or something it needs is missing."""
+
+    code = "step_refused"
+
+
+def warning(number: str, *, by: User) -> WarningCase:
+    """One warning within the asker's area, or :class:`WarningNotFound`."""
+    require(by, Act.VIEW_WARNINGS)
+    found = WarningCase.objects.visible_to(by).filter(number=number).first()
+    if found is None:
+        raise WarningNotFound(
+            f"没有找到预警 {number}，或不在您的辖区。", f"No warning {number} in your area; check the number."
+        )
+    return found
+
+
+def note(case: WarningCase, *, by: User, kind: str, text: str) -> CaseEvent:
+    """One line on the timeline."""
+    return CaseEvent.objects.create(
+        case=case, actor=by.username, actor_name=by.display_name or by.username, kind=kind, text=text
+    )
+
+
+def _advance(case: WarningCase, *, from_status: tuple[str, ...], seen: int | None, **changes: Any) -> None:
+    """Change a warning by a conditional update: of two people who act at once one wins and the other is told."""
+    version = case.version if seen is None else seen
+    done = WarningCase.objects.filter(pk=case.pk, version=version, status__in=from_status).update(
+        version=version + 1, **changes
+    )
+    if not done:
+        now = WarningCase.objects.get(pk=case.pk)
+        last = now.events.order_by("-pk").first()
+        who = f"{last.actor_name}已于 {timezone.localtime(last.at):%m-%d %H:%M} {last.text}" if last else ""
+        raise Outrun(
+            f"预警 {case.number} 刚被他人处理，现为“{now.get_status_display()}”。{who} 请刷新后再办。",
+            f"Warning {case.number} was just handled by somebody else and is now {now.status}; reload the page.",
+        )
+    case.refresh_from_db()
+
+
+@transaction.atomic
+def dispatch_warning(
+    case: WarningCase, *, to: str, by: User, handling: Handling, remark: str = "", seen: int | None = None
+) -> WarningCase:
+    """Send a warning to the township ``to`` (9 digits or more), which has the level's limit to visit.
+
+    ``seen`` is the version the officer looked at; where it is older than the present one the act is refused.
+    """
+    require(by, Act.DISPATCH_WARNING, region_code=case.region_code)
+    if len(to) not in (9, 12) or not to.isdigit():
+        raise StepRefused(
+            "请选择要派往的乡镇（街道）。", "Choose the township to dispatch to (a code of 9 or 12 digits)."
+        )
+    require(by, Act.DISPATCH_WARNING, region_code=to)
+    today = timezone.localdate()
+    _advance(
+        case,
+        from_status=(WarningCase.Status.NEW,),
+        seen=seen,
+        status=WarningCase.Status.DISPATCHED,
+        region_code=to,
+        dispatched_at=timezone.now(),
+        due_on=handling.limits_of(case.urgency).visit_due(today),
+    )
+    note(case, by=by, kind="dispatch", text=f"派单，入户期限 {case.due_on}。{remark}".strip())
+    record(
+        by=by,
+        act=Act.DISPATCH_WARNING,
+        subject=f"household:{case.household_no}",
+        region_code=to,
+        detail={"warning": case.number, "due_on": case.due_on},
+    )
+    return case
+
+
+@transaction.atomic
+def record_visit(
+    case: WarningCase,
+    *,
+    visited_on: date,
+    visitors: list[str],
+    result_code: str,
+    finding: str,
+    by: User,
+    handling: Handling,
+    consent: bool = False,
+    seen: int | None = None,
+) -> Visit:
+    """Record what the visitors found; the result says what must come next.
+
+    A result that leads to a decision needs two visitors (《最低生活保障审核确认办法》), one that ends the case a ground,
+    a referral to charity the person's consent (民发〔2023〕46号).
+    """
+    require(by, Act.RECORD_VISIT, region_code=case.region_code)
+    result = handling.results.get(result_code)
+    people = [name.strip() for name in visitors if name.strip()]
+    if result is None:
+        raise StepRefused("请选择核实结果。", f"Choose a result: {', '.join(handling.results)}.")
+    if len(set(people)) < result.visitors:
+        raise StepRefused(
+            f"“{result.label}”须由 {result.visitors} 名入户人员共同核实，现只填了 {len(set(people))} 名。",
+            f"Result {result.code} needs {result.visitors} visitors; {len(set(people))} given.",
+        )
+    if len(finding.strip()) < (10 if result.ground else 4):
+        raise StepRefused(
+            f"“{result.label}”须写明核实情况和理由（至少 {10 if result.ground else 4} 个字）。",
+            f"Result {result.code} needs a written ground.",
+        )
+    if visited_on > timezone.localdate():
+        raise StepRefused("入户日期不能晚于今天。", "The visit cannot lie in the future.")
+    if result.follow_up == "charity" and not consent:
+        raise StepRefused(
+            "转介慈善须先征得本人同意，请勾选“本人同意”。", "Referral to charity needs the person's consent."
+        )
+    today = timezone.localdate()
+    _advance(
+        case,
+        from_status=(WarningCase.Status.DISPATCHED, WarningCase.Status.VISITED),
+        seen=seen,
+        status=WarningCase.Status.VISITED,
+        result_code=result.code,
+        due_on=handling.limits_of(case.urgency).dispose_due(
+            timezone.localdate(case.dispatched_at) if case.dispatched_at else today
+        ),
+    )
+    visit = Visit.objects.create(
+        case=case,
+        visited_on=visited_on,
+        visitors="、".join(people),
+        result_code=result.code,
+        finding=finding.strip(),
+        consent=consent,
+        recorded_by=by.username,
+    )
+    note(case, by=by, kind="visit", text=f"{visited_on} 由{visit.visitors}入户核实：{result.label}。{visit.finding}")
+    record(
+        by=by,
+        act=Act.RECORD_VISIT,
+        subject=f"household:{case.household_no}",
+        region_code=case.region_code,
+        detail={"warning": case.number, "result": result.code},
+    )
+    return visit
+
+
+@transaction.atomic
+def close_warning(
+    case: WarningCase, *, closing_note: str, by: User, handling: Handling, seen: int | None = None
+) -> WarningCase:
+    """Close a visited warning with a word on how it ended; the level sets the day of the revisit (回访)."""
+    require(by, Act.CLOSE_WARNING, region_code=case.region_code)
+    if len(closing_note.strip()) < 4:
+        raise StepRefused("请写明办结情况（至少四个字）。", "Say how the case ended (four characters or more).")
+    today = timezone.localdate()
+    _advance(
+        case,
+        from_status=(WarningCase.Status.VISITED,),
+        seen=seen,
+        status=WarningCase.Status.CLOSED,
+        closed_at=timezone.now(),
+        closing_note=closing_note.strip(),
+        revisit_on=handling.limits_of(case.urgency).revisit_on(today),
+        due_on=None,
+    )
+    note(case, by=by, kind="close", text=f"办结：{case.closing_note}")
+    record(
+        by=by,
+        act=Act.CLOSE_WARNING,
+        subject=f"household:{case.household_no}",
+        region_code=case.region_code,
+        detail={"warning": case.number, "result": case.result_code},
+    )
+    return case

@@ -1,0 +1,194 @@
+"""What an office does with monitoring: screen, list, dispatch, visit, close, count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from doudi.contexts.accounts.services import Act, User, require
+from doudi.contexts.monitoring.cases import (
+    Outrun,
+    StepRefused,
+    WarningNotFound,
+    close_warning,
+    dispatch_warning,
+    note,
+    record_visit,
+    warning,
+)
+from doudi.contexts.monitoring.models import (
+    LEVELS,
+    CaseEvent,
+    ScreeningRun,
+    Signal,
+    Visit,
+    WarningCase,
+    WarningQuerySet,
+)
+from doudi.contexts.monitoring.screens import export_result, latest_run, result_folder, result_rows, screen
+
+__all__ = [
+    "LEVELS",
+    "CaseEvent",
+    "LoopFigures",
+    "Outrun",
+    "ScreeningRun",
+    "StepRefused",
+    "Visit",
+    "WarningCase",
+    "WarningNotFound",
+    "WarningQuerySet",
+    "by_level",
+    "by_township",
+    "case_of",
+    "close_warning",
+    "code_counts",
+    "dispatch_warning",
+    "export_result",
+    "household_warnings",
+    "latest_run",
+    "loop_figures",
+    "note",
+    "record_visit",
+    "result_folder",
+    "result_rows",
+    "runs",
+    "screen",
+    "warning",
+    "warnings",
+]
+
+SORTS = {
+    "urgent": ("-level_rank", F("due_on").asc(nulls_last=True), "pk"),
+    "due": (F("due_on").asc(nulls_last=True), "-level_rank", "pk"),
+    "new": ("-opened_at", "-pk"),
+    "region": ("region_code", "-level_rank", "pk"),
+    "household": ("household_no",),
+}
+
+
+def warnings(
+    *,
+    by: User,
+    status: str = "",
+    level: str = "",
+    code: str = "",
+    region_code: str = "",
+    text: str = "",
+    overdue: bool = False,
+    sort: str = "urgent",
+) -> WarningQuerySet:
+    """Warnings that ``by`` may see, narrowed and sorted; ``status`` is a status, ``open`` or ``all``."""
+    require(by, Act.VIEW_WARNINGS)
+    found = WarningCase.objects.visible_to(by)
+    if status in ("", "open"):
+        found = found.open()
+    elif status != "all":
+        found = found.filter(status=status)
+    if level:
+        found = found.filter(Q(level=level) | Q(risk_level=level))
+    if code:
+        found = found.filter(signals__code=code, signals__active=True)
+    if region_code:
+        found = found.in_region(region_code)
+    if overdue:
+        found = found.overdue(timezone.localdate())
+    if text.strip():
+        text = text.strip()
+        found = found.filter(
+            Q(household_no__icontains=text) | Q(head_name__startswith=text) | Q(number__icontains=text)
+        )
+    return found.order_by(*SORTS.get(sort, SORTS["urgent"])).prefetch_related("signals")
+
+
+def case_of(number: str) -> WarningCase:
+    """A warning by number, for a step of the chain that has already settled who may act."""
+    return WarningCase.objects.get(number=number)
+
+
+def household_warnings(household_no: str, *, by: User) -> WarningQuerySet:
+    """All warnings of a household, newest first."""
+    require(by, Act.VIEW_WARNINGS)
+    return WarningCase.objects.visible_to(by).filter(household_no=household_no).order_by("-pk")
+
+
+def runs(*, by: User) -> Any:
+    """Screens, newest first."""
+    require(by, Act.VIEW_DASHBOARD)
+    return ScreeningRun.objects.filter(status=ScreeningRun.Status.DONE).order_by("-pk")
+
+
+def by_level(*, by: User) -> dict[str, int]:
+    """Open warnings of the account's area by upward level, most urgent first, then those with a risk side only."""
+    require(by, Act.VIEW_DASHBOARD)
+    counted = dict(
+        WarningCase.objects.visible_to(by).open().order_by().values_list("level").annotate(n=Count("pk"))
+    )
+    return {level: counted.get(level, 0) for level in reversed(LEVELS)}
+
+
+def by_township(*, by: User) -> list[dict[str, Any]]:
+    """Open warnings per responsible area: how many, how many red, orange, yellow, how many overdue."""
+    require(by, Act.VIEW_DASHBOARD)
+    return list(
+        WarningCase.objects.visible_to(by)
+        .open()
+        .order_by()
+        .values("region_code")
+        .annotate(
+            total=Count("pk"),
+            red=Count("pk", filter=Q(level="red")),
+            orange=Count("pk", filter=Q(level="orange")),
+            yellow=Count("pk", filter=Q(level="yellow")),
+            risk=Count("pk", filter=~Q(risk_level="none")),
+            overdue=Count("pk", filter=Q(due_on__lt=timezone.localdate())),
+        )
+        .order_by("-total")
+    )
+
+
+def code_counts(*, by: User) -> dict[str, int]:
+    """Open warnings of the account's area by indicator."""
+    require(by, Act.VIEW_DASHBOARD)
+    inside = WarningCase.objects.visible_to(by).open()
+    return dict(
+        Signal.objects.filter(active=True, case__in=inside)
+        .order_by("code")
+        .values_list("code")
+        .annotate(n=Count("pk"))
+    )
+
+
+@dataclass(frozen=True)
+class LoopFigures:
+    """The loop 发现→派单→核实→办结 in numbers, over all warnings of an area."""
+
+    found: int
+    dispatched: int
+    visited: int
+    closed: int
+    cleared: int
+    overdue: int
+    helped: int
+    precision: float | None
+    """Warnings leading to help (A–E, H) ÷ warnings visited (handbook 02 §2.7); None before the first visit."""
+
+
+def loop_figures(*, by: User, helping: Iterable[str] = ("A", "B", "C", "D", "E", "H")) -> LoopFigures:
+    """Count the loop for the account's area."""
+    require(by, Act.VIEW_DASHBOARD)
+    figures = WarningCase.objects.visible_to(by).aggregate(
+        found=Count("pk"),
+        dispatched=Count("pk", filter=Q(dispatched_at__isnull=False)),
+        visited=Count("pk", filter=~Q(result_code="")),
+        closed=Count("pk", filter=Q(status=WarningCase.Status.CLOSED)),
+        cleared=Count("pk", filter=Q(status=WarningCase.Status.CLEARED)),
+        overdue=Count("pk", filter=Q(due_on__lt=timezone.localdate(), closed_at=None)),
+        helped=Count("pk", filter=Q(result_code__in=list(helping))),
+    )
+    precision = figures["helped"] / figures["visited"] if figures["visited"] else None
+    return LoopFigures(**figures, precision=precision)

@@ -1,0 +1,466 @@
+"""Taking in department files (数据装载): recognise, check, quarantine, seal, resolve, and put in force.
+
+The database row is the moment of acceptance. Everything before it lies aside or is named by the hash of its content,
+and everything after it (matching to a later register) can be made again from the sealed original; so a kill at any
+point leaves the last complete snapshot in force, and the same command again gives the same end.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from doudi.contexts.accounts.services import Act, User, record, require
+from doudi.contexts.registry import regions, roll
+from doudi.contexts.registry.models import FeedLoad, Grading
+from doudi.engine import feeds
+from doudi.engine.errors import DoudiError
+from doudi.engine.feeds import FeedSpec, ParsedFile, SnapshotSet
+from doudi.engine.status import Status
+from doudi.house.keyring import keyring, write_aside
+from doudi.house.paths import home
+
+REGISTER = "household_register"
+_ORIGINAL = "feed.original"
+_RETURN = "feed.return"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LoadOutcome:
+    """What came of one file: its feed, the counts of the contract, and whether it was already in force."""
+
+    load: FeedLoad | None
+    feed: str
+    file: str
+    counts: dict[str, Any]
+    unchanged: bool = False
+    problem: DoudiError | None = None
+
+
+@dataclass
+class FolderOutcome:
+    """What came of a folder of files."""
+
+    outcomes: list[LoadOutcome] = field(default_factory=list)
+
+    @property
+    def refused(self) -> list[LoadOutcome]:
+        return [outcome for outcome in self.outcomes if outcome.problem is not None]
+
+
+def _blind(texts: Any) -> list[bytes]:
+    return keyring().digests(texts, purpose=roll.ID_PURPOSE)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as content:
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check_file(
+    specs: dict[str, FeedSpec], feed: str | None, path: Path, *, returns: Path | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Read and check a file, keep nothing; grades are against the register in force today, where there is one.
+
+    ``returns`` is where the quarantine workbook goes, if wanted.
+    """
+    spec = spec_for(specs, feed, path)
+    parsed = feeds.parse_file(spec, path, today=timezone.localdate())
+    if returns is not None and parsed.quarantined:
+        feeds.write_quarantine(parsed, path, returns)
+    if spec.name == REGISTER:
+        return spec.name, feeds.counts(parsed, None)
+    register = register_on(timezone.localdate())
+    with _work_folder() as work:
+        folder = None if register is None else _register_folder(register, specs)
+        grades = feeds.resolve_feed(parsed, folder, work / "check.parquet", blind=_blind)
+    return spec.name, feeds.counts(parsed, grades)
+
+
+def spec_for(specs: dict[str, FeedSpec], feed: str | None, path: Path) -> FeedSpec:
+    """The declaration of ``feed`` (English name or 中文名), or the one that the file itself shows."""
+    if not path.is_file():
+        raise DoudiError(f"找不到文件：{path}", f"No such file: {path}", code="file_missing")
+    if feed is None:
+        return feeds.recognise(specs, path)
+    for spec in specs.values():
+        if feed in (spec.name, spec.label):
+            return spec
+    raise DoudiError(
+        f"没有名为“{feed}”的数据种类。可用：{'、'.join(f'{s.name}（{s.label}）' for s in specs.values())}",
+        f"No feed named {feed!r}. Known: {', '.join(specs)}",
+        code="feed_unknown",
+    )
+
+
+def load_file(
+    specs: dict[str, FeedSpec],
+    feed: str | None,
+    path: Path,
+    *,
+    as_of: date,
+    by: User,
+    source: str = "",
+    file_name: str = "",
+) -> LoadOutcome:
+    """Take one file in for ``as_of``; the same file again changes nothing.
+
+    A file that cannot be read leaves a refusal in the list of loads, raises :class:`DoudiError`, and the last
+    complete snapshot stays in force.
+    """
+    require(by, Act.LOAD_FEEDS)
+    spec = spec_for(specs, feed, path)
+    name = file_name or path.name
+    digest = file_hash(path)
+    standing = FeedLoad.objects.filter(
+        feed=spec.name, as_of=as_of, source=source, file_hash=digest, status=FeedLoad.Status.IN_FORCE
+    ).first()
+    if standing is not None:
+        bring_up_to_date(specs)
+        return LoadOutcome(standing, spec.name, name, counts_of(standing), unchanged=True)
+    try:
+        parsed = feeds.parse_file(spec, path, today=timezone.localdate())
+    except DoudiError as problem:
+        refuse(spec.name, as_of=as_of, by=by, file_name=name, digest=digest, problem=problem, source=source)
+        raise
+    _seal_file(path, home().originals / f"{digest}.sealed", _ORIGINAL)
+    if parsed.quarantined:
+        with _work_folder() as work:
+            workbook = work / "return.xlsx"
+            feeds.write_quarantine(parsed, path, workbook)
+            _seal_file(workbook, _return_path(spec.name, digest), _RETURN)
+    load = _accept(spec, parsed, specs, as_of=as_of, by=by, source=source, file_name=name, digest=digest)
+    bring_up_to_date(specs)
+    return LoadOutcome(load, spec.name, name, counts_of(load))
+
+
+def _accept(
+    spec: FeedSpec,
+    parsed: ParsedFile,
+    specs: dict[str, FeedSpec],
+    *,
+    as_of: date,
+    by: User,
+    source: str,
+    file_name: str,
+    digest: str,
+) -> FeedLoad:
+    counts = feeds.counts(parsed, None)
+    rows = None
+    if spec.name == REGISTER:
+        folder = _folder_of_register(digest)
+        rows = _build_register(parsed, folder).rows.to_pylist()
+    try:
+        with transaction.atomic():
+            # the audit head is the lock: two registers sent at once are entered one after the other
+            record(
+                by=by,
+                act=Act.LOAD_FEEDS,
+                subject=f"feed:{spec.name}",
+                region_code=by.region_code,
+                detail={"as_of": as_of, "file_hash": digest, "read": parsed.read, "good": parsed.good},
+            )
+            if spec.kind == "snapshot":
+                FeedLoad.objects.filter(
+                    feed=spec.name, as_of=as_of, source=source, status=FeedLoad.Status.IN_FORCE
+                ).exclude(file_hash=digest).update(status=FeedLoad.Status.SUPERSEDED)
+            load = FeedLoad.objects.create(
+                feed=spec.name,
+                as_of=as_of,
+                source=source,
+                file_name=file_name,
+                file_hash=digest,
+                status=FeedLoad.Status.IN_FORCE,
+                counts=counts,
+                loaded_by=by.username,
+            )
+            if rows is not None:
+                regions.load_divisions({row["region_code"][:6] for row in rows})
+                roll.enter_register(rows, load)
+    except IntegrityError:
+        # two people sent the same file at the same moment: one entered it, the other finds it entered
+        return FeedLoad.objects.get(
+            feed=spec.name, as_of=as_of, source=source, file_hash=digest, status=FeedLoad.Status.IN_FORCE
+        )
+    return load
+
+
+@transaction.atomic
+def refuse(
+    feed: str, *, as_of: date, by: User, file_name: str, digest: str, problem: DoudiError, source: str = ""
+) -> FeedLoad:
+    """Keep the refusal of a file: who sent what when, and why it could not be taken."""
+    load = FeedLoad.objects.create(
+        feed=feed,
+        as_of=as_of,
+        source=source,
+        file_name=file_name,
+        file_hash=digest,
+        status=FeedLoad.Status.REFUSED,
+        problem=problem.zh,
+        problem_en=problem.en,
+        loaded_by=by.username,
+    )
+    record(by=by, act=Act.LOAD_FEEDS, subject=f"feed:{feed}", detail={"refused": problem.code, "as_of": as_of})
+    return load
+
+
+def load_folder(
+    specs: dict[str, FeedSpec], folder: Path, *, as_of: date | None, by: User, progress: Progress | None = None
+) -> FolderOutcome:
+    """Take in every file of a folder, the register first; one bad file does not hold up the others."""
+    if not folder.is_dir():
+        raise DoudiError(f"找不到文件夹：{folder}", f"No such folder: {folder}", code="folder_missing")
+    dates = _manifest_dates(folder)
+    files = sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file()
+        and path.suffix.lower() in (".xlsx", ".xls", ".xlsm", ".csv", ".txt", ".parquet")
+        and not path.name.startswith((".", "~$"))
+        and path.name.lower() not in ("manifest.csv", "parameters.csv", "expected.csv")
+    )
+    if not files:
+        raise DoudiError(
+            f"文件夹 {folder} 里没有可装载的文件（xlsx、xls、csv、parquet）。",
+            f"No file to load in {folder} (xlsx, xls, csv, parquet).",
+            code="folder_empty",
+        )
+    result = FolderOutcome()
+    known: list[tuple[FeedSpec, Path]] = []
+    for path in files:
+        try:
+            known.append((feeds.recognise(specs, path), path))
+        except DoudiError as problem:
+            result.outcomes.append(LoadOutcome(None, "", path.name, {}, problem=problem))
+    known.sort(key=lambda pair: (pair[0].name != REGISTER, pair[0].name, pair[1].name))
+    for spec, path in known:
+        when = as_of or dates.get(path.name)
+        try:
+            if when is None:
+                raise date_missing(path)
+            outcome = load_file(specs, spec.name, path, as_of=when, by=by)
+        except DoudiError as problem:
+            outcome = LoadOutcome(None, spec.name, path.name, {}, problem=problem)
+        result.outcomes.append(outcome)
+        if progress is not None:
+            progress(f"{spec.label} {path.name}")
+    return result
+
+
+def date_missing(path: Path) -> DoudiError:
+    """The refusal of a file for which nobody said the date."""
+    return DoudiError(
+        f"{path.name}：不知道数据日期。请用 --as-of 写明，例如 --as-of 2024-11-15。",
+        f"{path.name}: the as-of date is not known; give --as-of, e.g. --as-of 2024-11-15.",
+        code="as_of_missing",
+    )
+
+
+def _manifest_dates(folder: Path) -> dict[str, date]:
+    """File name → as-of date, from a manifest.csv in the folder or beside it."""
+    for place in (folder / "manifest.csv", folder.parent / "manifest.csv"):
+        if place.is_file():
+            with place.open(encoding="utf-8-sig") as lines:
+                return {
+                    Path(row["file"]).name: date.fromisoformat(row["as_of"])
+                    for row in csv.DictReader(lines)
+                    if row.get("file") and row.get("as_of")
+                }
+    return {}
+
+
+# ---- what is in force, and matching it to the register -------------------------------------------------------
+
+
+def register_on(as_of: date) -> FeedLoad | None:
+    """The register in force on a date: the latest of that date or before."""
+    return (
+        FeedLoad.objects.filter(feed=REGISTER, status=FeedLoad.Status.IN_FORCE, as_of__lte=as_of)
+        .order_by("-as_of", "-pk")
+        .first()
+    )
+
+
+def loads_in_force(feed: FeedSpec, as_of: date) -> list[FeedLoad]:
+    """A snapshot feed: the latest load of each source; an event feed: every file once."""
+    found = FeedLoad.objects.filter(feed=feed.name, status=FeedLoad.Status.IN_FORCE, as_of__lte=as_of)
+    latest: dict[str, FeedLoad] = {}
+    for load in found.order_by("as_of", "pk"):
+        latest[load.source if feed.kind == "snapshot" else load.file_hash] = load
+    return sorted(latest.values(), key=lambda load: load.pk)
+
+
+def snapshots_on(specs: dict[str, FeedSpec], as_of: date) -> SnapshotSet:
+    """Everything in force on ``as_of``, matched to the register of that date."""
+    register = register_on(as_of)
+    if register is None:
+        raise DoudiError(
+            f"{as_of} 及以前没有装载过《低收入家庭花名册》。请先运行 doudi feed load household_register 文件 --as-of 日期。",
+            f"No household register on or before {as_of}. Load one first: doudi feed load household_register FILE --as-of DATE.",
+            code="register_missing",
+        )
+    folder = _register_folder(register, specs)
+    files: dict[str, tuple[Path, ...]] = {}
+    missing: dict[str, Status] = {}
+    hashes = [register.file_hash]
+    for name, spec in specs.items():
+        if name == REGISTER:
+            continue
+        loads = loads_in_force(spec, as_of)
+        if loads:
+            files[name] = tuple(_resolved(load, register, spec, specs) for load in loads)
+            hashes += [f"{name}:{load.file_hash}" for load in loads]
+        else:
+            failed = FeedLoad.objects.filter(feed=name, as_of__lte=as_of, status=FeedLoad.Status.REFUSED).exists()
+            missing[name] = Status.FAILED if failed else Status.NOT_ARRIVED
+            hashes.append(f"{name}:{missing[name]}")
+    digest = hashlib.sha256("\n".join([str(as_of), *hashes]).encode()).hexdigest()
+    return SnapshotSet(as_of=as_of, register=folder, feeds=files, missing=missing, digest=digest)
+
+
+def bring_up_to_date(specs: dict[str, FeedSpec]) -> None:
+    """Match every load in force on its own date to the register of that date, where that has not been done."""
+    for load in FeedLoad.objects.filter(status=FeedLoad.Status.IN_FORCE).exclude(feed=REGISTER).order_by("pk"):
+        register = _register_for(load)
+        spec = specs.get(load.feed)
+        if spec is not None and register is not None:
+            _resolved(load, register, spec, specs)
+
+
+def _register_for(load: FeedLoad) -> FeedLoad | None:
+    """The register a load's answer is counted against: that of its date, or the first that came after."""
+    return (
+        register_on(load.as_of)
+        or FeedLoad.objects.filter(feed=REGISTER, status=FeedLoad.Status.IN_FORCE).order_by("as_of", "-pk").first()
+    )
+
+
+def counts_of(load: FeedLoad) -> dict[str, Any]:
+    """The counts of the contract, with the grades against the register of the load's date."""
+    if load.feed == REGISTER:
+        return dict(load.counts)
+    register = _register_for(load)
+    grading = None if register is None else load.gradings.filter(register_hash=register.file_hash).first()
+    unmatched = {
+        "grades": {"A": 0, "B": 0, "C": 0},
+        "leads": 0,
+        "not_registered": load.counts["good"] - load.counts["duplicates"],
+    }
+    return {**load.counts, **(unmatched if grading is None else grading.grades)}
+
+
+def _resolved(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: dict[str, FeedSpec]) -> Path:
+    folder = _register_folder(register, specs)
+    path = folder / f"{spec.name}-{load.file_hash[:24]}.parquet"
+    graded = Grading.objects.filter(load=load, register_hash=register.file_hash).exists()
+    if path.exists() and graded:
+        return path
+    with _opened(load) as original:
+        parsed = feeds.parse_file(spec, original, today=timezone.localdate(load.loaded_at))
+        grades = feeds.resolve_feed(parsed, folder, path, blind=_blind)
+    answer = feeds.counts(parsed, grades)
+    Grading.objects.update_or_create(
+        load=load,
+        register_hash=register.file_hash,
+        defaults={"grades": {key: answer[key] for key in ("grades", "leads", "not_registered")}},
+    )
+    return path
+
+
+def _folder_of_register(digest: str) -> Path:
+    return home().snapshots / f"register-{digest[:24]}"
+
+
+def _build_register(parsed: ParsedFile, folder: Path) -> feeds.RegisterBuild:
+    return feeds.build_register(parsed, folder, blind=_blind)
+
+
+def _register_folder(register: FeedLoad, specs: dict[str, FeedSpec]) -> Path:
+    folder = _folder_of_register(register.file_hash)
+    if not folder.exists():
+        with _opened(register) as original:
+            parsed = feeds.parse_file(specs[REGISTER], original, today=timezone.localdate(register.loaded_at))
+            _build_register(parsed, folder)
+    return folder
+
+
+# ---- sealed files ---------------------------------------------------------------------------------------------
+
+
+def _seal_file(source: Path, to: Path, purpose: str) -> None:
+    if not to.exists():
+        write_aside(to, keyring().seal(source.read_bytes(), purpose=purpose))
+
+
+def _return_path(feed: str, digest: str) -> Path:
+    return home().returns / f"{feed}-{digest}.sealed"
+
+
+@contextmanager
+def _work_folder() -> Iterator[Path]:
+    folder = home().work / secrets.token_hex(8)
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _opened(load: FeedLoad) -> Iterator[Path]:
+    """The original of a load as a file, for as long as it is read."""
+    sealed = home().originals / f"{load.file_hash}.sealed"
+    if not sealed.exists():
+        raise DoudiError(
+            f"{load.file_name} 的原件不在状态目录里（{sealed.name}）。请从备份恢复，或重新装载该文件。",
+            f"The original of {load.file_name} is missing ({sealed.name}); restore a backup or load the file again.",
+            code="original_missing",
+        )
+    with _work_folder() as work:
+        path = work / f"original{Path(load.file_name).suffix.lower()}"
+        path.write_bytes(keyring().open(sealed.read_bytes(), purpose=_ORIGINAL))
+        yield path
+
+
+@transaction.atomic
+def quarantine_workbook(load: FeedLoad, *, by: User) -> bytes:
+    """The sender's own workbook with the wrong cells marked, to send back (退回单); the taking goes into the log."""
+    require(by, Act.VIEW_LOADS)
+    path = _return_path(load.feed, load.file_hash)
+    if not path.exists():
+        raise DoudiError(
+            f"{load.file_name} 没有被隔离的行，不需要退回。",
+            f"{load.file_name} has no quarantined rows; there is nothing to return.",
+            code="nothing_quarantined",
+        )
+    content = keyring().open(path.read_bytes(), purpose=_RETURN)
+    record(
+        by=by,
+        act="export_quarantine",
+        subject=f"feed:{load.feed}",
+        detail={"load": load.pk, "sha256": hashlib.sha256(content).hexdigest()},
+    )
+    return content
+
+
+def sweep_work() -> None:
+    """Remove what a killed process left half done; only for a moment when no other job runs."""
+    for left in home().work.glob("*"):
+        shutil.rmtree(left, ignore_errors=True)

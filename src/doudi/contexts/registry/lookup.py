@@ -1,0 +1,277 @@
+"""Finding households and showing what is known of one, within the asker's area, every look in the audit log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+from django.db import transaction
+from django.db.models import Q
+
+from doudi.contexts.accounts.services import Act, User, may, record, require
+from doudi.contexts.registry.intake import loads_in_force, register_on, snapshots_on
+from doudi.contexts.registry.models import CategoryRecord, FeedLoad, Household, HouseholdQuerySet, Membership, Person
+from doudi.contexts.registry.roll import ID_PURPOSE
+from doudi.engine import identity, money
+from doudi.engine.errors import DoudiError
+from doudi.engine.feeds import ColumnSpec, FeedSpec
+from doudi.house.keyring import keyring
+
+
+class HouseholdNotFound(DoudiError):
+    """No such household, or not in the asker's area: the answer is the same, so that nothing is given away."""
+
+    code = "household_not_found"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A person of a household on a date, the ID masked unless it was asked for with a reason."""
+
+    person_id: int
+    name: str
+    id_shown: str
+    sex: str
+    age: int | None
+    relation: str
+    living_together: bool
+    category: str
+    category_since: date | None
+    left_on: date | None
+    phone: str
+    address: str
+
+
+@dataclass(frozen=True)
+class FactRow:
+    """One row of a department's file about a member: Chinese header → value as written for people."""
+
+    member: str
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class FeedFacts:
+    """What one department says about a household, with the source and date of the statement."""
+
+    feed: str
+    label: str
+    supplier: str
+    as_of: date | None
+    file_name: str
+    status: str
+    rows: tuple[FactRow, ...]
+
+
+def households(*, by: User, text: str = "", region_code: str = "", category: str = "") -> HouseholdQuerySet:
+    """Current households that ``by`` may see, found by number, a member's name or a whole ID, region and category."""
+    require(by, Act.VIEW_HOUSEHOLDS)
+    found = Household.objects.visible_to(by).current()
+    text = text.strip()
+    if text:
+        found = found.filter(_matches(text)).distinct()
+    if region_code:
+        found = found.filter(region_code__startswith=region_code)
+    if category:
+        found = found.filter(category="" if category == "none" else category)
+    return found.order_by("household_no")
+
+
+def _matches(text: str) -> Q:
+    number = identity.mend_id(text)
+    if number is not None:
+        blind = keyring().digest(number, purpose=ID_PURPOSE)
+        return Q(memberships__person__id_blind=blind, memberships__valid_to=None, memberships__retracted_at=None)
+    return Q(household_no__icontains=text) | Q(
+        memberships__person__name__startswith=text,
+        memberships__valid_to=None,
+        memberships__retracted_at=None,
+    )
+
+
+def household(household_no: str, *, by: User) -> Household:
+    """One household within the asker's area, or :class:`HouseholdNotFound`."""
+    require(by, Act.VIEW_HOUSEHOLDS)
+    found = Household.objects.visible_to(by).filter(household_no=household_no).first()
+    if found is None:
+        raise HouseholdNotFound(
+            f"没有找到户编号 {household_no}，或该户不在您的辖区。请核对编号。",
+            f"No household {household_no} in your area; check the number.",
+        )
+    return found
+
+
+@transaction.atomic
+def look_at_household(household_no: str, *, by: User, reason: str = "") -> Household:
+    """:func:`household`, with the look in the audit log."""
+    found = household(household_no, by=by)
+    record(
+        by=by,
+        act=Act.VIEW_HOUSEHOLDS,
+        subject=f"household:{household_no}",
+        region_code=found.region_code,
+        reason=reason,
+        detail={"finances": may(by, Act.VIEW_FINANCES)},
+    )
+    return found
+
+
+def members(found: Household, *, by: User, on: date | None = None) -> list[Member]:
+    """The members on a date (default: now), head first; IDs and telephone numbers masked."""
+    identified = may(by, Act.REVEAL_IDENTITY)
+    categories = {fact.person_id: fact for fact in _on(CategoryRecord, found, on)}
+    shown = []
+    for membership in _memberships(found, on):
+        person = membership.person
+        category = categories.get(person.pk)
+        shown.append(
+            Member(
+                person_id=person.pk,
+                name=person.name if identified else identity.mask_name(person.name),
+                id_shown=identity.mask_id(person.id_number),
+                sex=person.sex,
+                age=_age(person.born_on, on or date.today()),  # noqa: DTZ011 — the office's own calendar day
+                relation=membership.relation,
+                living_together=membership.living_together,
+                category=category.category if category else "",
+                category_since=category.since if category else None,
+                left_on=category.left_on if category else None,
+                phone=_masked_phone(person.phone),
+                address=person.address if identified else "",
+            )
+        )
+    return shown
+
+
+@transaction.atomic
+def reveal_identity(found: Household, person_id: int, *, by: User, reason: str) -> Person:
+    """A member with the whole ID and telephone number, for a stated reason that goes into the log."""
+    require(by, Act.REVEAL_IDENTITY, region_code=found.region_code)
+    if len(reason.strip()) < 4:
+        raise DoudiError(
+            "请写明查看完整证件号的事由（至少四个字），它会记入审计日志。",
+            "State why the whole ID is needed (four characters or more); it goes into the audit log.",
+            code="reason_missing",
+        )
+    member = next((m for m in _memberships(found, None) if m.person_id == person_id), None)
+    if member is None:
+        raise HouseholdNotFound("该户没有这名成员。", "No such member in this household.")
+    record(
+        by=by,
+        act=Act.REVEAL_IDENTITY,
+        subject=f"household:{found.household_no}",
+        region_code=found.region_code,
+        reason=reason,
+        detail={"person": person_id, "fields": ["id_number", "phone"]},
+    )
+    return member.person
+
+
+@transaction.atomic
+def entrust(found: Household, region_code: str) -> None:
+    """Make a township answer for a household (负责地区); its residence in the register stays as it is."""
+    if found.responsible_region != region_code:
+        found.responsible_region = region_code
+        found.save(update_fields=["responsible_region"])
+
+
+def contact_of(found: Household) -> Person:
+    """The member a department calls: the head, or the first who has a telephone."""
+    people = [membership.person for membership in _memberships(found, None)]
+    if not people:
+        raise HouseholdNotFound("该户在册成员为空，无法推送。", "The household has no member on the register.")
+    return next((person for person in people if person.phone), people[0])
+
+
+def _on(model: Any, found: Household, on: date | None) -> Any:
+    standing = model.objects.filter(household=found, retracted_at=None).select_related("person")
+    if on is None:
+        return standing.filter(valid_to=None)
+    return standing.filter(valid_from__lte=on).filter(Q(valid_to=None) | Q(valid_to__gt=on))
+
+
+def _memberships(found: Household, on: date | None) -> list[Membership]:
+    standing = list(_on(Membership, found, on))
+    standing.sort(key=lambda m: (m.relation != "户主", m.person.id_number))
+    return standing
+
+
+def _age(born: date | None, on: date) -> int | None:
+    if born is None:
+        return None
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def _masked_phone(phone: str) -> str:
+    return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 7 else phone
+
+
+def names_by_key(found: Household, on: date) -> list[str]:
+    """Members' names in the order of their person keys: the snapshots number a household's people by ID."""
+    register = register_on(on)
+    when = register.as_of if register is not None else on
+    people = sorted((m.person for m in _on(Membership, found, when)), key=lambda p: p.id_number)
+    return [person.name for person in people]
+
+
+def facts(found: Household, specs: dict[str, FeedSpec], *, on: date, by: User) -> list[FeedFacts]:
+    """What every department says about a household on a date; 未到 and 失败 are said, not left out."""
+    require(by, Act.VIEW_FINANCES, region_code=found.region_code)
+    snapshots = snapshots_on(specs, on)
+    with duckdb.connect(config={"threads": 1}) as db:
+        key = db.execute(
+            "select household_key from read_parquet($1) where household_no = $2",
+            [str(snapshots.register / "households.parquet"), found.household_no],
+        ).fetchone()
+        if key is None:
+            return []
+        first = db.execute(
+            "select person_key from read_parquet($1) where household_key = $2 order by person_key",
+            [str(snapshots.register / "members.parquet"), key[0]],
+        ).fetchall()
+        who = dict(zip([row[0] for row in first], names_by_key(found, on), strict=False))
+        gathered = []
+        for name, spec in specs.items():
+            if name == "household_register":
+                continue
+            if name in snapshots.missing:
+                gathered.append(
+                    FeedFacts(name, spec.label, spec.supplier, None, "", snapshots.missing[name].label, ())
+                )
+                continue
+            rows = db.execute(
+                "select * from read_parquet($1, union_by_name = true) where household_key = $2 order by person_key",
+                [[str(path) for path in snapshots.feeds[name]], key[0]],
+            ).to_arrow_table()
+            newest = loads_in_force(spec, on)[-1]
+            gathered.append(_told(spec, newest, rows.to_pylist(), who))
+        return gathered
+
+
+def _told(spec: FeedSpec, load: FeedLoad, rows: list[dict[str, Any]], who: dict[int, str]) -> FeedFacts:
+    seen: dict[int, FactRow] = {}
+    for row in rows:
+        values = tuple(
+            (column.label, shown)
+            for column in spec.columns
+            if column.name in row and (shown := _shown(column, row[column.name])) != ""
+        )
+        seen[row["row_digest"]] = FactRow(member=who.get(row["person_key"], ""), values=values)
+    status = "已知" if seen else "查无"
+    return FeedFacts(spec.name, spec.label, spec.supplier, load.as_of, load.file_name, status, tuple(seen.values()))
+
+
+def _shown(column: ColumnSpec, value: Any) -> str:
+    if value is None:
+        return ""
+    if column.type == "money":
+        return f"{money.format_yuan(value)}元"
+    if column.type == "month":
+        return f"{value // 12}年{value % 12 + 1}月"
+    if column.type == "bool":
+        return "是" if value else "否"
+    if column.type == "decimal":
+        return f"{value.normalize():f}"
+    return str(value)

@@ -1,0 +1,162 @@
+"""Regions, people, households, dated memberships and categories, and the loads they came with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from doudi.house.fields import BlindIndexField, SealedTextField
+
+if TYPE_CHECKING:
+    from doudi.contexts.accounts.services import User
+
+
+class Region(models.Model):
+    """A division (行政区划, GB/T 2260 and the statistics bureau's extension to the village)."""
+
+    code = models.CharField("代码", max_length=12, primary_key=True)
+    name = models.CharField("名称", max_length=80)
+    parent_code = models.CharField("上级", max_length=12, blank=True, db_index=True)
+
+    class Meta:
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FeedLoad(models.Model):
+    """One department file that was taken in (数据装载): its source, hash, date, who and when, and what came of it."""
+
+    class Status(models.TextChoices):
+        IN_FORCE = "in_force", "已装载"
+        SUPERSEDED = "superseded", "已被同日文件取代"
+        REFUSED = "refused", "未通过"
+
+    feed = models.CharField("数据种类", max_length=40, db_index=True)
+    as_of = models.DateField("数据日期", db_index=True)
+    source = models.CharField("来源单位", max_length=80, blank=True)
+    file_name = models.CharField("文件名", max_length=255)
+    file_hash = models.CharField("文件摘要", max_length=64, db_index=True)
+    status = models.CharField("状态", max_length=12, choices=Status.choices)
+    problem = models.TextField("问题", blank=True)
+    problem_en = models.TextField(blank=True)
+    counts = models.JSONField("计数", default=dict)
+    loaded_at = models.DateTimeField("装载时间", auto_now_add=True)
+    loaded_by = models.CharField("装载人", max_length=150)
+
+    class Meta:
+        ordering = ["-loaded_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["feed", "as_of", "source", "file_hash"],
+                condition=models.Q(status="in_force"),
+                name="one_load_of_a_file_for_a_date",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feed} {self.as_of} {self.file_name}"
+
+
+class Grading(models.Model):
+    """How the rows of a load were matched to one register (匹配等级); a later register grades again."""
+
+    load = models.ForeignKey(FeedLoad, on_delete=models.CASCADE, related_name="gradings", verbose_name="装载")
+    register_hash = models.CharField("花名册摘要", max_length=64)
+    grades = models.JSONField("等级", default=dict)
+    graded_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["load", "register_hash"], name="one_grading_per_register")]
+
+
+class HouseholdQuerySet(models.QuerySet["Household"]):
+    def visible_to(self, user: User) -> HouseholdQuerySet:
+        """Households the account's area answers for; the prefix is part of the query."""
+        return self.filter(responsible_region__startswith=user.region_code) if user.region_code else self
+
+    def current(self) -> HouseholdQuerySet:
+        """Households that stand in the latest register."""
+        return self.filter(listed=True)
+
+
+class Household(models.Model):
+    """A household of the register (户), known by its number."""
+
+    household_no = models.CharField("户编号", max_length=60, unique=True)
+    region_code = models.CharField("行政区划代码", max_length=12, db_index=True)
+    responsible_region = models.CharField(
+        "负责地区", max_length=12, db_index=True, help_text="人户分离或花名册只到县时，与住址地区不同"
+    )
+    urban_rural = models.CharField("城乡类型", max_length=4)
+    category = models.CharField("现有类别", max_length=20, blank=True, db_index=True)
+    head_name = models.CharField("户主姓名", max_length=80, blank=True, db_index=True)
+    persons = models.PositiveIntegerField("人数", default=0)
+    listed = models.BooleanField("在册", default=True, db_index=True)
+    register_date = models.DateField("花名册日期", null=True)
+    objects = HouseholdQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["household_no"]
+
+    def __str__(self) -> str:
+        return self.household_no
+
+
+class Person(models.Model):
+    """A person (人员), known by the ID, which the database holds sealed and finds by its blind index."""
+
+    id_blind = BlindIndexField("证件号索引", unique=True, db_index=False)
+    id_number = SealedTextField("身份证号", purpose="person.id_number")
+    name = models.CharField("姓名", max_length=80, db_index=True)
+    sex = models.CharField("性别", max_length=2, blank=True)
+    born_on = models.DateField("出生日期", null=True)
+    phone = SealedTextField("联系电话", purpose="person.phone", blank=True, default="")
+    address = SealedTextField("住址", purpose="person.address", blank=True, default="")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DatedFact(models.Model):
+    """A fact with the time it held (valid) and the time it was known (recorded); nothing is overwritten.
+
+    ``valid_to`` is the first day on which it no longer held; ``retracted_at`` marks a fact that a corrected file of
+    the same date took back.
+    """
+
+    valid_from = models.DateField("起")
+    valid_to = models.DateField("止", null=True, blank=True)
+    recorded_at = models.DateTimeField("记录时间", auto_now_add=True)
+    retracted_at = models.DateTimeField("撤回时间", null=True, blank=True)
+    load = models.ForeignKey(FeedLoad, on_delete=models.PROTECT, verbose_name="来源装载")
+
+    class Meta:
+        abstract = True
+
+
+class Membership(DatedFact):
+    """A person's place in a household (户籍成员关系)."""
+
+    household = models.ForeignKey(Household, on_delete=models.PROTECT, related_name="memberships")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")
+    relation = models.CharField("与户主关系", max_length=10)
+    living_together = models.BooleanField("是否共同生活")
+
+    class Meta:
+        indexes = [models.Index(fields=["household", "valid_to"])]
+
+
+class CategoryRecord(DatedFact):
+    """A category a person holds or held (救助类别及其历史), with the dates of recognition and exit."""
+
+    household = models.ForeignKey(Household, on_delete=models.PROTECT, related_name="categories")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="categories")
+    category = models.CharField("类别", max_length=20, blank=True)
+    since = models.DateField("认定日期", null=True, blank=True)
+    left_on = models.DateField("退出日期", null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["household", "valid_to"])]

@@ -1,0 +1,189 @@
+"""From a register file to dated facts: people, households, memberships and categories (花名册入库)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from itertools import islice
+from typing import Any, TypeVar
+
+from django.db.models import Min, QuerySet
+from django.utils import timezone
+
+from doudi.contexts.registry.models import (
+    CategoryRecord,
+    DatedFact,
+    FeedLoad,
+    Household,
+    Membership,
+    Person,
+)
+from doudi.engine import identity
+from doudi.house.keyring import keyring
+
+ID_PURPOSE = "id"
+_BATCH = 500
+Row = dict[str, Any]
+T = TypeVar("T")
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    pending = iter(items)
+    while batch := list(islice(pending, _BATCH)):
+        yield batch
+
+
+def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
+    """Enter one register; the caller holds the transaction.
+
+    A register is the whole state on its date: whoever is not in it any more leaves on that date. One that arrives
+    late, older than the latest, fills the time up to the next one and leaves the present alone.
+    """
+    next_date = (
+        FeedLoad.objects.filter(feed=load.feed, status=FeedLoad.Status.IN_FORCE, as_of__gt=load.as_of)
+        .exclude(pk=load.pk)
+        .aggregate(first=Min("as_of"))["first"]
+    )
+    people = _people(rows, update=next_date is None)
+    households = _households(rows, load.as_of, update=next_date is None)
+    memberships = {
+        (households[row["household_no"]].pk, people[row["id_number"]].pk): Membership(
+            household=households[row["household_no"]],
+            person=people[row["id_number"]],
+            relation=row["relation"],
+            living_together=bool(row["living_together"]),
+            valid_from=load.as_of,
+            load=load,
+        )
+        for row in rows
+    }
+    categories = {
+        (households[row["household_no"]].pk, people[row["id_number"]].pk): CategoryRecord(
+            household=households[row["household_no"]],
+            person=people[row["id_number"]],
+            category=row["category"] or "",
+            since=row["category_since"],
+            left_on=row["left_on"],
+            valid_from=load.as_of,
+            load=load,
+        )
+        for row in rows
+    }
+    _follow(Membership, memberships, ("relation", "living_together"), load.as_of, next_date)
+    _follow(CategoryRecord, categories, ("category", "since", "left_on"), load.as_of, next_date)
+
+
+def _people(rows: Sequence[Row], *, update: bool) -> dict[str, Person]:
+    numbers = sorted({row["id_number"] for row in rows})
+    blinds = dict(zip(numbers, keyring().digests(numbers, purpose=ID_PURPOSE), strict=True))
+    known: dict[bytes, Person] = {}
+    for batch in _batches(blinds.values()):
+        known.update({bytes(p.id_blind): p for p in Person.objects.filter(id_blind__in=batch)})
+    fresh: list[Person] = []
+    changed: list[Person] = []
+    people: dict[str, Person] = {}
+    for row in rows:
+        number = row["id_number"]
+        facts = {"name": row["name"], "phone": row["phone"] or "", "address": row["address"] or ""}
+        person = people.get(number) or known.get(blinds[number])
+        if person is None:
+            person = Person(
+                id_blind=blinds[number],
+                id_number=number,
+                sex=identity.sex_of(number),
+                born_on=identity.birth_date_of(number),
+                **facts,
+            )
+            fresh.append(person)
+        elif update and number not in people and any(getattr(person, k) != v for k, v in facts.items()):
+            for key, value in facts.items():
+                setattr(person, key, value)
+            changed.append(person)
+        people[number] = person
+    Person.objects.bulk_create(fresh, batch_size=_BATCH)
+    Person.objects.bulk_update(changed, ["name", "phone", "address"], batch_size=_BATCH)
+    return people
+
+
+def _households(rows: Sequence[Row], as_of: date, *, update: bool) -> dict[str, Household]:
+    heads = {row["household_no"]: row for row in rows if row["is_head"]}
+    sizes: dict[str, int] = {}
+    for row in rows:
+        sizes[row["household_no"]] = sizes.get(row["household_no"], 0) + 1
+    known: dict[str, Household] = {}
+    for batch in _batches(heads):
+        known.update({h.household_no: h for h in Household.objects.filter(household_no__in=batch)})
+    if update:
+        Household.objects.filter(listed=True).exclude(register_date=as_of).update(listed=False)
+        Household.objects.filter(register_date=as_of).update(listed=False)
+    fresh: list[Household] = []
+    for number, head in heads.items():
+        household = known.setdefault(number, Household(household_no=number))
+        if household.pk is None or update:
+            if not household.responsible_region.startswith(head["region_code"]):
+                household.responsible_region = head["region_code"]
+            household.region_code = head["region_code"]
+            household.urban_rural = head["urban_rural"]
+            household.category = head["category"] or ""
+            household.head_name = head["name"]
+            household.persons = sizes[number]
+            household.register_date = as_of
+            household.listed = update
+        if household.pk is None:
+            fresh.append(household)
+    old = [household for household in known.values() if household.pk is not None]
+    Household.objects.bulk_create(fresh, batch_size=_BATCH)
+    if update:
+        Household.objects.bulk_update(
+            old,
+            [
+                "region_code",
+                "responsible_region",
+                "urban_rural",
+                "category",
+                "head_name",
+                "persons",
+                "register_date",
+                "listed",
+            ],
+            batch_size=_BATCH,
+        )
+    return known
+
+
+def _follow(
+    model: type[DatedFact],
+    wanted: dict[tuple[int, int], Any],
+    facts: tuple[str, ...],
+    as_of: date,
+    next_date: date | None,
+) -> None:
+    """Bring the dated facts of one kind to what the register of ``as_of`` says.
+
+    An unchanged fact goes on; a changed one ends on ``as_of`` and its successor begins; a fact that a file of the
+    same date said otherwise is retracted, not ended.
+    """
+    standing: QuerySet[Any] = model.objects.filter(retracted_at=None)  # type: ignore[attr-defined]
+    if next_date is None:
+        standing = standing.filter(valid_to=None)
+    else:
+        standing = standing.filter(valid_from__lte=as_of, valid_to__gt=as_of)
+    ended: list[Any] = []
+    retracted: list[Any] = []
+    for fact in standing.iterator(chunk_size=2000):
+        key = (fact.household_id, fact.person_id)
+        successor = wanted.get(key)
+        if successor is not None and all(getattr(fact, k) == getattr(successor, k) for k in facts):
+            del wanted[key]
+        elif fact.valid_from == as_of:
+            fact.retracted_at = timezone.now()
+            retracted.append(fact)
+        else:
+            fact.valid_to = as_of
+            ended.append(fact)
+    manager = model.objects  # type: ignore[attr-defined]
+    manager.bulk_update(ended, ["valid_to"], batch_size=_BATCH)
+    manager.bulk_update(retracted, ["retracted_at"], batch_size=_BATCH)
+    for fact in wanted.values():
+        fact.valid_to = next_date
+    manager.bulk_create(wanted.values(), batch_size=_BATCH)

@@ -1,0 +1,130 @@
+"""What an office does with the registry: take files in, find households, look at one."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+
+from doudi.contexts.accounts.services import Act, User, require
+from doudi.contexts.registry.intake import (
+    REGISTER,
+    FolderOutcome,
+    LoadOutcome,
+    bring_up_to_date,
+    check_file,
+    counts_of,
+    date_missing,
+    load_file,
+    load_folder,
+    loads_in_force,
+    quarantine_workbook,
+    register_on,
+    snapshots_on,
+    spec_for,
+    sweep_work,
+)
+from doudi.contexts.registry.lookup import (
+    FactRow,
+    FeedFacts,
+    HouseholdNotFound,
+    Member,
+    contact_of,
+    entrust,
+    facts,
+    household,
+    households,
+    look_at_household,
+    members,
+    names_by_key,
+    reveal_identity,
+)
+from doudi.contexts.registry.models import FeedLoad, Household
+from doudi.contexts.registry.regions import (
+    LEVEL_NAMES,
+    children,
+    divisions_whole,
+    load_divisions,
+    path_of,
+    region_name,
+    region_path,
+)
+
+__all__ = [
+    "LEVEL_NAMES",
+    "REGISTER",
+    "FactRow",
+    "FeedFacts",
+    "FeedLoad",
+    "FolderOutcome",
+    "Household",
+    "HouseholdNotFound",
+    "LoadOutcome",
+    "Member",
+    "bring_up_to_date",
+    "category_counts",
+    "check_file",
+    "children",
+    "contact_of",
+    "counts_of",
+    "divisions_whole",
+    "entrust",
+    "date_missing",
+    "facts",
+    "household",
+    "household_briefs",
+    "households",
+    "latest_register_date",
+    "load_divisions",
+    "load_file",
+    "load_folder",
+    "loads",
+    "loads_in_force",
+    "look_at_household",
+    "members",
+    "names_by_key",
+    "path_of",
+    "quarantine_workbook",
+    "region_name",
+    "region_path",
+    "register_on",
+    "reveal_identity",
+    "snapshots_on",
+    "spec_for",
+    "sweep_work",
+]
+
+
+def loads(*, by: User) -> QuerySet[FeedLoad]:
+    """Every file that was sent, newest first, taken or refused."""
+    require(by, Act.VIEW_LOADS)
+    return FeedLoad.objects.order_by("-loaded_at", "-pk")
+
+
+def household_briefs(numbers: list[str]) -> dict[str, Household]:
+    """Households by number, for a caller that has already settled who may see them."""
+    return {found.household_no: found for found in Household.objects.filter(household_no__in=numbers)}
+
+
+def latest_register_date() -> date | None:
+    """The date of the latest register, None before the first."""
+    return (
+        FeedLoad.objects.filter(feed=REGISTER, status=FeedLoad.Status.IN_FORCE)
+        .order_by("-as_of")
+        .values_list("as_of", flat=True)
+        .first()
+    )
+
+
+def category_counts(*, by: User) -> list[dict[str, Any]]:
+    """Households and persons of the account's area by registered category."""
+    require(by, Act.VIEW_DASHBOARD)
+    return list(
+        Household.objects.visible_to(by)
+        .current()
+        .order_by()
+        .values("category")
+        .annotate(households=Count("pk"), persons=Sum("persons"))
+        .order_by("-households")
+    )

@@ -1,0 +1,104 @@
+"""How a warning is handled, as the pack says: limits by level, results of a visit, departments (处置规则).
+
+All of it is the county's to set (handbook 02 §2.5, marked assumed); the code knows no limit and no department.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import yaml
+
+from doudi.engine.errors import DoudiError
+from doudi.engine.workdays import add_workdays
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one level, in working days; ``revisit`` in calendar days, None where no revisit is asked."""
+
+    dispatch: int
+    visit: int
+    dispose: int
+    revisit: int | None
+
+    def dispatch_due(self, opened: date) -> date:
+        return add_workdays(opened, self.dispatch)
+
+    def visit_due(self, dispatched: date) -> date:
+        return add_workdays(dispatched, self.visit)
+
+    def dispose_due(self, dispatched: date) -> date:
+        return add_workdays(dispatched, self.dispose)
+
+    def revisit_on(self, closed: date) -> date | None:
+        return None if self.revisit is None else closed + timedelta(days=self.revisit)
+
+
+@dataclass(frozen=True)
+class VisitResult:
+    """A disposal code (处置代码) with what it asks for."""
+
+    code: str
+    label: str
+    label_en: str
+    visitors: int
+    ground: bool
+    follow_up: str
+    """What comes next: ``measure``, ``referral``, ``charity`` or ``none``."""
+
+
+@dataclass(frozen=True)
+class Handling:
+    """The handling rules of a pack."""
+
+    limits: Mapping[str, Limits]
+    mute_days: int
+    results: Mapping[str, VisitResult]
+    departments: Mapping[str, str]
+    """Department → what is pushed to it (需求推送)."""
+    feedback_workdays: int
+
+    def limits_of(self, level: str) -> Limits:
+        """The limits of a level; a household without one is handled in the monthly batch (蓝)."""
+        return self.limits.get(level, self.limits["blue"])
+
+
+def load_handling(path: Path) -> Handling:
+    """Read ``handling.yaml``; every scalar is text and converted here, with the place in the message."""
+    raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 — BaseLoader builds text only
+    try:
+        return Handling(
+            limits={
+                row["级"]: Limits(
+                    dispatch=int(row["派单"]),
+                    visit=int(row["入户"]),
+                    dispose=int(row["处置"]),
+                    revisit=int(row["回访"]) if row.get("回访") else None,
+                )
+                for row in raw["时限"]
+            },
+            mute_days=int(raw["静默天数"]),
+            results={
+                row["码"]: VisitResult(
+                    code=row["码"],
+                    label=row["名"],
+                    label_en=row["英"],
+                    visitors=int(row["入户人数"]),
+                    ground=row["须写理由"] == "是",
+                    follow_up={"措施": "measure", "推送": "referral", "慈善": "charity", "无": "none"}[row["下一步"]],
+                )
+                for row in raw["核实结果"]
+            },
+            departments={row["部门"]: row["需求"] for row in raw["推送部门"]},
+            feedback_workdays=int(raw["反馈时限"]),
+        )
+    except (KeyError, TypeError, ValueError) as problem:
+        raise DoudiError(
+            f"{path}：处置规则缺项或写法不对（{problem}）。请对照 packs/reference/handling.yaml。",
+            f"{path}: a handling rule is missing or malformed ({problem}); compare packs/reference/handling.yaml.",
+            code="handling_invalid",
+        ) from None
