@@ -38,11 +38,17 @@ def rules() -> tuple[Pack, Handling]:
 
 
 @dataclass(frozen=True)
-class _ByDigest:
-    """A snapshot set known by its digest, so that the warm explainer of the same evidence is found again."""
+class _Evidence:
+    """A pack and the snapshots it is put to, known by their digests, so that a warm explainer is found again."""
 
     digest: str
-    value: SnapshotSet = field(compare=False)
+    pack: Pack = field(compare=False)
+    snapshots: SnapshotSet = field(compare=False)
+
+
+@lru_cache(maxsize=2)
+def _explainer(evidence: _Evidence) -> screening.Explainer:
+    return screening.Explainer(evidence.pack, evidence.snapshots)
 
 
 # ---- 1 department files ------------------------------------------------------------------------------------------
@@ -78,16 +84,11 @@ def screen(*, as_of: date, by: User, **options: Any) -> monitoring.ScreeningRun:
     return monitoring.screen(pack, handling, as_of=as_of, by=by, **options)
 
 
-@lru_cache(maxsize=2)
-def _explainer(pack: Pack, snapshots: _ByDigest) -> screening.Explainer:
-    return screening.Explainer(pack, snapshots.value)
-
-
 def explain(household_no: str, *, as_of: date) -> screening.Explanation:
     """Why a household is what it is on a date (解释), by the same compiled query as the screen."""
     pack, _handling = rules()
     snapshots = registry.snapshots_on(pack.feeds, as_of)
-    return _explainer(pack, _ByDigest(snapshots.digest, snapshots)).explain(household_no)
+    return _explainer(_Evidence(f"{pack.hash}:{snapshots.digest}", pack, snapshots)).explain(household_no)
 
 
 def export_screening(*, as_of: date, to: Path, by: User) -> int:
@@ -133,14 +134,14 @@ def give_measure(
         household_no=case.household_no,
         region_code=case.region_code,
         code=code,
-        label=measure.label,
+        label=measure.name,
         amount_fen=amount_fen,
         given_on=given_on,
         ground=ground,
         by=by,
     )
     amount = f" {amount_fen // 100}.{amount_fen % 100:02d}元" if amount_fen else ""
-    monitoring.note(case, by=by, kind="measure", text=f"给予{measure.label}{amount}：{given.ground}")
+    monitoring.note(case, by=by, kind="measure", text=f"给予{measure.name}{amount}：{given.ground}")
     return given
 
 
