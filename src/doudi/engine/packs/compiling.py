@@ -1,0 +1,800 @@
+"""From a pack to one query: feeds to persons, persons to households, households to category and warnings.
+
+In come a pack, a date, and what is missing; out comes a :class:`CompiledPack` whose text screens a province
+or a single family. Sums are integer fen; a percentage is carried as a whole number with its denominator, so
+that nothing is divided. What was never asked is NULL and spreads by three-valued logic; the guards against
+DuckDB's NULL-blind GREATEST, SUM and CASE are written only where something can be unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from math import lcm
+
+import sqlglot
+
+from doudi.engine.packs.dates import month_index, months_before
+from doudi.engine.packs.expressions import HOUSEHOLD, PERSON, REGISTER, Agg, Expr
+from doudi.engine.packs.model import LEVEL_RANK, UNKNOWN, Indicator, Pack, Variable
+from doudi.engine.packs.units import Kind
+
+LO, HI = "$lo", "$hi"
+_SQL_TYPES = {
+    Kind.MONEY: "BIGINT", Kind.NUMBER: "BIGINT", Kind.MONTH: "BIGINT", Kind.BOOL: "BOOLEAN",
+    Kind.TEXT: "VARCHAR", Kind.DATE: "DATE",
+}  # fmt: skip
+_COMPARE = {"eq": "=", "neq": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_RANK_NAMES = "CASE {} WHEN 3 THEN 'red' WHEN 2 THEN 'orange' WHEN 1 THEN 'yellow' ELSE 'none' END"
+
+
+def name(text: str) -> str:
+    """A quoted SQL identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def null(kind: Kind) -> str:
+    return f"CAST(NULL AS {_SQL_TYPES[kind]})"
+
+
+@dataclass(frozen=True)
+class Term:
+    """A piece of SQL: its value is ``sql`` / ``den``; ``unknown`` where it can be NULL for want of data."""
+
+    sql: str
+    den: int = 1
+    unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Given:
+    """A variable that a worked case gives instead of computing it."""
+
+    den: int = 1
+    unknown: bool = False
+
+
+@dataclass(frozen=True)
+class CompiledPack:
+    """The query of one pack for one date and one set of missing feeds.
+
+    ``denominators`` gives for each numeric variable the whole number by which its column must be divided to
+    have its value (1 for fen and counts). ``undecidable`` names the variables, indicators and categories that
+    can be NULL. ``feed_columns`` says what is read of each feed; ``parameter_columns`` are the columns of the
+    relation ``parameters`` (region_code, urban_rural, …).
+    """
+
+    pack: Pack
+    on: date
+    missing: frozenset[str]
+    with_clauses: tuple[tuple[str, str], ...]
+    person_table: str
+    household_table: str
+    trace_table: str
+    denominators: Mapping[str, int]
+    undecidable: frozenset[str]
+    feed_columns: Mapping[str, tuple[str, ...]]
+    parameter_columns: Mapping[str, int]
+    person_columns: tuple[str, ...]
+
+    def sql(self, dialect: str = "duckdb", *, select: str = "result") -> str:
+        """The query's text: ``result`` one row per household, ``trace`` its every value, ``persons`` theirs.
+
+        Household keys from ``$lo`` to below ``$hi``.
+        """
+        return _dialect(self._text(select), dialect)
+
+    def _text(self, select: str) -> str:
+        table = {"result": "result", "trace": self.trace_table, "persons": self.person_table}[select]
+        order = "household_key, person_key" if select == "persons" else "household_key"
+        wanted: list[tuple[str, str]] = []
+        for clause, body in self.with_clauses:
+            wanted.append((clause, body))
+            if clause == table:
+                break
+        clauses = ",\n".join(f"{clause} AS (\n  {body}\n)" for clause, body in wanted)
+        return f"WITH {clauses}\nSELECT * FROM {table} ORDER BY {order}"
+
+
+@lru_cache(maxsize=16)
+def _dialect(text: str, dialect: str) -> str:
+    if dialect == "duckdb":
+        return text
+    return sqlglot.transpile(text, read="duckdb", write=dialect, identify=True, pretty=True)[0]
+
+
+def compile_pack(
+    pack: Pack,
+    missing_feeds: Iterable[str] = (),
+    *,
+    on: date,
+    given: Mapping[str, Given] | None = None,
+    unknown_parameters: Iterable[str] = (),
+    without_members: bool = False,
+) -> CompiledPack:
+    """Compile a pack for a date.
+
+    ``missing_feeds`` never arrived or failed; ``given`` are household variables read from a relation ``given``
+    (worked cases); ``unknown_parameters`` have no value for some region; ``without_members`` compiles a case
+    that has variables only, so that all that is not given is unknown.
+    """
+    return _Compiler(
+        pack, frozenset(missing_feeds), on, given or {}, frozenset(unknown_parameters), without_members
+    ).compile()
+
+
+@dataclass
+class _FeedPlan:
+    """The aggregates taken over one feed's rows for one entity, by their column."""
+
+    columns: dict[Agg, str] = field(default_factory=dict)
+
+
+class _Compiler:
+    def __init__(
+        self,
+        pack: Pack,
+        missing: frozenset[str],
+        on: date,
+        given: Mapping[str, Given],
+        unknown_parameters: frozenset[str],
+        without_members: bool,
+    ) -> None:
+        self.pack = pack
+        self.missing = missing | (frozenset(pack.feeds) if without_members else frozenset())
+        self.on = on
+        self.given = given
+        self.unknown_parameters = unknown_parameters
+        self.without_members = without_members
+        self.parameter_dens = {
+            p.name: lcm(1, *(value.value.denominator for value in p.values)) for p in pack.parameters.values()
+        }
+        self.cut_parameters: set[str] = set()
+        self.dens: dict[str, int] = {}
+        self.unknown: dict[str, bool] = {}
+        self.plans: dict[tuple[str, str], _FeedPlan] = {}
+        self.member_columns: dict[str, str] = {}
+        self.feed_columns: dict[str, set[str]] = {}
+        self.nonneg_memo: dict[str, bool] = {}
+
+    def compile(self) -> CompiledPack:
+        order = self._order()
+        person = [n for n in order if self._entity(n) == PERSON]
+        household = [n for n in order if self._entity(n) == HOUSEHOLD]
+        person_layers = self._layers(person)
+        household_layers = self._layers(household)
+        clauses: list[tuple[str, str]] = [("hp", "")]
+
+        person_sql = [self._layer_items(layer) for layer in person_layers]
+        person_base = "p0"
+        last_person = f"p{len(person_layers)}"
+        household_sql = [self._layer_items(layer) for layer in household_layers]
+        categories = self._category_items()
+        shown = self._shown_items()
+
+        clauses += self._feed_clauses(PERSON)
+        clauses.append((person_base, self._person_base(person)))
+        for i, items in enumerate(person_sql):
+            clauses.append((f"p{i + 1}", _add_columns(f"p{i}", items)))
+        if self.member_columns:
+            columns = ", ".join(f"{sql} AS {name(column)}" for sql, column in self.member_columns.items())
+            clauses.append(
+                ("g", f"SELECT household_key, {columns} FROM {last_person} GROUP BY household_key")
+            )
+        clauses += self._household_feed_clauses(last_person)
+        clauses.append(("h0", self._household_base()))
+        for i, items in enumerate(household_sql):
+            clauses.append((f"h{i + 1}", _add_columns(f"h{i}", items)))
+        last_household = f"h{len(household_layers)}"
+        clauses.append(("r0", _add_columns(last_household, categories)))
+        clauses.append(("r1", _add_columns("r0", self._level_items())))
+        clauses.append(("result", self._result()))
+        clauses.append(("trace", _add_columns("r1", shown)))
+        clauses[0] = ("hp", self._households())
+        return CompiledPack(
+            pack=self.pack,
+            on=self.on,
+            missing=self.missing,
+            with_clauses=tuple(clauses),
+            person_table=last_person,
+            household_table=last_household,
+            trace_table="trace",
+            denominators=dict(self.dens),
+            undecidable=frozenset(n for n, unknown in self.unknown.items() if unknown),
+            feed_columns={feed: tuple(sorted(columns)) for feed, columns in self.feed_columns.items()},
+            parameter_columns=dict(self.parameter_dens) | {f"{p}:界": 0 for p in self.cut_parameters},
+            person_columns=tuple(person),
+        )
+
+    # -- order and layers ---------------------------------------------------------------------------------
+
+    def _entity(self, item: str) -> str:
+        variable = self.pack.variables.get(item)
+        return variable.entity if variable is not None else HOUSEHOLD
+
+    def _needs(self, item: str) -> set[str]:
+        if item in self.given:
+            return set()
+        return self.pack.dependencies(item)
+
+    def _order(self) -> list[str]:
+        done: dict[str, None] = {}
+
+        def visit(item: str) -> None:
+            if item in done:
+                return
+            for other in sorted(self._needs(item)):
+                visit(other)
+            done[item] = None
+
+        for item in (*self.pack.variables, *self.pack.indicators):
+            visit(item)
+        return list(done)
+
+    def _layers(self, items: list[str]) -> list[list[str]]:
+        depth: dict[str, int] = {}
+        for item in items:
+            depth[item] = 1 + max((depth[n] for n in self._needs(item) if n in depth), default=-1)
+        layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+        for item in items:
+            layers[depth[item]].append(item)
+        return layers
+
+    def _layer_items(self, layer: list[str]) -> list[tuple[str, str]]:
+        items: list[tuple[str, str]] = []
+        for item in layer:
+            variable = self.pack.variables.get(item)
+            if item in self.given:
+                self.dens[item], self.unknown[item] = self.given[item].den, self.given[item].unknown
+                items.append((name(f"given_{item}"), item))
+            elif variable is not None:
+                term = self._variable(variable)
+                self.dens[item], self.unknown[item] = term.den, term.unknown
+                items.append((term.sql, item))
+            else:
+                items += self._indicator(self.pack.indicators[item])
+        return items
+
+    # -- variables, indicators, categories ----------------------------------------------------------------
+
+    def _variable(self, variable: Variable) -> Term:
+        base = self._emit(variable.expr, variable.entity)
+        if not variable.exceptions:
+            return base
+        conditions = [self._emit(e.when, variable.entity) for e in variable.exceptions]
+        values = [self._emit(e.value, variable.entity) for e in variable.exceptions]
+        den = lcm(base.den, *(value.den for value in values))
+        scaled = [_scaled(value, den) for value in values]
+        branches = []
+        for i, one in enumerate(scaled):
+            for j in range(i):
+                branches.append(
+                    f"WHEN {conditions[i].sql} AND {conditions[j].sql} AND {one} <> {scaled[j]}"
+                    f" THEN {null(variable.kind)}"
+                )
+        branches += [
+            f"WHEN {condition.sql} IS NULL THEN {null(variable.kind)}"
+            for condition in conditions
+            if condition.unknown
+        ]
+        branches += [f"WHEN {c.sql} THEN {value}" for c, value in zip(conditions, scaled, strict=True)]
+        sql = f"CASE {' '.join(branches)} ELSE {_scaled(base, den)} END"
+        doubtful = len(values) > 1 or any(t.unknown for t in (base, *conditions, *values))
+        return Term(sql, den, doubtful)
+
+    def _indicator(self, indicator: Indicator) -> list[tuple[str, str]]:
+        terms = {level: self._emit(expr, HOUSEHOLD) for level, expr in indicator.levels.items()}
+        raised = " OR ".join(f"({term.sql})" for term in terms.values())
+        self.unknown[indicator.code] = any(term.unknown for term in terms.values())
+        self.dens[indicator.code] = 1
+        ordered = sorted(terms.items(), key=lambda item: LEVEL_RANK.get(item[0], 0), reverse=True)
+        branches = " ".join(f"WHEN {term.sql} THEN {LEVEL_RANK.get(level, 0)}" for level, term in ordered)
+        return [(raised, indicator.code), (f"CASE {branches} ELSE 0 END", f"{indicator.code}:级")]
+
+    def _category_items(self) -> list[tuple[str, str]]:
+        items: list[tuple[str, str]] = []
+        branches: list[str] = []
+        for i, category in enumerate(self.pack.categories):
+            if category.condition is None:
+                branches.append(f"ELSE {literal(category.code)}")
+                continue
+            term = self._emit(category.condition, HOUSEHOLD)
+            column = f"类别:{category.name}"
+            items.append((term.sql, column))
+            self.unknown[column] = term.unknown
+            branches.append(f"WHEN {term.sql} THEN {literal(category.code)}")
+            if term.unknown and not category.skip_undecided:
+                branches.append(f"WHEN ({term.sql}) IS NULL THEN {literal(UNKNOWN)}")
+            if i == len(self.pack.categories) - 1:
+                branches.append("ELSE 'NONE'")
+        body = f"CASE {' '.join(branches)} END" if len(branches) > 1 else literal(self._rest())
+        items.append((body, "found"))
+        return items
+
+    def _rest(self) -> str:
+        return self.pack.categories[-1].code if self.pack.categories else "NONE"
+
+    def _shown_items(self) -> list[tuple[str, str]]:
+        items = []
+        for variable in self.pack.variables.values():
+            if variable.entity != HOUSEHOLD:
+                continue
+            for key, (_, expr) in variable.shown.items():
+                term = self._emit(expr, HOUSEHOLD)
+                column = f"{variable.name}:{key}"
+                self.dens[column] = term.den
+                items.append((term.sql, column))
+        return items
+
+    # -- expressions --------------------------------------------------------------------------------------
+
+    def _emit(self, expr: Expr, entity: str, table: str = "", member: str = "") -> Term:
+        """SQL of an expression; ``table`` prefixes feed columns, ``member`` the variables of a joined person."""
+        op = expr.op
+        if op == "lit":
+            return Term(_literal_of(expr))
+        if op == "var":
+            return Term(member + name(expr.data), self.dens[expr.data], self.unknown[expr.data])
+        if op == "param":
+            unknown = expr.data in self.unknown_parameters
+            return Term(_parameter_prefix(table) + name(expr.data), self.parameter_dens[expr.data], unknown)
+        if op == "asof":
+            return Term(f"DATE '{self.on.isoformat()}'")
+        if op == "asofmonth":
+            return Term(str(month_index(self.on)))
+        if op == "cut":
+            return self._cut(expr.data, table)
+        if op == "col":
+            return Term(self._column(expr, table))
+        if op == "self":
+            inner = self._emit(expr.args[0], PERSON)
+            default = "FALSE" if expr.kind is Kind.BOOL else "''"
+            return Term(f"COALESCE({inner.sql}, {default})", unknown=inner.unknown)
+        if op == "head":
+            if self.without_members:
+                return Term(null(Kind.TEXT), unknown=True)
+            return Term(f"COALESCE({name(expr.data[1])}, '')")
+        if op == "agg":
+            return self._aggregate(expr, entity)
+        terms = [self._emit(arg, entity, table, member) for arg in expr.args]
+        unknown = any(term.unknown for term in terms)
+        if op in ("and", "or"):
+            return Term(f"({terms[0].sql} {op.upper()} {terms[1].sql})", unknown=unknown)
+        if op == "not":
+            return Term(f"(NOT {terms[0].sql})", unknown=unknown)
+        if op in _COMPARE:
+            one, two, _ = _aligned(terms)
+            return Term(f"({one} {_COMPARE[op]} {two})", unknown=unknown)
+        if op in ("add", "sub"):
+            one, two, den = _aligned(terms)
+            return Term(f"({one} {'+' if op == 'add' else '-'} {two})", den, unknown)
+        if op == "mul":
+            return Term(f"({terms[0].sql} * {terms[1].sql})", terms[0].den * terms[1].den, unknown)
+        if op == "neg":
+            return Term(f"(-{terms[0].sql})", terms[0].den, unknown)
+        if op == "annual":
+            return Term(f"({terms[0].sql} * 12)", terms[0].den, unknown)
+        if op == "idiv":
+            divisor = expr.data * terms[0].den
+            value = terms[0].sql
+            if self._nonneg(expr.args[0]):
+                return Term(f"({value} // {divisor})", unknown=unknown)
+            down = f"-((-({value}) + {divisor - 1}) // {divisor})"
+            return Term(f"(CASE WHEN {value} < 0 THEN {down} ELSE {value} // {divisor} END)", unknown=unknown)
+        if op == "in":
+            values = ", ".join(term.sql for term in terms[1:])
+            return Term(f"({terms[0].sql} IN ({values}))", unknown=unknown)
+        if op == "isnull":
+            return Term(f"({terms[0].sql} IS NULL)")
+        if op == "ifempty":
+            one, two, den = _aligned(terms)
+            return Term(f"COALESCE({one}, {two})", den)
+        if op in ("greatest", "least"):
+            return _extreme(op, terms, unknown, expr.kind)
+        assert op == "case", op
+        return _case(terms, expr.kind, unknown)
+
+    def _column(self, expr: Expr, table: str) -> str:
+        feed, column = expr.data[0], expr.data[1]
+        self.feed_columns.setdefault(feed, set()).add(column)
+        return table + name(column)
+
+    def _cut(self, months: int | str, table: str) -> Term:
+        if isinstance(months, int):
+            return Term(f"DATE '{months_before(self.on, months).isoformat()}'")
+        self.cut_parameters.add(months)
+        sql = _parameter_prefix(table) + name(f"{months}:界")
+        return Term(sql, unknown=months in self.unknown_parameters)
+
+    def _aggregate(self, expr: Expr, entity: str) -> Term:
+        agg: Agg = expr.data
+        if agg.feed is None:
+            return self._member_aggregate(expr)
+        if agg.feed in self.missing:
+            return Term(null(expr.kind), unknown=True)
+        plan = self.plans.setdefault((entity, agg.feed), _FeedPlan())
+        column = plan.columns.setdefault(
+            agg, f"{agg.feed}_{'p' if entity == PERSON else 'h'}{len(plan.columns)}"
+        )
+        default = "FALSE" if expr.kind is Kind.BOOL else "0"
+        term = Term(f"COALESCE({name(column)}, {default})", self._value_den(agg, entity))
+        if agg.member is None:
+            return term
+        condition = self._emit(agg.member, PERSON)
+        if not condition.unknown:
+            return term
+        doubt = self._member_column(f"BOOL_OR({condition.sql} IS NULL)")
+        return Term(f"CASE WHEN {doubt} THEN {null(expr.kind)} ELSE {term.sql} END", term.den, True)
+
+    def _value_den(self, agg: Agg, entity: str) -> int:
+        if agg.func in ("sum", "max", "latest") and agg.value is not None:
+            return self._emit(agg.value, entity).den
+        return 1
+
+    def _member_column(self, sql: str) -> str:
+        return name(self.member_columns.setdefault(sql, f"members_{len(self.member_columns)}"))
+
+    def _member_aggregate(self, expr: Expr) -> Term:
+        agg: Agg = expr.data
+        if self.without_members:
+            return Term(null(expr.kind), unknown=True)
+        where = self._emit(agg.where, PERSON) if agg.where is not None else Term("TRUE")
+        if agg.func == "any":
+            if not where.unknown:
+                return Term(self._member_column(f"BOOL_OR({where.sql})"))
+            some = self._member_column(f"COALESCE(BOOL_OR({where.sql}), FALSE)")
+            doubt = self._member_column(f"BOOL_OR(({where.sql}) IS NULL)")
+            return Term(
+                f"CASE WHEN {some} THEN TRUE WHEN {doubt} THEN {null(Kind.BOOL)} ELSE FALSE END", unknown=True
+            )
+        value = self._emit(agg.value, PERSON) if agg.value is not None else Term("1")
+        if agg.func == "max":
+            sql = f"COALESCE(MAX(CASE WHEN {where.sql} THEN {value.sql} END), 0)"
+        else:
+            sql = f"CAST(SUM(CASE WHEN {where.sql} THEN {value.sql} ELSE 0 END) AS BIGINT)"
+        column = self._member_column(sql)
+        if not (where.unknown or value.unknown):
+            return Term(column, value.den)
+        doubt = self._member_column(
+            f"BOOL_OR(({where.sql}) IS NULL OR ({where.sql} AND {value.sql} IS NULL))"
+        )
+        return Term(f"CASE WHEN {doubt} THEN {null(expr.kind)} ELSE {column} END", value.den, True)
+
+    def _nonneg(self, expr: Expr) -> bool:
+        """Whether a value can be shown never to be below nought (feeds hold no negative money)."""
+        if expr.op == "lit":
+            return isinstance(expr.data, int) and expr.data >= 0
+        if expr.op == "col":
+            return expr.kind in (Kind.MONEY, Kind.NUMBER)
+        if expr.op == "var":
+            if expr.data not in self.nonneg_memo:
+                self.nonneg_memo[expr.data] = False
+                variable = self.pack.variables.get(expr.data)
+                self.nonneg_memo[expr.data] = (
+                    variable is not None
+                    and not variable.exceptions
+                    and expr.data not in self.given
+                    and self._nonneg(variable.expr)
+                )
+            return self.nonneg_memo[expr.data]
+        if expr.op == "agg":
+            return expr.data.func in ("count", "distinct") or (
+                expr.data.value is not None and self._nonneg(expr.data.value)
+            )
+        if expr.op in ("add", "mul", "annual", "idiv", "ifempty", "least"):
+            return all(self._nonneg(arg) for arg in expr.args)
+        if expr.op == "greatest":
+            return any(self._nonneg(arg) for arg in expr.args)
+        if expr.op == "case":
+            return all(self._nonneg(arg) for arg in (*expr.args[1::2], expr.args[-1]))
+        return False
+
+    # -- relations ----------------------------------------------------------------------------------------
+
+    def _range(self, prefix: str = "") -> str:
+        return f"{prefix}household_key >= {LO} AND {prefix}household_key < {HI}"
+
+    def _households(self) -> str:
+        parameters = [*self.pack.parameters, *(f"{p}:界" for p in sorted(self.cut_parameters))]
+        columns = "".join(f", q.{name(p)}" for p in parameters)
+        sql = f"SELECT h.*{columns}"
+        for item in self.given:
+            sql += f", v.{name(item)} AS {name(f'given_{item}')}"
+        sql += " FROM households h"
+        if parameters:
+            sql += (
+                " LEFT JOIN parameters q ON q.region_code = h.region_code AND q.urban_rural = h.urban_rural"
+            )
+        if self.given:
+            sql += " LEFT JOIN given v ON v.household_key = h.household_key"
+        return f"{sql} WHERE {self._range('h.')}"
+
+    def _feed_clauses(self, entity: str) -> list[tuple[str, str]]:
+        clauses = []
+        for (owner, feed), plan in self.plans.items():
+            if owner != entity or not plan.columns:
+                continue
+            columns, where = self._feed_columns_sql(plan, "f.", "")
+            parameters = self._joins_parameters(plan)
+            source = f"feed_{feed} f" + (
+                " JOIN hp q ON q.household_key = f.household_key" if parameters else ""
+            )
+            clauses.append(
+                (
+                    f"fp_{feed}",
+                    f"SELECT f.household_key, f.person_key, {columns} FROM {source}"
+                    f" WHERE {self._range('f.')}{where} GROUP BY f.household_key, f.person_key",
+                )
+            )
+        return clauses
+
+    def _household_feed_clauses(self, persons: str) -> list[tuple[str, str]]:
+        clauses = []
+        for (owner, feed), plan in self.plans.items():
+            if owner != HOUSEHOLD or not plan.columns:
+                continue
+            columns, where = self._feed_columns_sql(plan, "f.", "m.")
+            source = f"feed_{feed} f"
+            if any(agg.member is not None for agg in plan.columns):
+                source += (
+                    f" JOIN {persons} m ON m.household_key = f.household_key AND m.person_key = f.person_key"
+                )
+            if self._joins_parameters(plan):
+                source += " JOIN hp q ON q.household_key = f.household_key"
+            clauses.append(
+                (
+                    f"fh_{feed}",
+                    f"SELECT f.household_key, {columns} FROM {source}"
+                    f" WHERE {self._range('f.')}{where} GROUP BY f.household_key",
+                )
+            )
+        return clauses
+
+    def _joins_parameters(self, plan: _FeedPlan) -> bool:
+        parts = [
+            p for agg in plan.columns for p in (agg.value, agg.by, agg.where, agg.other) if p is not None
+        ]
+        return any(part.parameters() for part in parts)
+
+    def _feed_columns_sql(self, plan: _FeedPlan, table: str, member: str) -> tuple[str, str]:
+        """The aggregate columns of one feed and the row condition they share."""
+        conditions = {agg: self._row_condition(agg, table, member) for agg in plan.columns}
+        alone = len(conditions) == 1
+        all_bound = all(condition != "TRUE" for condition in conditions.values())
+        where = ""
+        if all_bound:
+            distinct = list(dict.fromkeys(conditions.values()))
+            where = " AND (" + " OR ".join(distinct) + ")"
+        columns = []
+        for agg, column in plan.columns.items():
+            condition = "TRUE" if alone and all_bound else conditions[agg]
+            columns.append(f"{self._feed_aggregate(agg, condition, table)} AS {name(column)}")
+        return ", ".join(columns), where
+
+    def _row_condition(self, agg: Agg, table: str, member: str) -> str:
+        parts = []
+        if agg.where is not None:
+            parts.append(self._emit(agg.where, PERSON, table).sql)
+        if agg.func in ("latest", "samemonth") and agg.by is not None and agg.by.nullable:
+            parts.append(f"{self._emit(agg.by, PERSON, table).sql} IS NOT NULL")
+        if agg.member is not None:
+            parts.append(self._emit(agg.member, PERSON, table, member).sql)
+        return " AND ".join(parts) if parts else "TRUE"
+
+    def _feed_aggregate(self, agg: Agg, condition: str, table: str) -> str:
+        bound = condition != "TRUE"
+        keep = f" FILTER (WHERE {condition})" if bound else ""
+        value = self._emit(agg.value, PERSON, table).sql if agg.value is not None else "1"
+        if agg.func == "sum":
+            return f"CAST(SUM({value}){keep} AS BIGINT)"
+        if agg.func == "max":
+            return f"MAX({value}){keep}"
+        if agg.func == "count":
+            return f"COUNT(*){keep}"
+        if agg.func == "distinct":
+            return f"COUNT(DISTINCT {value}){keep}"
+        if agg.func == "any":
+            return f"COALESCE(BOOL_OR({condition}), FALSE)" if bound else "TRUE"
+        assert agg.by is not None
+        by = self._emit(agg.by, PERSON, table).sql
+        if agg.func == "latest":
+            return (
+                f"MAX({{'b': {by}, 'v': {value}}}){keep}.v"
+                if not bound
+                else (f"MAX(CASE WHEN {condition} THEN {{'b': {by}, 'v': {value}}} END).v")
+            )
+        assert agg.func == "samemonth" and agg.other is not None and agg.where is not None
+        months = next(e.data for e in agg.where.walk() if e.op == "cut")
+        first = month_index(months_before(self.on, months))
+        shift = f"(EXTRACT(YEAR FROM {by}) * 12 + EXTRACT(MONTH FROM {by}) - {first + 1})"
+        bits = [
+            f"BIT_OR(CASE WHEN {_and(condition, self._emit(side, PERSON, table).sql)}"
+            f" THEN CAST(1 AS BIGINT) << CAST({shift} AS INTEGER) ELSE 0 END)"
+            for side in (agg.value, agg.other)
+            if side is not None
+        ]
+        return f"(({bits[0]} & {bits[1]}) <> 0)"
+
+    def _person_base(self, person: Iterable[str]) -> str:
+        feeds = [feed for (owner, feed), plan in self.plans.items() if owner == PERSON and plan.columns]
+        columns = ["m.*"]
+        source = "members m"
+        for feed in feeds:
+            columns += [f"fp_{feed}.{name(c)}" for c in self.plans[PERSON, feed].columns.values()]
+            source += (
+                f" LEFT JOIN fp_{feed} ON fp_{feed}.household_key = m.household_key"
+                f" AND fp_{feed}.person_key = m.person_key"
+            )
+        parameters = self._person_parameters(person)
+        if parameters:
+            columns += [f"hp.{name(p)}" for p in parameters]
+            source += " JOIN hp ON hp.household_key = m.household_key"
+        return f"SELECT {', '.join(columns)} FROM {source} WHERE {self._range('m.')}"
+
+    def _person_parameters(self, person: Iterable[str]) -> list[str]:
+        exprs: list[Expr] = [part for item in person for part in self.pack.variables[item].parts()]
+        for variable in self.pack.variables.values():
+            for part in variable.parts():
+                exprs += _member_parts(part)
+        for indicator in self.pack.indicators.values():
+            for part in indicator.levels.values():
+                exprs += _member_parts(part)
+        for category in self.pack.categories:
+            exprs += _member_parts(category.condition) if category.condition is not None else []
+        found: dict[str, None] = {}
+        for expr in exprs:
+            for node in expr.walk():
+                if node.op == "param":
+                    found[node.data] = None
+                elif node.op == "cut" and isinstance(node.data, str):
+                    found[f"{node.data}:界"] = None
+        return list(found)
+
+    def _household_base(self) -> str:
+        columns = ["hp.*"]
+        source = "hp"
+        if self.member_columns:
+            columns += [f"g.{name(column)}" for column in self.member_columns.values()]
+            source += " LEFT JOIN g ON g.household_key = hp.household_key"
+        for (owner, feed), plan in self.plans.items():
+            if owner == HOUSEHOLD and plan.columns:
+                columns += [f"fh_{feed}.{name(c)}" for c in plan.columns.values()]
+                source += f" LEFT JOIN fh_{feed} ON fh_{feed}.household_key = hp.household_key"
+        return f"SELECT {', '.join(columns)} FROM {source}"
+
+    def _level_items(self) -> list[tuple[str, str]]:
+        plain = [i for i in self.pack.indicators.values() if not i.raises_level]
+        up = [f"{name(i.code + ':级')}" for i in plain if i.up]
+        down = [f"{name(i.code + ':级')}" for i in plain if not i.up]
+        candidates = ["0", *up]
+        for rule in self.pack.merge_rules:
+            rank = LEVEL_RANK[rule.of]
+            if up:
+                count = " + ".join(f"CASE WHEN {column} = {rank} THEN 1 ELSE 0 END" for column in up)
+                candidates.append(
+                    f"CASE WHEN {count} >= {rule.count} THEN {LEVEL_RANK[rule.becomes]} ELSE 0 END"
+                )
+        level = f"GREATEST({', '.join(candidates)})" if len(candidates) > 1 else "0"
+        raising = [name(i.code) for i in self.pack.indicators.values() if i.raises_level]
+        if raising:
+            level = f"CASE WHEN {' OR '.join(raising)} THEN LEAST({level} + 1, 3) ELSE {level} END"
+        risk = f"GREATEST({', '.join(['0', *down])})" if down else "0"
+        ranks = {c.code: c.rank for c in reversed(self.pack.categories)}
+        found = " ".join(f"WHEN {literal(code)} THEN {rank}" for code, rank in ranks.items() if rank)
+        written = " ".join(
+            f"WHEN {literal(text)} THEN {c.rank}" for c in self.pack.categories for text in c.registered_as
+        )
+        found_rank = f"CASE found {found} ELSE 0 END" if found else "0"
+        written_rank = f"CASE category {written} ELSE 0 END" if written else "0"
+        change = (
+            f"CASE WHEN found = {literal(UNKNOWN)} THEN 'unknown' WHEN {found_rank} > {written_rank} THEN 'up'"
+            f" WHEN {found_rank} < {written_rank} THEN 'down' ELSE 'same' END"
+        )
+        return [(level, "level_rank"), (risk, "risk_rank"), (change, "change")]
+
+    def _result(self) -> str:
+        columns = ["household_key", "household_no", "region_code", "urban_rural", "persons"]
+        columns.append("category AS register_category")
+        for figure in FIGURES:
+            variable = self.pack.figures.get(figure)
+            if variable is None:
+                columns.append(f"CAST(NULL AS BIGINT) AS {figure}")
+            else:
+                den = self.dens[variable]
+                sql = name(variable) if den == 1 else f"{name(variable)} // {den}"
+                columns.append(f"CAST({sql} AS BIGINT) AS {figure}")
+        columns += ["found AS category", "change"]
+        codes = sorted(self.pack.indicators)
+        raised = [f"CASE WHEN {name(c)} THEN {literal(c)} END" for c in codes]
+        graded = [
+            f"CASE WHEN {name(c)} THEN CASE {name(c + ':级')} WHEN 3 THEN {literal(c + ':red')}"
+            f" WHEN 2 THEN {literal(c + ':orange')} WHEN 1 THEN {literal(c + ':yellow')}"
+            f" ELSE {literal(c + ':none')} END END"
+            for c in codes
+        ]
+        open_codes = [f"CASE WHEN {name(c)} IS NULL THEN {literal(c)} END" for c in codes if self.unknown[c]]
+        for items, column in ((raised, "warnings"), (graded, "warning_levels"), (open_codes, "undecided")):
+            joined = f"CONCAT_WS(';', {', '.join(items)})" if items else "''"
+            columns.append(f"{joined} AS {column}")
+        columns.append(f"{_RANK_NAMES.format('level_rank')} AS level")
+        columns.append(f"{_RANK_NAMES.format('risk_rank')} AS risk_level")
+        return f"SELECT {', '.join(columns)} FROM r1"
+
+
+FIGURES = (
+    "counted_persons", "monthly_income", "financial_assets", "vehicles", "dwellings", "shops",
+    "rigid_expenditure",
+)  # fmt: skip
+
+
+def _parameter_prefix(table: str) -> str:
+    """Among a feed's rows the household's parameters stand in the joined relation q."""
+    return "q." if table else ""
+
+
+def _and(one: str, two: str) -> str:
+    return two if one == "TRUE" else f"{one} AND {two}"
+
+
+def _literal_of(expr: Expr) -> str:
+    if expr.kind is Kind.BOOL:
+        return "TRUE" if expr.data else "FALSE"
+    if expr.kind is Kind.TEXT:
+        return literal(expr.data)
+    return str(int(expr.data))
+
+
+def _scaled(term: Term, den: int) -> str:
+    factor = den // term.den
+    return term.sql if factor == 1 else f"({term.sql} * {factor})"
+
+
+def _aligned(terms: list[Term]) -> tuple[str, str, int]:
+    den = lcm(terms[0].den, terms[1].den)
+    return _scaled(terms[0], den), _scaled(terms[1], den), den
+
+
+def _extreme(op: str, terms: list[Term], unknown: bool, kind: Kind) -> Term:
+    den = lcm(*(term.den for term in terms))
+    sql = f"{op.upper()}({', '.join(_scaled(term, den) for term in terms)})"
+    if unknown:
+        # GREATEST and LEAST of DuckDB and Spark pass over NULL; an unknown part makes the whole unknown
+        doubt = " OR ".join(f"{term.sql} IS NULL" for term in terms if term.unknown)
+        sql = f"(CASE WHEN {doubt} THEN {null(kind)} ELSE {sql} END)"
+    return Term(sql, den, unknown)
+
+
+def _case(terms: list[Term], kind: Kind, unknown: bool) -> Term:
+    values = [*terms[1::2], terms[-1]]
+    den = lcm(*(value.den for value in values))
+    branches = []
+    for condition, value in zip(terms[:-1:2], terms[1::2], strict=True):
+        branches.append(f"WHEN {condition.sql} THEN {_scaled(value, den)}")
+        if condition.unknown:
+            branches.append(f"WHEN {condition.sql} IS NULL THEN {null(kind)}")
+    return Term(f"(CASE {' '.join(branches)} ELSE {_scaled(terms[-1], den)} END)", den, unknown)
+
+
+def _member_parts(expr: Expr) -> list[Expr]:
+    """What an expression asks of the members: evaluated where persons stand."""
+    parts: list[Expr] = []
+    for agg in expr.aggregates():
+        if agg.feed is None:
+            parts += [part for part in (agg.value, agg.where) if part is not None]
+        elif agg.member is not None:
+            parts.append(agg.member)
+    return parts
+
+
+def _add_columns(table: str, items: list[tuple[str, str]]) -> str:
+    columns = "".join(f", {sql} AS {name(column)}" for sql, column in items)
+    return f"SELECT *{columns} FROM {table}"
+
+
+__all__ = ["FIGURES", "REGISTER", "CompiledPack", "Given", "compile_pack"]

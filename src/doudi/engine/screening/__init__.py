@@ -1,0 +1,14 @@
+"""Screening: a pack's compiled query over the snapshots of a date, for a nation or for one family.
+
+In come a pack and resolved snapshots; out come a result folder, an export, an explanation. It stores no
+person's identity and decides nothing: a warning is a lead.
+"""
+
+from doudi.engine.packs.compiling import CompiledPack, compile_pack
+from doudi.engine.screening.results import Changes, compare_results, read_result, write_export
+from doudi.engine.screening.running import ScreeningError, ScreeningResult, screen
+
+__all__ = [
+    "Changes", "CompiledPack", "ScreeningError", "ScreeningResult", "compare_results", "compile_pack",
+    "read_result", "screen", "write_export",
+]  # fmt: skip

@@ -1,0 +1,273 @@
+"""Screening a whole county, city or nation: one compiled query over ranges of households.
+
+Each range's result is written aside and renamed, so that a finished range is a checkpoint: a screen that was
+killed takes up where it stood and ends with the same files. Memory is bounded by the range, not by the county.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from doudi.engine.errors import DoudiError
+from doudi.engine.packs import Pack
+from doudi.engine.packs.compiling import CompiledPack, compile_pack
+from doudi.engine.packs.expressions import REGISTER
+from doudi.engine.packs.relations import parameter_table, unknown_parameters
+from doudi.engine.status import Status
+
+if TYPE_CHECKING:
+    from doudi.engine.feeds import SnapshotSet
+
+Progress = Callable[[int, int], None]
+HOUSEHOLDS_PER_CHUNK = 300_000
+_PLAN, _DONE = "plan.json", "result.json"
+
+
+class ScreeningError(DoudiError):
+    """A screen could not be run or its result could not be read."""
+
+    code = "screening_failed"
+
+
+@dataclass(frozen=True)
+class ScreeningResult:
+    """What a screen did: where its rows lie, how many households and persons, what was missing."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    households: int
+    persons: int
+    seconds: float
+    missing: Mapping[str, Status]
+    digest: str
+    resumed: int = 0
+    """Ranges that an earlier, interrupted run had finished."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A compiled pack and the regions it will meet."""
+
+    compiled: CompiledPack
+    pairs: tuple[tuple[str, str], ...]
+    missing: Mapping[str, Status]
+
+
+def screen(
+    pack: Pack,
+    snapshots: SnapshotSet,
+    *,
+    to: Path,
+    chunks: int | None = None,
+    threads: int = 2,
+    memory: str = "2GB",
+    on_progress: Progress | None = None,
+    engine: str = "duckdb",
+    master: str | None = None,
+) -> ScreeningResult:
+    """Screen every household of the register in force; the result lies in the folder ``to``.
+
+    The same pack and snapshots give the same folder back without work. ``chunks`` is the number of household
+    ranges (default: one per 300,000 households); ``memory`` bounds DuckDB, as ``2GB``.
+    """
+    started = time.perf_counter()
+    if engine == "spark":
+        from doudi.engine.screening.on_spark import screen_on_spark
+
+        return screen_on_spark(pack, snapshots, to=to, master=master, on_progress=on_progress)
+    to.mkdir(parents=True, exist_ok=True)
+    work = to / "tmp"
+    with open_snapshots(pack, snapshots, threads=threads, memory=memory, spill=work) as connection:
+        prepared = prepare(connection, pack, snapshots)
+        households, persons = _size(connection)
+        ranges = household_ranges(households, chunks)
+        digest = _digest(pack, snapshots, prepared)
+        plan = {"digest": digest, "ranges": [list(r) for r in ranges]}
+        done = _finished(to, digest)
+        if done is not None:
+            return _result(to, done, prepared.missing, time.perf_counter() - started, len(done["files"]))
+        if _read_json(to / _PLAN) != plan:
+            _clear(to)
+            _write_json(to / _PLAN, plan)
+        connection.register("parameters", parameter_table(prepared.compiled, prepared.pairs))
+        query = prepared.compiled.sql("duckdb")
+        resumed = 0
+        for number, (low, high) in enumerate(ranges):
+            target = to / f"part-{number:05d}.parquet"
+            if target.exists():
+                resumed += 1
+            else:
+                _write_range(connection, query, low, high, target)
+            if on_progress is not None:
+                on_progress(number + 1, len(ranges))
+    files = [f"part-{number:05d}.parquet" for number in range(len(ranges))]
+    done = {"digest": digest, "files": files, "households": households, "persons": persons}
+    _write_json(to / _DONE, done)
+    shutil.rmtree(work, ignore_errors=True)
+    return _result(to, done, prepared.missing, time.perf_counter() - started, resumed)
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, pack: Pack, snapshots: SnapshotSet) -> Prepared:
+    """Compile the pack for what is there: the date, the missing feeds, the regions met in the register."""
+    missing = missing_feeds(pack, snapshots)
+    pairs = tuple(
+        sorted(connection.execute("SELECT DISTINCT region_code, urban_rural FROM households").fetchall())
+    )
+    compiled = compile_pack(
+        pack,
+        missing,
+        on=snapshots.as_of,
+        unknown_parameters=unknown_parameters(pack, pairs, snapshots.as_of),
+    )
+    return Prepared(compiled, pairs, missing)
+
+
+def missing_feeds(pack: Pack, snapshots: SnapshotSet) -> dict[str, Status]:
+    """The declared feeds without a snapshot on the date, with what is known of why."""
+    return {
+        name: snapshots.missing.get(name, Status.NOT_ARRIVED)
+        for name in pack.feeds
+        if name != REGISTER and not snapshots.feeds.get(name)
+    }
+
+
+def open_snapshots(
+    pack: Pack, snapshots: SnapshotSet, *, threads: int = 2, memory: str = "2GB", spill: Path | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB session in which the snapshots of a date stand as relations ``members``, ``feed_…``."""
+    config: dict[str, Any] = {"threads": threads, "memory_limit": memory}
+    if spill is not None:
+        config["temp_directory"] = str(spill)
+    connection = duckdb.connect(config=config)
+    for relation in ("members", "households"):
+        path = snapshots.register / f"{relation}.parquet"
+        if not path.is_file():
+            connection.close()
+            raise ScreeningError(
+                "没有花名册快照, 请先装入花名册(household_register)",
+                "there is no register snapshot: load household_register first",
+                code="no_register",
+            )
+        connection.execute(f"CREATE VIEW {relation} AS SELECT * FROM read_parquet({_text(path)})")
+    for name, paths in snapshots.feeds.items():
+        if name in pack.feeds and name != REGISTER and paths:
+            connection.execute(f"CREATE VIEW feed_{name} AS {_feed_source(pack.feeds[name].kind, paths)}")
+    return connection
+
+
+def _feed_source(kind: str, paths: Iterable[Path]) -> str:
+    listed = list(paths)
+    source = f"read_parquet([{', '.join(_text(path) for path in listed)}])"
+    # rows of an event feed add up over its files; the same event sent twice is one
+    distinct = "DISTINCT " if kind == "event" and len(listed) > 1 else ""
+    return f"SELECT {distinct}* FROM {source}"
+
+
+def household_ranges(households: int, chunks: int | None) -> list[tuple[int, int]]:
+    """Household keys 0 … n-1 cut into even ranges, low included and high not."""
+    count = chunks or max(1, -(-households // HOUSEHOLDS_PER_CHUNK))
+    count = max(1, min(count, households or 1))
+    edges = [households * i // count for i in range(count + 1)]
+    return list(zip(edges, edges[1:], strict=False))
+
+
+def _size(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM households), (SELECT count(*) FROM members)"
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def _write_range(
+    connection: duckdb.DuckDBPyConnection, query: str, low: int, high: int, target: Path
+) -> None:
+    aside = target.with_suffix(".aside")
+    bound = query.replace("$lo", str(low)).replace("$hi", str(high))
+    try:
+        connection.execute(f"COPY ({bound}) TO {_text(aside)} (FORMAT parquet, COMPRESSION zstd)")
+    except duckdb.OutOfRangeException as error:
+        raise ScreeningError(
+            f"金额太大算不下(户键 {low}–{high}): 请核对数据里的异常大数",
+            f"a sum does not fit 64 bits (household keys {low}–{high}): look for absurd amounts",
+            code="out_of_range",
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise ScreeningError(
+            "内存不够: 请增加分段数(--chunks)或内存上限",
+            "out of memory: use more chunks or a higher memory limit",
+            code="out_of_memory",
+            retry=True,
+        ) from error
+    _settle(aside, target)
+
+
+def _settle(aside: Path, target: Path) -> None:
+    with aside.open("rb+") as handle:
+        os.fsync(handle.fileno())
+    aside.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _text(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _digest(pack: Pack, snapshots: SnapshotSet, prepared: Prepared) -> str:
+    """What the result depends on: the pack, the snapshots, and the query itself."""
+    parts = (pack.hash, snapshots.digest, snapshots.as_of.isoformat(), prepared.compiled.sql("duckdb"))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _finished(to: Path, digest: str) -> dict[str, Any] | None:
+    done = _read_json(to / _DONE)
+    if done is None or done.get("digest") != digest:
+        return None
+    return done if all((to / name).is_file() for name in done["files"]) else None
+
+
+def _result(
+    to: Path, done: Mapping[str, Any], missing: Mapping[str, Status], seconds: float, resumed: int
+) -> ScreeningResult:
+    return ScreeningResult(
+        folder=to,
+        files=tuple(to / name for name in done["files"]),
+        households=done["households"],
+        persons=done["persons"],
+        seconds=seconds,
+        missing=dict(missing),
+        digest=done["digest"],
+        resumed=resumed,
+    )
+
+
+def _clear(to: Path) -> None:
+    for path in (*to.glob("part-*.parquet"), *to.glob("*.aside"), to / _DONE, to / _PLAN):
+        path.unlink(missing_ok=True)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    aside = path.with_suffix(".aside")
+    aside.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+    _settle(aside, path)
