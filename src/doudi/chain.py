@@ -106,7 +106,9 @@ def simulate(*, as_of: date, changes: dict[tuple[str, str], str]) -> screening.S
 
 
 @transaction.atomic
-def dispatch(number: str, *, to: str, by: User, remark: str = "", seen: int | None = None) -> monitoring.WarningCase:
+def dispatch(
+    number: str, *, to: str, by: User, remark: str = "", seen: int | None = None
+) -> monitoring.WarningCase:
     """Send a warning to a township, which from then on answers for the household (派单)."""
     case = monitoring.warning(number, by=by)
     household = registry.household(case.household_no, by=by)
@@ -158,7 +160,9 @@ def push_need(number: str, *, department: str, need: str, by: User) -> assistanc
         by=by,
         handling=rules()[1],
     )
-    monitoring.note(case, by=by, kind="referral", text=f"推送{department}：{referral.need}（{referral.due_on} 前反馈）")
+    monitoring.note(
+        case, by=by, kind="referral", text=f"推送{department}：{referral.need}（{referral.due_on} 前反馈）"
+    )
     return referral
 
 
@@ -181,11 +185,15 @@ def accept_referral(number: str, *, by: User) -> assistance.Referral:
 
 
 @transaction.atomic
-def answer_referral(number: str, *, result: str, answer: str, amount_fen: int = 0, by: User) -> assistance.Referral:
+def answer_referral(
+    number: str, *, result: str, answer: str, amount_fen: int = 0, by: User
+) -> assistance.Referral:
     """The department's answer comes back to the warning (反馈)."""
     referral = assistance.answer_referral(number, result=result, answer=answer, amount_fen=amount_fen, by=by)
     amount = f"，{amount_fen // 100}.{amount_fen % 100:02d}元" if amount_fen else ""
-    _note_referral(referral, by, f"{referral.department}反馈：{referral.get_result_display()}{amount}。{answer.strip()}")
+    _note_referral(
+        referral, by, f"{referral.department}反馈：{referral.get_result_display()}{amount}。{answer.strip()}"
+    )
     return referral
 
 

@@ -11,7 +11,6 @@ import json
 import sys
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -38,24 +37,23 @@ _GROUPS = {
 class _Lazy(TyperGroup):
     """Commands are imported when they are called: ``doudi pack check`` must not wait for a solver or a database."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(_GROUPS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in _GROUPS:
             return None
         module, _, attribute = _GROUPS[cmd_name][0].partition(":")
         found = getattr(importlib.import_module(module), attribute or "app")
-        if isinstance(found, typer.Typer):
-            command: click.Command = typer.main.get_command(found)
-        else:
+        if not isinstance(found, typer.Typer):
             single = typer.Typer(add_completion=False)
             single.command(name=cmd_name)(found)
-            command = typer.main.get_command(single)
+            found = single
+        command = typer.main.get_command(found)
         command.name = cmd_name
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_place, text) in _GROUPS.items()])
 
@@ -64,6 +62,7 @@ app = typer.Typer(
     cls=_Lazy,
     add_completion=False,
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="doudi 兜底：低收入人口监测预警、核对、分层分类救助、慈善衔接、老年助餐。",
 )
@@ -78,18 +77,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        result: Any = app(arguments, standalone_mode=False)
-        sys.exit(result if isinstance(result, int) else 0)
+        app(arguments)
     except DoudiError as problem:
         say_error(problem)
         if "--json" in arguments:
-            print(json.dumps({"error": {"code": problem.code, "zh": problem.zh, "en": problem.en}}, ensure_ascii=False))
-        sys.exit(1)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
-    except click.ClickException as wrong:
-        wrong.show(file=sys.stderr)
-        sys.exit(wrong.exit_code)
-    except click.Abort:
-        print("已中断 aborted", file=sys.stderr)
+            told = {"code": problem.code, "zh": problem.zh, "en": problem.en}
+            print(json.dumps({"error": told}, ensure_ascii=False))
         sys.exit(1)

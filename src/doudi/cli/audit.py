@@ -27,7 +27,11 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         {"entries": report.entries, "whole": report.whole, "first_break": report.first_break},
         as_json=as_json,
         words=f"{report.entries} 条，"
-        + ("链条完整 / whole" if report.whole else f"第 {report.first_break} 条处断开 / broken at {report.first_break}"),
+        + (
+            "链条完整 / whole"
+            if report.whole
+            else f"第 {report.first_break} 条处断开 / broken at {report.first_break}"
+        ),
     )
     if not report.whole:
         raise typer.Exit(1)

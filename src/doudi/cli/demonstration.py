@@ -69,7 +69,9 @@ def prepare() -> None:
 
 def _busiest_township(by: User) -> str:
     areas = Counter(
-        case.region_code[:9] for case in monitoring.warnings(by=by, status="all") if len(case.region_code) >= 9
+        case.region_code[:9]
+        for case in monitoring.warnings(by=by, status="all")
+        if len(case.region_code) >= 9
     )
     return min(areas, key=lambda code: (-areas[code], code))
 
@@ -117,7 +119,9 @@ def _work_in_hand(people: dict[Role, User], township: str) -> None:
             result_code="D",
             finding="家中老人住院，自付费用多，要求医保部门核报。",
         )
-        chain.push_need(number, department=_DEPARTMENT, need="核查医疗救助待遇，协助办理手工报销。", by=worker)
+        chain.push_need(
+            number, department=_DEPARTMENT, need="核查医疗救助待遇，协助办理手工报销。", by=worker
+        )
 
 
 def welcome(port: int | None) -> None:

@@ -29,7 +29,11 @@ def _disk() -> dict[str, Any]:
     from doudi.house.paths import home
 
     free = shutil.disk_usage(home().root).free
-    return _finding("磁盘", free > 2 << 30, f"{home().root} 还有 {free / (1 << 30):.1f} GiB" + ("" if free > 2 << 30 else "，请清理磁盘"))
+    return _finding(
+        "磁盘",
+        free > 2 << 30,
+        f"{home().root} 还有 {free / (1 << 30):.1f} GiB" + ("" if free > 2 << 30 else "，请清理磁盘"),
+    )
 
 
 def _keys() -> dict[str, Any]:
@@ -37,7 +41,11 @@ def _keys() -> dict[str, Any]:
 
     ring = home().keys / "keyring.json"
     open_to_others = bool(ring.stat().st_mode & 0o077)
-    return _finding("密钥", not open_to_others, f"{ring} 其他用户可读，请改权限为 600" if open_to_others else "只有本账号可读；请另存一份在安全处")
+    return _finding(
+        "密钥",
+        not open_to_others,
+        f"{ring} 其他用户可读，请改权限为 600" if open_to_others else "只有本账号可读；请另存一份在安全处",
+    )
 
 
 def _pack() -> dict[str, Any]:
@@ -55,7 +63,11 @@ def _audit() -> dict[str, Any]:
     from doudi.contexts.accounts.services import verify_audit
 
     report = verify_audit()
-    return _finding("审计链", report.whole, f"{report.entries} 条，完整" if report.whole else f"第 {report.first_break} 条处断开，请立即报告")
+    return _finding(
+        "审计链",
+        report.whole,
+        f"{report.entries} 条，完整" if report.whole else f"第 {report.first_break} 条处断开，请立即报告",
+    )
 
 
 def _frontend() -> dict[str, Any]:

@@ -20,7 +20,9 @@ def _group() -> None:
 
 @app.command()
 def screening(
-    as_of: Annotated[date, typer.Option("--as-of", parser=parse_date, help="数据日期 / as-of date", metavar="DATE")],
+    as_of: Annotated[
+        date, typer.Option("--as-of", parser=parse_date, help="数据日期 / as-of date", metavar="DATE")
+    ],
     to: Annotated[Path, typer.Option("--to", help="写到 / file to write")],
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:

@@ -14,14 +14,18 @@ from doudi.cli.shell import answer, console, open_office, parse_date, say_error
 app = typer.Typer(no_args_is_help=True, help="部门数据：检查、装载 department feeds: check, load, list")
 
 Json = Annotated[bool, typer.Option("--json", help="一个 JSON 对象到标准输出 / one JSON object on stdout")]
-AsOf = Annotated[date | None, typer.Option("--as-of", parser=parse_date, help="数据日期 / as-of date", metavar="DATE")]
+AsOf = Annotated[
+    date | None, typer.Option("--as-of", parser=parse_date, help="数据日期 / as-of date", metavar="DATE")
+]
 
 
 @app.command()
 def check(
     feed: Annotated[str, typer.Argument(help="数据种类，如 medical 或 医疗结算 / feed")],
     file: Annotated[Path, typer.Argument(help="文件 / file")],
-    returns: Annotated[Path | None, typer.Option(help="把退回单写到这里（xlsx）/ quarantine workbook")] = None,
+    returns: Annotated[
+        Path | None, typer.Option(help="把退回单写到这里（xlsx）/ quarantine workbook")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """检查一个文件，什么也不保存 / check a file and keep nothing."""
@@ -34,12 +38,18 @@ def check(
 
 @app.command()
 def load(
-    feed: Annotated[str | None, typer.Argument(help="数据种类；用 --dir 时不写 / feed, not with --dir")] = None,
+    feed: Annotated[
+        str | None, typer.Argument(help="数据种类；用 --dir 时不写 / feed, not with --dir")
+    ] = None,
     file: Annotated[Path | None, typer.Argument(help="文件 / file")] = None,
     directory: Annotated[Path | None, typer.Option("--dir", help="装载整个文件夹 / a whole folder")] = None,
     as_of: AsOf = None,
-    source: Annotated[str, typer.Option(help="来源单位：同一种数据由几家分别报送时写 / sender, where several send one feed")] = "",
-    returns: Annotated[Path | None, typer.Option(help="把退回单写到这个文件夹 / folder for quarantine workbooks")] = None,
+    source: Annotated[
+        str, typer.Option(help="来源单位：同一种数据由几家分别报送时写 / sender, where several send one feed")
+    ] = "",
+    returns: Annotated[
+        Path | None, typer.Option(help="把退回单写到这个文件夹 / folder for quarantine workbooks")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """装载一个文件或整个文件夹；同一文件再装一次不改变任何东西 / load a file or a folder; the same again changes nothing."""
@@ -57,11 +67,18 @@ def load(
         outcomes = [chain.take_in_file(feed, file, as_of=as_of, by=by, source=source)]
     else:
         with Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
         ) as bar:
             task = bar.add_task("装载 / loading …")
             outcomes = chain.take_in_folder(
-                directory, as_of=as_of, by=by, progress=lambda what: bar.update(task, description=f"已装载 {what}")
+                directory,
+                as_of=as_of,
+                by=by,
+                progress=lambda what: bar.update(task, description=f"已装载 {what}"),
             ).outcomes
     feeds: dict[str, Any] = {}
     refused = []
@@ -70,12 +87,17 @@ def load(
             say_error(outcome.problem)
             refused.append({"file": outcome.file, "feed": outcome.feed, "code": outcome.problem.code})
             continue
-        feeds[outcome.feed] = _added(feeds[outcome.feed], outcome.counts) if outcome.feed in feeds else outcome.counts
+        feeds[outcome.feed] = (
+            _added(feeds[outcome.feed], outcome.counts) if outcome.feed in feeds else outcome.counts
+        )
         if returns is not None and outcome.counts["quarantined"] and outcome.load is not None:
             _write_return(returns, outcome)
     said = "\n".join(_line(name, counts) for name, counts in feeds.items())
     if any(outcome.unchanged for outcome in outcomes):
-        console.print(f"{sum(o.unchanged for o in outcomes)} 个文件此前已装载，没有变化 / already in force, unchanged", style="dim")
+        console.print(
+            f"{sum(o.unchanged for o in outcomes)} 个文件此前已装载，没有变化 / already in force, unchanged",
+            style="dim",
+        )
     result: dict[str, Any] = {"feeds": feeds}
     if refused:
         result["refused"] = refused
@@ -109,7 +131,11 @@ def list_loads(as_json: Json = False) -> None:
 
 def _line(name: str, counts: dict[str, Any]) -> str:
     grades = counts.get("grades")
-    matched = f"  A {grades['A']} B {grades['B']} C {grades['C']}  线索 {counts['leads']}  册外 {counts['not_registered']}" if grades else ""
+    matched = (
+        f"  A {grades['A']} B {grades['B']} C {grades['C']}  线索 {counts['leads']}  册外 {counts['not_registered']}"
+        if grades
+        else ""
+    )
     return (
         f"{name:<20} 读 {counts['read']}  有效 {counts['good']}  修正 {counts['mended']}"
         f"  重复 {counts['duplicates']}  隔离 {counts['quarantined']}{matched}"

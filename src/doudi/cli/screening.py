@@ -11,7 +11,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from doudi.cli.shell import answer, console, open_office, parse_date
 
 Json = Annotated[bool, typer.Option("--json", help="一个 JSON 对象到标准输出 / one JSON object on stdout")]
-AsOf = Annotated[date, typer.Option("--as-of", parser=parse_date, help="数据日期 / as-of date", metavar="DATE")]
+AsOf = Annotated[
+    date, typer.Option("--as-of", parser=parse_date, help="数据日期 / as-of date", metavar="DATE")
+]
 
 
 def screen(
@@ -43,7 +45,10 @@ def screen(
         )
     if run.missing:
         labels = [chain.rules()[0].feeds[name].label for name in run.missing]
-        console.print(f"缺少 {len(labels)} 种数据，相关结论为“待核”：{'、'.join(labels)} / missing feeds", style="yellow")
+        console.print(
+            f"缺少 {len(labels)} 种数据，相关结论为“待核”：{'、'.join(labels)} / missing feeds",
+            style="yellow",
+        )
     result = {
         "run": run.pk,
         "as_of": as_of,
@@ -81,7 +86,9 @@ def explain(
 
 def simulate(
     as_of: AsOf,
-    settings: Annotated[list[str], typer.Option("--set", help="参数=值[@地区]，可多次 / PARAMETER=VALUE[@REGION]")],
+    settings: Annotated[
+        list[str], typer.Option("--set", help="参数=值[@地区]，可多次 / PARAMETER=VALUE[@REGION]")
+    ],
     as_json: Json = False,
 ) -> None:
     """改一个标准会怎样：谁得益、谁失去、要多少钱 / what a new standard would do."""

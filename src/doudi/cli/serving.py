@@ -14,7 +14,9 @@ from doudi.engine.errors import DoudiError
 
 def demo(
     port: Annotated[int, typer.Option(help="端口 / port", min=1, max=65535)] = 8000,
-    serve_it: Annotated[bool, typer.Option("--serve/--no-serve", help="只准备，不启动网页 / prepare only")] = True,
+    serve_it: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="只准备，不启动网页 / prepare only")
+    ] = True,
 ) -> None:
     """演示：虚构县的数据、筛查、预警和每个角色一个账号 / the demonstration: an invented county and one account per role."""
     os.environ["DOUDI_DEMO"] = "true"

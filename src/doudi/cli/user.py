@@ -33,7 +33,9 @@ def add(
 
     if role not in set(Role):
         raise typer.BadParameter(f"角色只有 {'、'.join(Role)} / unknown role")
-    password = getpass.getpass("密码 / password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    password = (
+        getpass.getpass("密码 / password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    )
     user = create_user(
         username=username,
         password=password,

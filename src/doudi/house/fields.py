@@ -28,7 +28,9 @@ class SealedTextField(models.BinaryField):
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         if value is None or value == "":
             return super().get_db_prep_value(b"", connection, prepared)
-        return super().get_db_prep_value(keyring().seal(value.encode(), purpose=self.purpose), connection, prepared)
+        return super().get_db_prep_value(
+            keyring().seal(value.encode(), purpose=self.purpose), connection, prepared
+        )
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> str:
         return keyring().open(bytes(value), purpose=self.purpose).decode() if value else ""

@@ -52,7 +52,9 @@ class KeyRing:
 
     def open(self, sealed: bytes, *, purpose: str) -> bytes:
         """Decrypt a value of :meth:`seal`, or raise :class:`SealBroken`."""
-        key = self.sealing.get(int.from_bytes(sealed[1:3], "big")) if sealed[:1] == bytes([_VERSION]) else None
+        key = (
+            self.sealing.get(int.from_bytes(sealed[1:3], "big")) if sealed[:1] == bytes([_VERSION]) else None
+        )
         try:
             if key is None:
                 raise InvalidTag

@@ -34,6 +34,8 @@ def _database(url: str) -> dict[str, object]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": str(HOME.database),
+            # a file, so that tests of two people at once have two real connections
+            "TEST": {"NAME": str(HOME.root / "test.sqlite3")},
             "OPTIONS": {
                 # IMMEDIATE: a writer waits at the door and not in the middle of its work
                 "transaction_mode": "IMMEDIATE",

@@ -187,10 +187,14 @@ def create_user(
     if by.username != SYSTEM:
         require(by, Act.MANAGE_USERS, region_code=region_code)
     if User.objects.filter(username=username).exists():
-        raise DoudiError(f"账号“{username}”已存在，请换一个。", f"Account {username!r} exists.", code="user_exists")
+        raise DoudiError(
+            f"账号“{username}”已存在，请换一个。", f"Account {username!r} exists.", code="user_exists"
+        )
     if role is Role.DEPARTMENT and not department:
         raise DoudiError(
-            "部门用户必须写明部门（--department）。", "A department user needs --department.", code="department_missing"
+            "部门用户必须写明部门（--department）。",
+            "A department user needs --department.",
+            code="department_missing",
         )
     user = User(
         username=username,
@@ -205,10 +209,18 @@ def create_user(
             validate_password(password, user)
         except ValidationError as problem:
             said = "；".join(problem.messages)
-            raise DoudiError(f"密码不合要求：{said}", f"Password refused: {said}", code="password_weak") from None
+            raise DoudiError(
+                f"密码不合要求：{said}", f"Password refused: {said}", code="password_weak"
+            ) from None
     user.set_password(password)
     user.save()
-    record(by=by, act=Act.MANAGE_USERS, subject=f"user:{username}", region_code=region_code, detail={"role": role})
+    record(
+        by=by,
+        act=Act.MANAGE_USERS,
+        subject=f"user:{username}",
+        region_code=region_code,
+        detail={"role": role},
+    )
     return user
 
 
@@ -234,5 +246,3 @@ def users_of(region_code: str, role: Role) -> QuerySet[User]:
     return User.objects.filter(role=role, is_active=True).filter(
         Q(region_code__in=prefixes) | Q(region_code__startswith=region_code)
     )
-
-

@@ -72,7 +72,9 @@ class Referral(models.Model):
     phone = SealedTextField("联系电话", purpose="referral.phone", blank=True, default="")
     category = models.CharField("类别", max_length=20, blank=True)
     need = models.TextField("需求")
-    status = models.CharField("状态", max_length=10, choices=Status.choices, default=Status.SENT, db_index=True)
+    status = models.CharField(
+        "状态", max_length=10, choices=Status.choices, default=Status.SENT, db_index=True
+    )
     due_on = models.DateField("反馈期限", db_index=True)
     sent_at = models.DateTimeField("推送时间", auto_now_add=True)
     sent_by = models.CharField("推送人", max_length=150)

@@ -184,7 +184,15 @@ def has_pending(warning_number: str) -> bool:
     return Referral.objects.filter(warning_number=warning_number).pending().exists()
 
 
-def _step(number: str, by: User, *, from_status: tuple[str, ...], what: str, detail: dict[str, object], **changes: object) -> Referral:
+def _step(
+    number: str,
+    by: User,
+    *,
+    from_status: tuple[str, ...],
+    what: str,
+    detail: dict[str, object],
+    **changes: object,
+) -> Referral:
     found = referral(number, by=by)
     require(by, Act.ANSWER_REFERRAL, region_code=found.region_code, department=found.department)
     if not Referral.objects.filter(pk=found.pk, status__in=from_status).update(**changes):
@@ -274,7 +282,11 @@ def measures_given(*, by: User, warning_number: str = "", household_no: str = ""
 def referral_counts(*, by: User) -> dict[str, int]:
     """Referrals of the account's area: sent, answered, returned, pending, overdue (推送闭环)."""
     require(by, Act.VIEW_DASHBOARD)
-    found = Referral.objects.filter(region_code__startswith=by.region_code) if by.region_code else Referral.objects
+    found = (
+        Referral.objects.filter(region_code__startswith=by.region_code)
+        if by.region_code
+        else Referral.objects
+    )
     today = timezone.localdate()
     return found.aggregate(
         sent=Count("pk"),

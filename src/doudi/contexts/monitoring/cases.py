@@ -165,7 +165,12 @@ def record_visit(
         consent=consent,
         recorded_by=by.username,
     )
-    note(case, by=by, kind="visit", text=f"{visited_on} 由{visit.visitors}入户核实：{result.label}。{visit.finding}")
+    note(
+        case,
+        by=by,
+        kind="visit",
+        text=f"{visited_on} 由{visit.visitors}入户核实：{result.label}。{visit.finding}",
+    )
     record(
         by=by,
         act=Act.RECORD_VISIT,
@@ -183,7 +188,9 @@ def close_warning(
     """Close a visited warning with a word on how it ended; the level sets the day of the revisit (回访)."""
     require(by, Act.CLOSE_WARNING, region_code=case.region_code)
     if len(closing_note.strip()) < 4:
-        raise StepRefused("请写明办结情况（至少四个字）。", "Say how the case ended (four characters or more).")
+        raise StepRefused(
+            "请写明办结情况（至少四个字）。", "Say how the case ended (four characters or more)."
+        )
     today = timezone.localdate()
     _advance(
         case,

@@ -82,7 +82,9 @@ class WarningCase(models.Model):
     register_category = models.CharField("现有类别", max_length=20, blank=True)
     found_category = models.CharField("筛查类别", max_length=10)
     change = models.CharField("变化", max_length=10)
-    status = models.CharField("状态", max_length=12, choices=Status.choices, default=Status.NEW, db_index=True)
+    status = models.CharField(
+        "状态", max_length=12, choices=Status.choices, default=Status.NEW, db_index=True
+    )
     opened_on = models.DateField("发现日期")
     as_of = models.DateField("数据日期")
     opened_at = models.DateTimeField("立案时间", auto_now_add=True)

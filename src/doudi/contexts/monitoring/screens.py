@@ -171,7 +171,9 @@ def _open(fresh: list[tuple[WarningCase, list[str]]], run: ScreeningRun, by: Use
     cases = [case for case, _codes in fresh]
     households = registry.household_briefs([case.household_no for case in cases])
     taken = set(
-        WarningCase.objects.filter(number__in=[case.number for case in cases]).values_list("number", flat=True)
+        WarningCase.objects.filter(number__in=[case.number for case in cases]).values_list(
+            "number", flat=True
+        )
     )
     for case in cases:
         brief = households[case.household_no]
@@ -197,18 +199,21 @@ def _open(fresh: list[tuple[WarningCase, list[str]]], run: ScreeningRun, by: Use
 
 
 def _event(case: WarningCase, by: User, kind: str, text: str) -> CaseEvent:
-    return CaseEvent(case=case, actor=by.username, actor_name=by.display_name or by.username, kind=kind, text=text)
+    return CaseEvent(
+        case=case, actor=by.username, actor_name=by.display_name or by.username, kind=kind, text=text
+    )
 
 
-def _update(case: WarningCase, row: dict[str, Any], run: ScreeningRun, by: User, changes: WarningChanges) -> None:
+def _update(
+    case: WarningCase, row: dict[str, Any], run: ScreeningRun, by: User, changes: WarningChanges
+) -> None:
     """Bring an open warning to what the screen found; an undecided indicator is neither raised nor closed."""
     raised, undecided = set(row["warnings"]), set(row["undecided"])
     signals = {signal.code: signal for signal in case.signals.all()}
     held = {code for code, signal in signals.items() if signal.active and code in undecided}
-    if not raised and not held:
-        if case.status == WarningCase.Status.NEW:
-            _clear(case, list(signals.values()), by, changes, "信号已全部消失")
-            return
+    if not raised and not held and case.status == WarningCase.Status.NEW:
+        _clear(case, list(signals.values()), by, changes, "信号已全部消失")
+        return
     new = sorted(raised - {code for code, signal in signals.items() if signal.active})
     gone = sorted(code for code, signal in signals.items() if signal.active and code not in raised | held)
     level, risk = row["level"], row["risk_level"]

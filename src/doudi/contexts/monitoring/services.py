@@ -62,7 +62,7 @@ __all__ = [
     "warnings",
 ]
 
-SORTS = {
+SORTS: dict[str, tuple[Any, ...]] = {
     "urgent": ("-level_rank", F("due_on").asc(nulls_last=True), "pk"),
     "due": (F("due_on").asc(nulls_last=True), "-level_rank", "pk"),
     "new": ("-opened_at", "-pk"),
@@ -134,7 +134,7 @@ def by_level(*, by: User) -> dict[str, int]:
 def by_township(*, by: User) -> list[dict[str, Any]]:
     """Open warnings per responsible area: how many, how many red, orange, yellow, how many overdue."""
     require(by, Act.VIEW_DASHBOARD)
-    return list(
+    counted = (
         WarningCase.objects.visible_to(by)
         .open()
         .order_by()
@@ -149,6 +149,7 @@ def by_township(*, by: User) -> list[dict[str, Any]]:
         )
         .order_by("-total")
     )
+    return [dict(row) for row in counted]
 
 
 def code_counts(*, by: User) -> dict[str, int]:

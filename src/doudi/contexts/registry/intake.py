@@ -11,7 +11,7 @@ import csv
 import hashlib
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -74,7 +74,7 @@ def file_hash(path: Path) -> str:
 
 
 def check_file(
-    specs: dict[str, FeedSpec], feed: str | None, path: Path, *, returns: Path | None = None
+    specs: Mapping[str, FeedSpec], feed: str | None, path: Path, *, returns: Path | None = None
 ) -> tuple[str, dict[str, Any]]:
     """Read and check a file, keep nothing; grades are against the register in force today, where there is one.
 
@@ -93,7 +93,7 @@ def check_file(
     return spec.name, feeds.counts(parsed, grades)
 
 
-def spec_for(specs: dict[str, FeedSpec], feed: str | None, path: Path) -> FeedSpec:
+def spec_for(specs: Mapping[str, FeedSpec], feed: str | None, path: Path) -> FeedSpec:
     """The declaration of ``feed`` (English name or 中文名), or the one that the file itself shows."""
     if not path.is_file():
         raise DoudiError(f"找不到文件：{path}", f"No such file: {path}", code="file_missing")
@@ -110,7 +110,7 @@ def spec_for(specs: dict[str, FeedSpec], feed: str | None, path: Path) -> FeedSp
 
 
 def load_file(
-    specs: dict[str, FeedSpec],
+    specs: Mapping[str, FeedSpec],
     feed: str | None,
     path: Path,
     *,
@@ -153,7 +153,7 @@ def load_file(
 def _accept(
     spec: FeedSpec,
     parsed: ParsedFile,
-    specs: dict[str, FeedSpec],
+    specs: Mapping[str, FeedSpec],
     *,
     as_of: date,
     by: User,
@@ -217,12 +217,19 @@ def refuse(
         problem_en=problem.en,
         loaded_by=by.username,
     )
-    record(by=by, act=Act.LOAD_FEEDS, subject=f"feed:{feed}", detail={"refused": problem.code, "as_of": as_of})
+    record(
+        by=by, act=Act.LOAD_FEEDS, subject=f"feed:{feed}", detail={"refused": problem.code, "as_of": as_of}
+    )
     return load
 
 
 def load_folder(
-    specs: dict[str, FeedSpec], folder: Path, *, as_of: date | None, by: User, progress: Progress | None = None
+    specs: Mapping[str, FeedSpec],
+    folder: Path,
+    *,
+    as_of: date | None,
+    by: User,
+    progress: Progress | None = None,
 ) -> FolderOutcome:
     """Take in every file of a folder, the register first; one bad file does not hold up the others."""
     if not folder.is_dir():
@@ -307,7 +314,7 @@ def loads_in_force(feed: FeedSpec, as_of: date) -> list[FeedLoad]:
     return sorted(latest.values(), key=lambda load: load.pk)
 
 
-def snapshots_on(specs: dict[str, FeedSpec], as_of: date) -> SnapshotSet:
+def snapshots_on(specs: Mapping[str, FeedSpec], as_of: date) -> SnapshotSet:
     """Everything in force on ``as_of``, matched to the register of that date."""
     register = register_on(as_of)
     if register is None:
@@ -328,16 +335,20 @@ def snapshots_on(specs: dict[str, FeedSpec], as_of: date) -> SnapshotSet:
             files[name] = tuple(_resolved(load, register, spec, specs) for load in loads)
             hashes += [f"{name}:{load.file_hash}" for load in loads]
         else:
-            failed = FeedLoad.objects.filter(feed=name, as_of__lte=as_of, status=FeedLoad.Status.REFUSED).exists()
+            failed = FeedLoad.objects.filter(
+                feed=name, as_of__lte=as_of, status=FeedLoad.Status.REFUSED
+            ).exists()
             missing[name] = Status.FAILED if failed else Status.NOT_ARRIVED
             hashes.append(f"{name}:{missing[name]}")
     digest = hashlib.sha256("\n".join([str(as_of), *hashes]).encode()).hexdigest()
     return SnapshotSet(as_of=as_of, register=folder, feeds=files, missing=missing, digest=digest)
 
 
-def bring_up_to_date(specs: dict[str, FeedSpec]) -> None:
+def bring_up_to_date(specs: Mapping[str, FeedSpec]) -> None:
     """Match every load in force on its own date to the register of that date, where that has not been done."""
-    for load in FeedLoad.objects.filter(status=FeedLoad.Status.IN_FORCE).exclude(feed=REGISTER).order_by("pk"):
+    for load in (
+        FeedLoad.objects.filter(status=FeedLoad.Status.IN_FORCE).exclude(feed=REGISTER).order_by("pk")
+    ):
         register = _register_for(load)
         spec = specs.get(load.feed)
         if spec is not None and register is not None:
@@ -348,7 +359,9 @@ def _register_for(load: FeedLoad) -> FeedLoad | None:
     """The register a load's answer is counted against: that of its date, or the first that came after."""
     return (
         register_on(load.as_of)
-        or FeedLoad.objects.filter(feed=REGISTER, status=FeedLoad.Status.IN_FORCE).order_by("as_of", "-pk").first()
+        or FeedLoad.objects.filter(feed=REGISTER, status=FeedLoad.Status.IN_FORCE)
+        .order_by("as_of", "-pk")
+        .first()
     )
 
 
@@ -366,7 +379,7 @@ def counts_of(load: FeedLoad) -> dict[str, Any]:
     return {**load.counts, **(unmatched if grading is None else grading.grades)}
 
 
-def _resolved(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: dict[str, FeedSpec]) -> Path:
+def _resolved(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: Mapping[str, FeedSpec]) -> Path:
     folder = _register_folder(register, specs)
     path = folder / f"{spec.name}-{load.file_hash[:24]}.parquet"
     graded = Grading.objects.filter(load=load, register_hash=register.file_hash).exists()
@@ -392,7 +405,7 @@ def _build_register(parsed: ParsedFile, folder: Path) -> feeds.RegisterBuild:
     return feeds.build_register(parsed, folder, blind=_blind)
 
 
-def _register_folder(register: FeedLoad, specs: dict[str, FeedSpec]) -> Path:
+def _register_folder(register: FeedLoad, specs: Mapping[str, FeedSpec]) -> Path:
     folder = _folder_of_register(register.file_hash)
     if not folder.exists():
         with _opened(register) as original:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +13,14 @@ from django.db.models import Q
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
 from doudi.contexts.registry.intake import loads_in_force, register_on, snapshots_on
-from doudi.contexts.registry.models import CategoryRecord, FeedLoad, Household, HouseholdQuerySet, Membership, Person
+from doudi.contexts.registry.models import (
+    CategoryRecord,
+    FeedLoad,
+    Household,
+    HouseholdQuerySet,
+    Membership,
+    Person,
+)
 from doudi.contexts.registry.roll import ID_PURPOSE
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
@@ -83,7 +91,9 @@ def _matches(text: str) -> Q:
     number = identity.mend_id(text)
     if number is not None:
         blind = keyring().digest(number, purpose=ID_PURPOSE)
-        return Q(memberships__person__id_blind=blind, memberships__valid_to=None, memberships__retracted_at=None)
+        return Q(
+            memberships__person__id_blind=blind, memberships__valid_to=None, memberships__retracted_at=None
+        )
     return Q(household_no__icontains=text) | Q(
         memberships__person__name__startswith=text,
         memberships__valid_to=None,
@@ -181,7 +191,9 @@ def contact_of(found: Household) -> Person:
     """The member a department calls: the head, or the first who has a telephone."""
     people = [membership.person for membership in _memberships(found, None)]
     if not people:
-        raise HouseholdNotFound("该户在册成员为空，无法推送。", "The household has no member on the register.")
+        raise HouseholdNotFound(
+            "该户在册成员为空，无法推送。", "The household has no member on the register."
+        )
     return next((person for person in people if person.phone), people[0])
 
 
@@ -216,7 +228,7 @@ def names_by_key(found: Household, on: date) -> list[str]:
     return [person.name for person in people]
 
 
-def facts(found: Household, specs: dict[str, FeedSpec], *, on: date, by: User) -> list[FeedFacts]:
+def facts(found: Household, specs: Mapping[str, FeedSpec], *, on: date, by: User) -> list[FeedFacts]:
     """What every department says about a household on a date; 未到 and 失败 are said, not left out."""
     require(by, Act.VIEW_FINANCES, region_code=found.region_code)
     snapshots = snapshots_on(specs, on)
@@ -260,7 +272,9 @@ def _told(spec: FeedSpec, load: FeedLoad, rows: list[dict[str, Any]], who: dict[
         )
         seen[row["row_digest"]] = FactRow(member=who.get(row["person_key"], ""), values=values)
     status = "已知" if seen else "查无"
-    return FeedFacts(spec.name, spec.label, spec.supplier, load.as_of, load.file_name, status, tuple(seen.values()))
+    return FeedFacts(
+        spec.name, spec.label, spec.supplier, load.as_of, load.file_name, status, tuple(seen.values())
+    )
 
 
 def _shown(column: ColumnSpec, value: Any) -> str:

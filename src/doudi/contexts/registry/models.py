@@ -69,7 +69,9 @@ class Grading(models.Model):
     graded_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["load", "register_hash"], name="one_grading_per_register")]
+        constraints = [
+            models.UniqueConstraint(fields=["load", "register_hash"], name="one_grading_per_register")
+        ]
 
 
 class HouseholdQuerySet(models.QuerySet["Household"]):

@@ -164,10 +164,11 @@ def _follow(
     same date said otherwise is retracted, not ended.
     """
     standing: QuerySet[Any] = model.objects.filter(retracted_at=None)  # type: ignore[attr-defined]
-    if next_date is None:
-        standing = standing.filter(valid_to=None)
-    else:
-        standing = standing.filter(valid_from__lte=as_of, valid_to__gt=as_of)
+    standing = (
+        standing.filter(valid_to=None)
+        if next_date is None
+        else standing.filter(valid_from__lte=as_of, valid_to__gt=as_of)
+    )
     ended: list[Any] = []
     retracted: list[Any] = []
     for fact in standing.iterator(chunk_size=2000):

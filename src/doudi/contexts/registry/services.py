@@ -68,9 +68,9 @@ __all__ = [
     "children",
     "contact_of",
     "counts_of",
+    "date_missing",
     "divisions_whole",
     "entrust",
-    "date_missing",
     "facts",
     "household",
     "household_briefs",
@@ -120,7 +120,7 @@ def latest_register_date() -> date | None:
 def category_counts(*, by: User) -> list[dict[str, Any]]:
     """Households and persons of the account's area by registered category."""
     require(by, Act.VIEW_DASHBOARD)
-    return list(
+    counted = (
         Household.objects.visible_to(by)
         .current()
         .order_by()
@@ -128,3 +128,4 @@ def category_counts(*, by: User) -> list[dict[str, Any]]:
         .annotate(households=Count("pk"), persons=Sum("persons"))
         .order_by("-households")
     )
+    return [dict(row) for row in counted]
