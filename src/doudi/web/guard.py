@@ -1,0 +1,85 @@
+"""The door of every page: who is asking, may the role do this at all, and how a refusal is said.
+
+What a role may see of which area is settled further in, by the services in their queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import translation
+from django_htmx.http import HttpResponseClientRedirect
+
+from doudi.contexts.accounts.services import Act, require
+from doudi.engine.errors import DoudiError
+
+View = Callable[..., HttpResponse]
+
+
+class Entry(Enum):
+    """Doors that ask for no act of the policy table."""
+
+    PUBLIC = "public"
+    """Anybody."""
+    SIGNED_IN = "signed_in"
+    """Every account, whatever its role."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address of the workbench with the act it asks for; an address without one cannot be written down."""
+
+    pattern: str
+    view: View
+    name: str
+    policy: Act | Entry
+
+
+def speak(request: HttpRequest) -> None:
+    """Chinese first: English is chosen by the switch, never guessed from what the browser sends."""
+    chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+    language = chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    translation.activate(language)
+    request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+
+
+def guarded(view: View, policy: Act | Entry) -> View:
+    """``view`` behind its policy; refusals become pages in plain words, and no page is kept by the browser."""
+
+    @wraps(view)
+    def enter(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        speak(request)
+        if policy is Entry.PUBLIC:
+            return view(request, *args, **kwargs)
+        if not request.user.is_authenticated:
+            response = redirect_to_login(request.get_full_path())
+            return HttpResponseClientRedirect(response["Location"]) if request.htmx else response  # type: ignore[attr-defined]
+        try:
+            if isinstance(policy, Act):
+                require(request.user, policy)  # type: ignore[arg-type]
+            response = view(request, *args, **kwargs)
+        except DoudiError as problem:
+            response = refused(request, problem)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    return enter
+
+
+def refused(request: HttpRequest, problem: DoudiError) -> HttpResponse:
+    """The page that says why an act was refused: 403 not allowed, 404 not there for the asker, 400 anything else."""
+    if problem.code == "not_allowed":
+        status = 403
+    elif problem.code.endswith("_not_found"):
+        status = 404
+    else:
+        status = 400
+    return render(request, "errors/refused.html", {"problem": problem, "status": status}, status=status)

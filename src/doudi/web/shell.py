@@ -1,0 +1,54 @@
+"""What stands around every page: the way to the other pages, who is signed in, language and type size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from doudi.contexts.accounts.services import Act, Role, may
+
+LARGE_COOKIE = "doudi_large"
+
+_MENU: tuple[tuple[str, str, Act | None], ...] = (
+    ("home", gettext_noop("今日待办"), None),
+    ("warnings", gettext_noop("预警"), Act.VIEW_WARNINGS),
+    ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
+    ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
+    ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
+    ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
+    ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
+    ("users", gettext_noop("账号"), Act.MANAGE_USERS),
+)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The frame's own words for the templates; asks the database for nothing but the signed-in account."""
+    user = getattr(request, "user", None)
+    signed_in = user is not None and user.is_authenticated
+    frame: dict[str, Any] = {
+        "large": request.COOKIES.get(LARGE_COOKIE) == "1",
+        "here": request.get_full_path() if request.method == "GET" else "/",
+        "demonstration": settings.DEMONSTRATION,
+        "menu": [],
+        "can": {},
+    }
+    if signed_in:
+        at = request.path
+        frame["can"] = {act.value: may(user, act) for act in Act}
+        frame["role_label"] = _(Role(user.role).label)
+        frame["menu"] = [
+            {
+                "href": href,
+                "label": _(label),
+                "current": at == href if name == "home" else at.startswith(href),
+            }
+            for name, label, act in _MENU
+            if act is None or may(user, act)
+            for href in (reverse(name),)
+        ]
+    return frame

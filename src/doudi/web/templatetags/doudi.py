@@ -1,0 +1,191 @@
+"""How values of the house are written on a page: codes as words, fen as yuan, a refusal in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django import template
+from django.forms import BoundField
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from doudi import chain
+from doudi.contexts.accounts.services import ACT_LABELS, Act, Role, User, may
+from doudi.contexts.registry import services as registry
+from doudi.engine import identity, money
+from doudi.engine.errors import DoudiError
+from doudi.engine.packs.handling import VisitResult
+from doudi.engine.status import Status
+from doudi.web.terms import ACTS, CATEGORY_NAMES, CHANGES, EVENTS, LEVELS, SEXES, SUBJECTS
+
+register = template.Library()
+
+
+def english() -> bool:
+    """Whether the page is being written in English."""
+    return (get_language() or "").startswith("en")
+
+
+@register.filter
+def tr(text: Any) -> str:
+    """A word that comes from data or code, in the reader's language where it has one."""
+    return _(str(text)) if text else ""
+
+
+@register.filter
+def said(problem: DoudiError) -> str:
+    """The message of a refusal in the language of the page."""
+    return problem.en if english() else problem.zh
+
+
+@register.filter
+def level(code: str) -> str:
+    """红, 橙, 黄, 蓝."""
+    return _(LEVELS.get(code, code))
+
+
+@register.filter
+def category(code: str) -> str:
+    """A category by its code (DB → 最低生活保障), or as the register writes it."""
+    return _(CATEGORY_NAMES.get(code, code) or "无")
+
+
+@register.filter
+def change(code: str) -> str:
+    """What a screen says against the register: 不变, 可上调, 可下调, 待核."""
+    return _(CHANGES.get(code, code))
+
+
+@register.filter
+def event(kind: str) -> str:
+    """The kind of a line of the timeline."""
+    return _(EVENTS.get(kind, kind))
+
+
+@register.filter
+def coded(code: str) -> str:
+    """An indicator, measure, feed or category of the pack by its name."""
+    try:
+        return _(chain.rules()[0].label(code))
+    except DoudiError:
+        return code
+
+
+@register.filter
+def region(code: str) -> str:
+    """The name of a division."""
+    return registry.region_name(code) if code else _("全部辖区")
+
+
+@register.filter
+def region_path(code: str) -> str:
+    """County, township and village by name."""
+    return registry.region_path(code)
+
+
+@register.filter
+def result(code: str, results: Mapping[str, VisitResult]) -> str:
+    """The result of a visit in words."""
+    found = results.get(code)
+    if found is None:
+        return ""
+    return found.label_en if english() else found.label
+
+
+@register.filter
+def sex(written: str) -> str:
+    """男性 or 女性."""
+    return _(SEXES.get(written, written)) if written else ""
+
+
+@register.filter
+def yuan(fen: int | None) -> str:
+    """Fen as 1,234.50."""
+    return "" if fen is None else money.show_yuan(fen).removesuffix("元")
+
+
+@register.filter
+def name_for(name: str, user: User) -> str:
+    """A person's name, masked for a role that may not see who it is."""
+    return name if may(user, Act.REVEAL_IDENTITY) or not name else identity.mask_name(name)
+
+
+@register.filter
+def name_for_receiver(name: str, user: User) -> str:
+    """The name on a referral: plain for the department it was sent to, else as :func:`name_for`."""
+    return name if may(user, Act.ANSWER_REFERRAL) else name_for(name, user)
+
+
+@register.filter
+def subject(text: str) -> str:
+    """What an audit entry is about: household:LL00001 → 家庭 LL00001."""
+    kind, _colon, name = text.partition(":")
+    if kind not in SUBJECTS:
+        return text
+    return f"{_(SUBJECTS[kind])} {coded(name) if kind == 'feed' else name}"
+
+
+@register.filter
+def status_word(status: str) -> str:
+    """未到, 失败, 查无 … by the code of the engine."""
+    return _(Status(status).label)
+
+
+@register.filter
+def act_label(act: str) -> str:
+    """An act of the audit log in words."""
+    if act in ACTS:
+        return _(ACTS[act])
+    return _(ACT_LABELS[Act(act)]) if act in set(Act) else act
+
+
+@register.filter
+def role_label(role: str) -> str:
+    """A role in words."""
+    return _(Role(role).label) if role in set(Role) else role
+
+
+@register.filter
+def day(value: date | datetime | None) -> str:
+    """A date as 2024-11-15."""
+    if isinstance(value, datetime):
+        value = timezone.localtime(value)
+    return f"{value:%Y-%m-%d}" if value else ""
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    """A point in time as 2024-11-15 09:30, office time."""
+    return f"{timezone.localtime(value):%Y-%m-%d %H:%M}" if value else ""
+
+
+@register.filter
+def late(due: date | None) -> bool:
+    """Whether a limit has passed."""
+    return due is not None and due < timezone.localdate()
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share as 70%, — before there is one."""
+    return "—" if share is None else f"{share * 100:.0f}%"
+
+
+@register.filter
+def item(mapping: dict[str, Any], key: str) -> Any:
+    """The value of a key that a template cannot spell."""
+    return mapping.get(key, "")
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
+    """A form field with its label, hint and errors tied together for screen readers."""
+    described = [f"{bound.id_for_label}_hint"] * bool(hint or bound.help_text)
+    described += [f"{bound.id_for_label}_error"] * bool(bound.errors)
+    attributes = {"aria-describedby": " ".join(described)} if described else {}
+    if bound.errors:
+        attributes["aria-invalid"] = "true"
+    return {"bound": bound, "widget": bound.as_widget(attrs=attributes), "hint": hint or bound.help_text}

@@ -1,0 +1,1 @@
+"""One module per area: parse the request, call one service, show the answer."""

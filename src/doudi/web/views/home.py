@@ -1,0 +1,95 @@
+"""What each role has to do today (今日待办)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from doudi import chain
+from doudi.contexts.accounts import services as accounts
+from doudi.contexts.accounts.services import Role, User
+from doudi.contexts.assistance import services as assistance
+from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import services as registry
+
+_SHOWN = 10
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """The work of the signed-in role."""
+    user: User = request.user  # type: ignore[assignment]
+    return render(request, f"home/{user.role}.html", _WORK[Role(user.role)](user))
+
+
+def _some(rows: Any) -> dict[str, Any]:
+    """The first rows and how many there are."""
+    return {"rows": rows[:_SHOWN], "count": rows.count()}
+
+
+def _county(user: User) -> dict[str, Any]:
+    specs = chain.rules()[0].feeds
+    loads = [(load, registry.counts_of(load)) for load in registry.loads(by=user)[:6]]
+    return {
+        "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
+        "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
+        "to_close": _some(monitoring.warnings(by=user, status="visited", sort="due")),
+        "loads": [
+            (load, counts, specs[load.feed].label if load.feed in specs else load.feed)
+            for load, counts in loads
+        ],
+        "run": monitoring.latest_run(),
+    }
+
+
+def _township(user: User) -> dict[str, Any]:
+    return {
+        "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
+        "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
+        "pending": _some(assistance.referrals(by=user, status="pending")),
+    }
+
+
+def _department(user: User) -> dict[str, Any]:
+    return {"pending": _some(assistance.referrals(by=user, status="pending"))}
+
+
+def _director(user: User) -> dict[str, Any]:
+    townships = monitoring.by_township(by=user)
+    return {
+        "loop": monitoring.loop_figures(by=user),
+        "levels": monitoring.by_level(by=user),
+        "referrals": assistance.referral_counts(by=user),
+        "late_townships": sorted(
+            (row for row in townships if row["overdue"]), key=lambda row: -row["overdue"]
+        ),
+        "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
+        "run": monitoring.latest_run(),
+    }
+
+
+def _auditor(user: User) -> dict[str, Any]:
+    specs = chain.rules()[0].feeds
+    return {
+        "looks": accounts.audit_entries(by=user)[:_SHOWN],
+        "loads": [
+            (load, registry.counts_of(load), specs[load.feed].label if load.feed in specs else load.feed)
+            for load in registry.loads(by=user)[:6]
+        ],
+    }
+
+
+def _admin(user: User) -> dict[str, Any]:
+    return {"users": accounts.users(by=user), "demonstration": settings.DEMONSTRATION}
+
+
+_WORK = {
+    Role.COUNTY: _county,
+    Role.TOWNSHIP: _township,
+    Role.DEPARTMENT: _department,
+    Role.DIRECTOR: _director,
+    Role.AUDITOR: _auditor,
+    Role.ADMIN: _admin,
+}

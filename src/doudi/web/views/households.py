@@ -1,0 +1,104 @@
+"""Households: search, and everything that is known of one."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.dateparse import parse_date
+
+from doudi import chain
+from doudi.contexts.accounts import services as accounts
+from doudi.contexts.accounts.services import Act, User, may
+from doudi.contexts.assistance import services as assistance
+from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import services as registry
+from doudi.engine.errors import DoudiError
+
+PAGE = 25
+
+
+def household_list(request: HttpRequest) -> HttpResponse:
+    """Households of the account's area, by number, name or whole ID.
+
+    An ID in the address of a page would stay in logs and history, so what is searched for is posted.
+    """
+    user: User = request.user  # type: ignore[assignment]
+    typed = request.POST if request.method == "POST" else request.GET
+    asked = {key: typed.get(key, "").strip() for key in ("text", "region", "category")}
+    everyone = registry.category_counts(by=user) if may(user, Act.VIEW_DASHBOARD) else []
+    found = registry.households(
+        by=user, text=asked["text"], region_code=asked["region"], category=asked["category"]
+    )
+    shown = {
+        "page": Paginator(found, PAGE).get_page(typed.get("page")),
+        "asked": asked,
+        "categories": [row["category"] or "none" for row in everyone],
+        "townships": sorted({row["region_code"][:9] for row in monitoring.by_township(by=user)}),
+    }
+    partial = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+    return render(request, f"registry/{'_households' if partial else 'households'}.html", shown)
+
+
+def household_page(request: HttpRequest, household_no: str) -> HttpResponse:
+    """One household on a date: people, departments' facts, explanation, warnings, and who looked."""
+    user: User = request.user  # type: ignore[assignment]
+    found = registry.look_at_household(household_no, by=user)
+    dates = sorted({run.as_of for run in monitoring.runs(by=user)}, reverse=True)
+    on = _asked_date(request) or (dates[0] if dates else found.register_date)
+    finances = may(user, Act.VIEW_FINANCES)
+    shown: dict[str, Any] = {
+        "household": found,
+        "members": registry.members(found, by=user, on=on),
+        "on": on,
+        "dates": dates,
+        "finances": finances,
+        "warnings": monitoring.household_warnings(household_no, by=user).prefetch_related(
+            "signals", "events"
+        ),
+        "measures": assistance.measures_given(by=user, household_no=household_no),
+        "looks": accounts.household_looks(household_no)[:30] if _may_see_looks(user) else None,
+    }
+    if on is not None:
+        try:
+            shown["explanation"] = chain.explain(household_no, as_of=on)
+            if finances:
+                shown["facts"] = registry.facts(found, chain.rules()[0].feeds, on=on, by=user)
+        except DoudiError as problem:
+            shown["unexplained"] = problem
+    return render(request, "registry/household.html", shown)
+
+
+def _may_see_looks(user: User) -> bool:
+    return may(user, Act.VIEW_AUDIT) or may(user, Act.DISPATCH_WARNING)
+
+
+def _asked_date(request: HttpRequest) -> date | None:
+    try:
+        return parse_date(request.GET.get("on", ""))
+    except ValueError:
+        return None
+
+
+def reveal(request: HttpRequest, household_no: str, person: int) -> HttpResponse:
+    """One member's whole ID and telephone, for a stated reason; the page around it stays masked."""
+    if request.method != "POST":
+        return redirect("household", household_no=household_no)
+    user: User = request.user  # type: ignore[assignment]
+    found = registry.household(household_no, by=user)
+    shown: dict[str, Any] = {
+        "household": found,
+        "person_id": person,
+        "reason": request.POST.get("reason", ""),
+    }
+    try:
+        shown["person"] = registry.reveal_identity(found, person, by=user, reason=shown["reason"])
+    except DoudiError as problem:
+        if problem.code != "reason_missing":
+            raise
+        shown["problem"] = problem
+    template = "registry/_reveal.html" if request.htmx else "registry/reveal.html"  # type: ignore[attr-defined]
+    return render(request, template, shown)

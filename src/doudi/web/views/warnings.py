@@ -1,0 +1,318 @@
+"""Warnings: the list, the case, and the steps from dispatch to closing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from doudi import chain
+from doudi.contexts.accounts.services import Act, User, may
+from doudi.contexts.assistance import services as assistance
+from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import services as registry
+from doudi.engine.errors import DoudiError
+from doudi.web.forms import CloseForm, DispatchForm, MeasureForm, PushForm, VisitForm
+from doudi.web.templatetags.doudi import said
+
+PAGE = 25
+STATUSES = ("open", "new", "dispatched", "visited", "closed", "cleared", "all")
+
+
+def warning_list(request: HttpRequest) -> HttpResponse:
+    """The warnings of the account's area, narrowed, sorted, 25 to a page."""
+    user: User = request.user  # type: ignore[assignment]
+    asked = {
+        key: request.GET.get(key, "").strip() for key in ("status", "level", "code", "region", "text", "sort")
+    }
+    overdue = request.GET.get("overdue") == "1"
+    found = monitoring.warnings(
+        by=user,
+        status=asked["status"],
+        level=asked["level"],
+        code=asked["code"],
+        region_code=asked["region"],
+        text=asked["text"],
+        overdue=overdue,
+        sort=asked["sort"] or "urgent",
+    )
+    townships = sorted(
+        {row["region_code"][:9] for row in monitoring.by_township(by=user)} | {asked["region"]} - {""}
+    )
+    shown = {
+        "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+        "asked": {**asked, "overdue": overdue, "sort": asked["sort"] or "urgent"},
+        "statuses": [(status, _STATUS_WORDS[status]) for status in STATUSES],
+        "levels": [level for level in reversed(monitoring.LEVELS) if level != "none"],
+        "codes": list(chain.rules()[0].indicators),
+        "townships": townships,
+        "tick": may(user, Act.DISPATCH_WARNING),
+    }
+    partial = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+    return render(request, f"monitoring/{'_result' if partial else 'warnings'}.html", shown)
+
+
+_STATUS_WORDS = {
+    "open": "全部未办结",
+    "all": "全部",
+    **dict(monitoring.WarningCase.Status.choices),
+}
+
+
+def dispatch_ticked(request: HttpRequest) -> HttpResponse:
+    """Send each ticked warning to the household's own township; what cannot be sent is named with the reason."""
+    if request.method != "POST":
+        return redirect("warnings")
+    user: User = request.user  # type: ignore[assignment]
+    sent = 0
+    for number in dict.fromkeys(request.POST.getlist("number")):
+        try:
+            case = monitoring.warning(number, by=user)
+            if len(case.region_code) < 9:
+                raise monitoring.StepRefused(
+                    f"{number}：花名册上的住址只到县，请打开预警选择乡镇（街道）。",
+                    f"{number}: the register names the county only; open the warning and choose the township.",
+                )
+            chain.dispatch(number, to=case.region_code[:9], by=user)
+            sent += 1
+        except DoudiError as problem:
+            messages.error(request, said(problem))
+    if sent:
+        messages.success(
+            request, ngettext("已派单 %(count)d 件。", "已派单 %(count)d 件。", sent) % {"count": sent}
+        )
+    elif not request.POST.getlist("number"):
+        messages.error(request, _("没有勾选预警。请先勾选要派单的行。"))
+    back = request.POST.get("query", "")
+    response = redirect("warnings")
+    if back:
+        response["Location"] += f"?{back}"
+    return response
+
+
+def warning_page(request: HttpRequest, number: str) -> HttpResponse:
+    """One warning with everything that is known of it and the steps that are next."""
+    return _case_page(request, monitoring.warning(number, by=request.user))  # type: ignore[arg-type]
+
+
+def _case_page(
+    request: HttpRequest,
+    case: monitoring.WarningCase,
+    *,
+    bound: forms.Form | None = None,
+    step: str = "",
+    problem: DoudiError | None = None,
+) -> HttpResponse:
+    user: User = request.user  # type: ignore[assignment]
+    finances = may(user, Act.VIEW_FINANCES)
+    explanation, unexplained = _explanation(case) if finances else (None, None)
+    steps = _steps(case, user)
+    if bound is not None and step in steps:
+        steps[step] = bound
+    shown = {
+        "case": case,
+        "household": _household(case, user),
+        "signals": case.signals.all(),
+        "explanation": explanation,
+        "unexplained": unexplained,
+        "finances": finances,
+        "events": case.events.all(),
+        "visits": case.visits.all() if finances else [],
+        "results": chain.rules()[1].results,
+        "measures": assistance.measures_given(by=user, warning_number=case.number),
+        "referrals": assistance.referrals_of(case.number, by=user) if may(user, Act.VIEW_REFERRALS) else [],
+        "steps": steps,
+        "failed_step": step,
+        "problem": problem,
+    }
+    failed = problem is not None or (bound is not None and bound.errors)
+    return render(request, "monitoring/warning.html", shown, status=422 if failed else 200)
+
+
+def _household(case: monitoring.WarningCase, user: User) -> registry.Household | None:
+    try:
+        return registry.look_at_household(case.household_no, by=user, reason=f"预警 {case.number}")
+    except registry.HouseholdNotFound:
+        return None
+
+
+def _explanation(case: monitoring.WarningCase) -> tuple[Any, DoudiError | None]:
+    try:
+        return chain.explain(case.household_no, as_of=case.as_of), None
+    except DoudiError as problem:
+        return None, problem
+
+
+def _steps(case: monitoring.WarningCase, user: User) -> dict[str, forms.Form]:
+    """The forms that fit how far the case has come and what the role may do."""
+    return {
+        name: step.form(case)
+        for name, step in STEPS.items()
+        if case.status in step.statuses and may(user, step.act)
+    }
+
+
+def _townships(case: monitoring.WarningCase) -> list[tuple[str, str]]:
+    return registry.children(case.region_code[:6])
+
+
+def _dispatch_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+    return DispatchForm(
+        *args,
+        townships=_townships(case),
+        initial={"to": case.region_code[:9] if len(case.region_code) >= 9 else "", "seen": case.version},
+    )
+
+
+def _visit_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+    return VisitForm(
+        *args,
+        handling=chain.rules()[1],
+        initial={"visited_on": timezone.localdate(), "seen": case.version},
+    )
+
+
+def _measure_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+    return MeasureForm(
+        *args,
+        pack=chain.rules()[0],
+        found_category=case.found_category,
+        signals={signal.code for signal in case.signals.all()},
+        initial={"given_on": timezone.localdate()},
+    )
+
+
+def _push_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+    return PushForm(*args, handling=chain.rules()[1])
+
+
+def _close_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+    return CloseForm(*args, initial={"seen": case.version})
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the case: its form, the act it asks for, and the statuses it fits."""
+
+    form: Callable[..., forms.Form]
+    act: Act
+    statuses: tuple[str, ...]
+
+
+_Status = monitoring.WarningCase.Status
+STEPS = {
+    "dispatch": Step(_dispatch_form, Act.DISPATCH_WARNING, (_Status.NEW,)),
+    "visit": Step(_visit_form, Act.RECORD_VISIT, (_Status.DISPATCHED, _Status.VISITED)),
+    "measure": Step(_measure_form, Act.GIVE_MEASURE, (_Status.VISITED,)),
+    "push": Step(_push_form, Act.SEND_REFERRAL, (_Status.VISITED,)),
+    "close": Step(_close_form, Act.CLOSE_WARNING, (_Status.VISITED,)),
+}
+
+
+def _take(
+    request: HttpRequest, number: str, step: str, act: Callable[[dict[str, Any], User], Any], done: str
+) -> HttpResponse:
+    """Read the form of a step, act, and go back to the case; where refused, show the form again as it was typed."""
+    if request.method != "POST":
+        return redirect("warning", number=number)
+    user: User = request.user  # type: ignore[assignment]
+    case = monitoring.warning(number, by=user)
+    form = STEPS[step].form(case, request.POST)
+    if not form.is_valid():
+        return _case_page(request, case, bound=form, step=step)
+    try:
+        act(form.cleaned_data, user)
+    except DoudiError as problem:
+        if problem.code == "not_allowed":
+            raise
+        return _case_page(
+            request, monitoring.warning(number, by=user), bound=form, step=step, problem=problem
+        )
+    messages.success(request, done)
+    return redirect("warning", number=number)
+
+
+def dispatch(request: HttpRequest, number: str) -> HttpResponse:
+    """Send a warning to a township."""
+    return _take(
+        request,
+        number,
+        "dispatch",
+        lambda typed, user: chain.dispatch(
+            number, to=typed["to"], remark=typed["remark"], seen=typed["seen"], by=user
+        ),
+        _("已派单。"),
+    )
+
+
+def visit(request: HttpRequest, number: str) -> HttpResponse:
+    """Record what the visitors found."""
+    return _take(
+        request,
+        number,
+        "visit",
+        lambda typed, user: chain.record_visit(
+            number,
+            visited_on=typed["visited_on"],
+            visitors=[typed["visitor_1"], typed["visitor_2"]],
+            result_code=typed["result_code"],
+            finding=typed["finding"],
+            consent=typed["consent"],
+            seen=typed["seen"],
+            by=user,
+        ),
+        _("入户核实已记录。"),
+    )
+
+
+def measure(request: HttpRequest, number: str) -> HttpResponse:
+    """Give a measure of the pack."""
+    return _take(
+        request,
+        number,
+        "measure",
+        lambda typed, user: chain.give_measure(
+            number,
+            code=typed["code"],
+            amount_fen=typed["amount"],
+            given_on=typed["given_on"],
+            ground=typed["ground"],
+            by=user,
+        ),
+        _("救助措施已记录。"),
+    )
+
+
+def push(request: HttpRequest, number: str) -> HttpResponse:
+    """Push the need to a department."""
+    return _take(
+        request,
+        number,
+        "push",
+        lambda typed, user: chain.push_need(
+            number, department=typed["department"], need=typed["need"], by=user
+        ),
+        _("需求已推送部门。"),
+    )
+
+
+def close(request: HttpRequest, number: str) -> HttpResponse:
+    """Close the case."""
+    return _take(
+        request,
+        number,
+        "close",
+        lambda typed, user: chain.close(
+            number, closing_note=typed["closing_note"], seen=typed["seen"], by=user
+        ),
+        _("预警已办结。"),
+    )
