@@ -1,0 +1,422 @@
+"""Assign whole needs under money budgets: exact where the component is small, searched with a proven bound elsewhere.
+
+A need is served whole or not at all, so budgets turn the flow into a generalised assignment problem, which is
+NP-hard. Each connected component is taken tier by tier: needs are placed with ejection chains, neighbourhoods
+of projects are solved anew by HiGHS as small mixed-integer programs, and what is reached is compared with a
+Lagrangian bound (HiGHS PDLP finds prices for the money; one min-cost flow turns *any* prices into a valid
+bound). A component small enough is one neighbourhood, and then the program itself is the proof.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from ortools.graph.python import min_cost_flow
+from scipy.sparse import coo_array, csc_array
+from scipy.sparse.csgraph import connected_components
+
+from doudi.engine.matching.offers import Ints, Offers
+
+_EXACT_ARCS = 3_000
+_NEIGHBOURHOOD = 40
+_PATIENCE = 250
+_ARCS_PER_NEED = 400
+_EARLIER = 3.0
+_BOUND_ARCS = 1_500_000
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """The whole problem in canonical order; ``budget`` is −1 where a project has no money limit."""
+
+    tiers: Ints
+    queue: Ints
+    amounts: Ints
+    offers: Offers
+    places: Ints
+    budget: Ints
+
+
+@dataclass(frozen=True)
+class Found:
+    """The project of each need (−1 none), the proven bound by tier, whether all levels are proven, and whether
+    the clock ended the search (then another machine may find another answer)."""
+
+    project: Ints
+    bound_by_tier: Mapping[int, int]
+    exact: bool
+    cut_short: bool
+
+
+def assign_with_budgets(problem: Budgeted, needs: Ints, *, time_limit: float) -> Found:
+    """Assign the given needs; ``time_limit`` in seconds is shared by the components, larger ones first."""
+    deadline = time.monotonic() + time_limit
+    need, project, fit = _affordable(problem, needs)
+    bound: dict[int, int] = dict.fromkeys(np.unique(problem.tiers[needs]).tolist(), 0)
+    out = np.full(len(problem.tiers), -1, dtype=np.int64)
+    exact, cut_short = True, False
+    for part in _components(need, project, len(problem.tiers), len(problem.places)):
+        search = _Search(problem, need[part], project[part], fit[part], deadline)
+        proven = search.run()
+        for tier, value in search.bound.items():
+            bound[tier] += value
+        for one, at in search.at.items():
+            out[one] = at
+        exact = exact and proven
+        cut_short = cut_short or search.cut_short
+    return Found(out, bound, exact, cut_short)
+
+
+def _affordable(problem: Budgeted, needs: Ints) -> tuple[Ints, Ints, Ints]:
+    """Arcs (need, project, fit) that the budget of the project can pay at all.
+
+    A need open to more than a few hundred projects keeps the best fitting, spread over its queue, so that a
+    province-wide purpose does not multiply into millions of arcs.
+    """
+    start, of_need = problem.offers.start, problem.offers.of_need[needs]
+    sizes = np.diff(start)[of_need]
+    offset = np.concatenate(([0], np.cumsum(sizes)))
+    take = np.repeat(start[:-1][of_need] - offset[:-1], sizes) + np.arange(offset[-1])
+    need, project, fit = np.repeat(needs, sizes), problem.offers.project[take], problem.offers.fit[take]
+    budget = problem.budget[project]
+    pays = (budget < 0) | (problem.amounts[need] <= budget)
+    need, project, fit = need[pays], project[pays], fit[pays]
+    if len(need) and np.bincount(need).max() > _ARCS_PER_NEED:
+        turn = (project * 7919 + need * 104_729) % 65_521
+        order = np.lexsort((turn, -fit, need))
+        first = np.searchsorted(need[order], need[order], side="left")
+        order = np.sort(order[np.arange(len(order)) - first < _ARCS_PER_NEED])
+        need, project, fit = need[order], project[order], fit[order]
+    return need, project, fit
+
+
+def _components(need: Ints, project: Ints, needs: int, projects: int) -> list[Ints]:
+    """Arc positions of each connected component, the largest first."""
+    size = needs + projects
+    links = coo_array((np.ones(len(need), dtype=bool), (need, needs + project)), shape=(size, size))
+    label = connected_components(links.tocsr(), directed=False)[1][need]
+    order = np.argsort(label, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if len(order) else []
+    return sorted(parts, key=lambda part: (-len(part), int(part[0])))
+
+
+class _Search:
+    """The state of one component: who is where, what is left of each project's places and money."""
+
+    def __init__(self, problem: Budgeted, need: Ints, project: Ints, fit: Ints, deadline: float) -> None:
+        self.arcs = (need, project, fit)
+        self.deadline = deadline
+        self.problem = problem
+        self.open_to: dict[int, list[tuple[int, int]]] = {}
+        self.asking: dict[int, list[int]] = {}
+        for one, at, points in zip(need.tolist(), project.tolist(), fit.tolist(), strict=True):
+            self.open_to.setdefault(one, []).append((at, points))
+            self.asking.setdefault(at, []).append(one)
+        self.amount = dict(zip(self.open_to, problem.amounts[list(self.open_to)].tolist(), strict=True))
+        self.tier = dict(zip(self.open_to, problem.tiers[list(self.open_to)].tolist(), strict=True))
+        self.queue = dict(zip(self.open_to, problem.queue[list(self.open_to)].tolist(), strict=True))
+        enough = sum(self.amount.values())
+        self.money = {at: enough if (b := int(problem.budget[at])) < 0 else b for at in self.asking}
+        self.place = {at: int(problem.places[at]) for at in self.asking}
+        self.members: dict[int, list[int]] = {at: [] for at in self.asking}
+        self.at: dict[int, int] = {}
+        self.bound: dict[int, int] = {}
+        self.cut_short = False
+        self.random = np.random.default_rng(len(need))
+
+    def run(self) -> bool:
+        """Fill the component tier by tier, then better fit and standing; True if every level is proven."""
+        tiers = sorted(set(self.tier.values()))
+        small = len(self.arcs[0]) <= _EXACT_ARCS
+        proven = True
+        for tier in tiers:
+            ours = sorted((i for i in self.open_to if self.tier[i] == tier), key=lambda i: (self.amount[i], i))
+            self._insert(ours)
+            target = len(ours)
+            if small and self._served(tier) < target:
+                target = min(target, self._solve_anew(list(self.asking), tier, seconds=self._left() / 2)[1])
+            elif self._served(tier) < target:
+                share = self._left() / (len(tiers) - len(self.bound) + 1)
+                self._improve(tier, seconds=0.6 * share)
+                if self._served(tier) < target:
+                    target = min(target, self._lagrangian_bound(tier, seconds=0.8 * share))
+            self.bound[tier] = max(target, self._served(tier))
+            proven = proven and self._served(tier) == self.bound[tier]
+        if small:
+            fit_proven = self._solve_anew(list(self.asking), None, seconds=self._left())[0]
+            return proven and fit_proven
+        self._improve(None, seconds=self._left())
+        self._move_to_better_fit()
+        return False
+
+    def _left(self) -> float:
+        return max(0.2, self.deadline - time.monotonic())
+
+    def _served(self, tier: int) -> int:
+        return sum(1 for i in self.at if self.tier[i] == tier)
+
+    def _put(self, need: int, project: int) -> None:
+        self.members[project].append(need)
+        self.money[project] -= self.amount[need]
+        self.place[project] -= 1
+        self.at[need] = project
+
+    def _take(self, need: int) -> None:
+        project = self.at.pop(need)
+        self.members[project].remove(need)
+        self.money[project] += self.amount[need]
+        self.place[project] += 1
+
+    def _room(self, need: int, *, besides: int = -1) -> int | None:
+        """The open project with the most money left that can take the need."""
+        best, most = None, -1
+        for project, _ in self.open_to[need]:
+            left = self.money[project] - self.amount[need]
+            if project != besides and self.place[project] > 0 and left > most:
+                best, most = project, left
+        return best
+
+    def _insert(self, needs: Sequence[int]) -> None:
+        """Place needs directly, or by moving one need that is already served to another project."""
+        for need in needs:
+            project = self._room(need)
+            if project is not None:
+                self._put(need, project)
+            else:
+                self._insert_by_moving(need)
+
+    def _insert_by_moving(self, need: int) -> None:
+        for project, _ in self.open_to[need]:
+            for other in self.members[project]:
+                if self.money[project] + self.amount[other] < self.amount[need]:
+                    continue
+                elsewhere = self._room(other, besides=project)
+                if elsewhere is not None:
+                    self._take(other)
+                    self._put(other, elsewhere)
+                    self._put(need, project)
+                    return
+
+    def _improve(self, tier: int | None, *, seconds: float) -> None:
+        """Solve neighbourhood after neighbourhood anew until a long row of them brings nothing."""
+        idle, until = 0, time.monotonic() + seconds
+        while idle < _PATIENCE:
+            if time.monotonic() > until:
+                self.cut_short = True
+                return
+            if tier is None:
+                starts = sorted(self.at)
+            else:
+                starts = sorted(i for i in self.open_to if i not in self.at and self.tier[i] <= tier)
+            if not starts:
+                return
+            before = self._value(tier)
+            self._solve_anew(self._neighbourhood(starts[self._pick(len(starts))]), tier, seconds=1.0)
+            idle = 0 if self._value(tier) > before else idle + 1
+
+    def _value(self, tier: int | None) -> float:
+        if tier is not None:
+            return self._served(tier)
+        fits = {(i, p): f for i in self.at for p, f in self.open_to[i] if p == self.at[i]}
+        return float(sum(fits.values())) + sum(self.queue[i] for i in self.at) / self._queue_unit()
+
+    def _queue_unit(self) -> float:
+        return 1.0 + sum(self.queue.values())
+
+    def _pick(self, size: int) -> int:
+        return int(self.random.integers(size))
+
+    def _neighbourhood(self, need: int) -> list[int]:
+        """Projects around a need: its own, then those of needs met on a random walk."""
+        chosen = dict.fromkeys(project for project, _ in self.open_to[need])
+        steps = 0
+        while len(chosen) < _NEIGHBOURHOOD and steps < 4 * _NEIGHBOURHOOD:
+            steps += 1
+            project = list(chosen)[self._pick(len(chosen))]
+            crowd = self.members[project] or self.asking[project]
+            options = self.open_to[crowd[self._pick(len(crowd))]]
+            chosen.setdefault(options[self._pick(len(options))][0])
+        return list(chosen)[:_NEIGHBOURHOOD]
+
+    def _solve_anew(self, projects: Sequence[int], tier: int | None, *, seconds: float) -> tuple[bool, int]:
+        """Solve these projects and all who are in them or ask for them; (proven, bound on the served of the tier).
+
+        With a tier the number served of it is maximised while no more urgent tier loses one; without, total fit
+        and then standing are, while no tier loses one.
+        """
+        row_of = {project: row for row, project in enumerate(projects)}
+        inside = [i for project in projects for i in self.members[project]]
+        waiting = sorted({
+            i for p in projects for i in self.asking[p] if i not in self.at and (tier is None or self.tier[i] <= tier)
+        })
+        needs = inside + waiting
+        choices = [(i, p, f) for i in needs for p, f in self.open_to[i] if p in row_of]
+        need_row = {i: row for row, i in enumerate(needs)}
+        keep = sorted({self.tier[i] for i in inside if tier is None or self.tier[i] < tier})
+        keep_row = {t: len(needs) + 2 * len(projects) + row for row, t in enumerate(keep)}
+        money = [self.money[p] + sum(self.amount[i] for i in self.members[p]) for p in projects]
+        starts, rows, values = [0], list[int](), list[float]()
+        for i, p, _ in choices:
+            at = row_of[p]
+            rows += [need_row[i], len(needs) + at, len(needs) + len(projects) + at]
+            values += [1.0, 1.0, self.amount[i] / max(1, money[at])]
+            if self.tier[i] in keep_row:
+                rows.append(keep_row[self.tier[i]])
+                values.append(1.0)
+            starts.append(len(rows))
+        upper = [1.0] * len(needs) + [float(self.place[p] + len(self.members[p])) for p in projects]
+        upper += [1.0] * len(projects) + [highspy.kHighsInf] * len(keep)
+        lower = [-highspy.kHighsInf] * (len(needs) + 2 * len(projects))
+        lower += [float(sum(1 for i in inside if self.tier[i] == t)) for t in keep]
+        if tier is None:
+            unit = self._queue_unit()
+            gains = [f + self.queue[i] / unit for i, _, f in choices]
+        else:
+            dear = 200.0 * max(1, max((self.amount[i] for i in needs), default=1))
+            gains = [(self.tier[i] == tier) * (1.0 - self.amount[i] / dear) for i, _, _ in choices]
+
+        solver = _quiet(seconds)
+        solver.setOptionValue("mip_rel_gap", 0.0)
+        solver.setOptionValue("mip_abs_gap", 0.02 if tier is not None else 1e-9)
+        program = _program(gains, lower, upper, starts, rows, values)
+        program.integrality_ = [highspy.HighsVarType.kInteger] * len(choices)
+        solver.passModel(program)
+        warm = highspy.HighsSolution()
+        warm.col_value = [float(self.at.get(i) == p) for i, p, _ in choices]
+        solver.setSolution(warm)
+        solver.run()
+        proven = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        found = [pick for pick, x in zip(choices, solver.getSolution().col_value, strict=False) if x > 0.5]
+        if self._allowed(found, projects, money):
+            for i in inside:
+                self._take(i)
+            for i, p, _ in found:
+                self._put(i, p)
+        ceiling = solver.getInfo().mip_dual_bound if tier is not None else 0.0
+        return proven, int(np.floor(ceiling + 1e-6)) if np.isfinite(ceiling) else len(needs)
+
+    def _allowed(self, found: Sequence[tuple[int, int, int]], projects: Sequence[int], money: Sequence[int]) -> bool:
+        """Whether the solver's answer holds in whole numbers: its tolerance on a budget is not ours."""
+        spent = dict.fromkeys(projects, 0)
+        for i, p, _ in found:
+            spent[p] += self.amount[i]
+        return bool(found) and all(spent[p] <= money[row] for row, p in enumerate(projects))
+
+    def _move_to_better_fit(self) -> None:
+        moved = True
+        while moved:
+            moved = False
+            for need in sorted(self.at):
+                here = self.at[need]
+                now = next(f for p, f in self.open_to[need] if p == here)
+                for project, fit in sorted(self.open_to[need], key=lambda offer: (-offer[1], offer[0])):
+                    if fit <= now:
+                        break
+                    if self.place[project] > 0 and self.money[project] >= self.amount[need]:
+                        self._take(need)
+                        self._put(need, project)
+                        moved = True
+                        break
+
+    def _lagrangian_bound(self, tier: int, *, seconds: float) -> int:
+        """No assignment with at least as many in each earlier tier serves more than this in ``tier``.
+
+        Each earlier need counts 3, each of this tier 1; prices on money are taken off and paid back for every
+        budget; what the flow earns is then an upper bound, whatever the prices are.
+        """
+        need, project, _ = self.arcs
+        near = self.problem.tiers[need] <= tier
+        need, project = need[near], project[near]
+        worth = np.where(self.problem.tiers[need] < tier, _EARLIER, 1.0)
+        needs, need_row = np.unique(need, return_inverse=True)
+        projects, project_row = np.unique(project, return_inverse=True)
+        limited = self.problem.budget[projects] >= 0
+        budget = np.where(limited, self.problem.budget[projects], 1).astype(float)
+        share = np.where(limited[project_row], self.problem.amounts[need] / np.maximum(budget[project_row], 1.0), 0.0)
+        places = np.minimum(self.problem.places[projects], len(needs))
+        price = np.zeros(len(projects))
+        if len(need) < _BOUND_ARCS:
+            price = self._prices(worth, need_row, project_row, share, places, seconds=seconds)
+
+        scale = 1_000_000
+        profit = np.ceil((worth - price[project_row] * share) * scale).astype(np.int64)
+        network = min_cost_flow.SimpleMinCostFlow()
+        sink = len(needs) + len(projects)
+        source_nodes = np.arange(len(needs))
+        network.add_arcs_with_capacity_and_unit_cost(
+            np.concatenate((need_row, len(needs) + np.arange(len(projects)), source_nodes)).astype(np.int32),
+            np.concatenate((len(needs) + project_row, np.full(len(projects) + len(needs), sink))).astype(np.int32),
+            np.concatenate((np.ones_like(need_row), places, np.ones_like(source_nodes))).astype(np.int64),
+            np.concatenate((-profit, np.zeros(len(projects) + len(needs), dtype=np.int64))),
+        )
+        network.set_nodes_supplies(
+            np.append(source_nodes, sink).astype(np.int32), np.append(np.ones_like(source_nodes), -len(needs))
+        )
+        if network.solve() != network.OPTIMAL:
+            return len(needs)
+        earned = -network.optimal_cost() / scale + float(price[limited].sum())
+        earlier = sum(1 for i in self.at if self.tier[i] < tier)
+        return int(np.floor(earned - _EARLIER * earlier + 1e-6))
+
+    def _prices(
+        self,
+        worth: np.ndarray,
+        need_row: np.ndarray,
+        project_row: np.ndarray,
+        share: np.ndarray,
+        places: Ints,
+        *,
+        seconds: float,
+    ) -> np.ndarray:
+        """Prices of each project's whole budget from a rough first-order solution of the linear relaxation."""
+        columns, needs, projects = len(worth), int(need_row.max()) + 1, len(places)
+        rows = np.concatenate((need_row, needs + project_row, needs + projects + project_row))
+        values = np.concatenate((np.ones(2 * columns), share))
+        matrix = csc_array(
+            (values, (rows, np.tile(np.arange(columns), 3))), shape=(needs + 2 * projects, columns)
+        )
+        upper = np.concatenate((np.ones(needs), places, np.ones(projects)))
+        solver = _quiet(seconds)
+        solver.setOptionValue("solver", "pdlp")
+        solver.setOptionValue("pdlp_optimality_tolerance", 1e-4)
+        program = _program(
+            worth, np.full(len(upper), -highspy.kHighsInf), upper, matrix.indptr, matrix.indices, matrix.data
+        )
+        solver.passModel(program)
+        solver.run()
+        dual = np.abs(np.array(solver.getSolution().row_dual))
+        return dual[needs + projects :] if len(dual) == len(upper) else np.zeros(projects)
+
+
+def _quiet(seconds: float) -> highspy.Highs:
+    solver = highspy.Highs()
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)
+    solver.setOptionValue("time_limit", float(seconds))
+    return solver
+
+
+def _program(
+    gains: Sequence[float] | np.ndarray,
+    lower: Sequence[float] | np.ndarray,
+    upper: Sequence[float] | np.ndarray,
+    starts: Sequence[int] | np.ndarray,
+    rows: Sequence[int] | np.ndarray,
+    values: Sequence[float] | np.ndarray,
+) -> highspy.HighsLp:
+    """A maximisation over columns between 0 and 1, with the matrix given column by column."""
+    program = highspy.HighsLp()
+    program.sense_ = highspy.ObjSense.kMaximize
+    program.num_col_, program.num_row_ = len(gains), len(upper)
+    program.col_cost_ = np.asarray(gains, dtype=float)
+    program.col_lower_, program.col_upper_ = np.zeros(len(gains)), np.ones(len(gains))
+    program.row_lower_, program.row_upper_ = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
+    program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    program.a_matrix_.start_ = np.asarray(starts, dtype=np.int32)
+    program.a_matrix_.index_ = np.asarray(rows, dtype=np.int32)
+    program.a_matrix_.value_ = np.asarray(values, dtype=float)
+    return program

@@ -1,0 +1,137 @@
+"""One minimum-cost flow finds the assignment that is best tier by tier, then by fit, then by waiting.
+
+Why one flow is enough: take any assignment A and a better one B (better by the first tier in which they
+differ, then by total fit, then by total standing in the queue). Their difference falls apart into alternating
+paths and cycles, each of which may be applied to A alone, and at least one of them is itself an improvement.
+Such a path serves one more need and drops at most one other; it passes each project once, so it changes the
+total fit by at most ``spread × projects`` and the total standing by at most one need's. Hence weights with
+``fit unit > standing`` and ``tier step > fit unit × spread × projects`` leave no improving path unpaid, and the
+optimum of the weighted sum is the lexicographic optimum. (Needs served together form a transversal matroid:
+Edmonds & Fulkerson 1965; the weights here are far smaller than "best fit × number of needs".)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ortools.graph.python import min_cost_flow
+
+from doudi.engine.matching.offers import Ints, MatchingError, Need, Offers
+
+# OR-Tools scales each cost by the number of nodes and keeps it in 63 bits.
+_SCALED_COST_LIMIT = 1 << 61
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What serving a need is worth: ``of_need[i] + unit × fit``; ``exact`` if the order is kept strictly."""
+
+    of_need: Ints
+    unit: int
+    fit: Ints
+    exact: bool
+
+
+def standings(needs: Sequence[Need]) -> Ints:
+    """The place of each need in the queue of its tier, higher is earlier: gap to income, then days waited."""
+    if any(need.gap_to_income is not None for need in needs):
+        keys = [(need.gap_to_income or 0.0, need.waiting_days) for need in needs]
+        rank = {key: position for position, key in enumerate(sorted(set(keys)))}
+        return np.array([rank[key] for key in keys], dtype=np.int64)
+    return np.array([need.waiting_days for need in needs], dtype=np.int64)
+
+
+def weigh(tiers: Ints, queue: Ints, fit: Ints, *, projects: int, nodes: int) -> Weights:
+    """Weights that make one weighted optimum the lexicographic one, see the head of this module.
+
+    Where 63 bits do not hold them (fits of many digits on a very large list) standing and then fit are
+    coarsened by halves and ``exact`` is False; the tiers stay strict.
+    """
+    ranks = np.unique(tiers, return_inverse=True)[1]
+    step_of = ranks.max(initial=0) + 1 - ranks
+    queue, exact = queue - (queue.min() if len(queue) else 0), True
+    fit = fit.astype(np.int64) - (fit.min() if len(fit) else 0)
+    while True:
+        spread, unit = int(fit.max(initial=0)), int(queue.max(initial=0)) + 1
+        step = unit * (spread * min(projects, len(tiers)) + 1)
+        top = step * int(step_of.max(initial=0)) + unit * spread + unit
+        if top * (nodes + 2) < _SCALED_COST_LIMIT:
+            return Weights(step * step_of + queue, unit, fit, exact)
+        exact = False
+        if unit > 2:
+            queue = queue // 2
+        else:
+            fit = fit // 2
+
+
+def assign_by_flow(tiers: Ints, queue: Ints, offers: Offers, places: Ints) -> tuple[Ints, bool]:
+    """The project of each need (index, or −1) in the lexicographic optimum, and whether that order was strict.
+
+    ``places[p]`` is how many needs project p may serve. Needs that share a class of two or more pass through
+    one node of the network, so the network grows with needs plus lists rather than with their product.
+    """
+    needs, projects = len(tiers), len(places)
+    shared = np.flatnonzero(offers.classes > 1)
+    class_node = np.full(len(offers.classes), -1, dtype=np.int64)
+    class_node[shared] = needs + projects + np.arange(len(shared))
+    sink = needs + projects + len(shared)
+    weights = weigh(tiers, queue, offers.fit, projects=projects, nodes=sink)
+
+    owner = np.repeat(np.arange(len(offers.classes), dtype=np.int32), np.diff(offers.start))
+    tail = class_node[owner].astype(np.int32)
+    alone = np.full(len(offers.classes), -1, dtype=np.int32)
+    alone[offers.of_need] = np.arange(needs)
+    direct = tail < 0
+    tail[direct] = alone[owner[direct]]
+    capacity = np.where(direct, 1, np.minimum(offers.classes[owner], places[offers.project]))
+    del owner, direct
+    spread = int(weights.fit.max(initial=0))
+
+    network = min_cost_flow.SimpleMinCostFlow()
+    offered = _arcs(network, tail, needs + offers.project, capacity, weights.unit * (spread - weights.fit))
+    del tail, capacity
+    member = np.flatnonzero(class_node[offers.of_need] >= 0)
+    _arcs(network, member, class_node[offers.of_need[member]], np.ones_like(member), np.zeros_like(member))
+    project_nodes = needs + np.arange(projects)
+    _arcs(network, project_nodes, np.full(projects, sink), places, np.zeros_like(places))
+    every = np.arange(needs)
+    left = _arcs(
+        network, every, np.full(needs, sink), np.ones_like(every), weights.of_need + weights.unit * spread
+    )
+    network.set_nodes_supplies(
+        np.append(every, sink).astype(np.int32), np.append(np.ones_like(every), -needs)
+    )
+    status = network.solve()
+    if status != network.OPTIMAL:
+        raise MatchingError(
+            f"求解器没有给出最优解（{status.name}）。请把名单发给维护者。",
+            f"The solver did not reach an optimum ({status.name}). Send the lists to the maintainers.",
+        )
+    served = network.flows(left) == 0
+    return _project_of(tiers, queue, offers, served, network.flows(offered)), weights.exact
+
+
+def _arcs(
+    network: min_cost_flow.SimpleMinCostFlow, tail: Ints, head: Ints, capacity: Ints, cost: Ints
+) -> np.ndarray:
+    return network.add_arcs_with_capacity_and_unit_cost(
+        tail.astype(np.int32, copy=False),
+        head.astype(np.int32, copy=False),
+        capacity.astype(np.int64, copy=False),
+        cost.astype(np.int64, copy=False),
+    )
+
+
+def _project_of(tiers: Ints, queue: Ints, offers: Offers, served: np.ndarray, flow: np.ndarray) -> Ints:
+    """Hand the flow of each class to its served needs: the most urgent, longest waiting gets the best fit."""
+    used = np.flatnonzero(flow)
+    owner = np.searchsorted(offers.start, used, side="right") - 1
+    order = np.lexsort((offers.project[used], -offers.fit[used], owner))
+    slots = np.repeat(offers.project[used[order]], flow[used[order]].astype(np.int64))
+    winners = np.flatnonzero(served)
+    winners = winners[np.lexsort((winners, -queue[winners], tiers[winners], offers.of_need[winners]))]
+    project = np.full(len(tiers), -1, dtype=np.int64)
+    project[winners] = slots
+    return project
