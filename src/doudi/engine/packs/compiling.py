@@ -162,6 +162,7 @@ class _Compiler:
         self.member_columns: dict[str, str] = {}
         self.feed_columns: dict[str, set[str]] = {}
         self.nonneg_memo: dict[str, bool] = {}
+        self.cost = "CAST(0 AS BIGINT)"
 
     def compile(self) -> CompiledPack:
         order = self._order()
@@ -176,6 +177,7 @@ class _Compiler:
         last_person = f"p{len(person_layers)}"
         household_sql = [self._layer_items(layer) for layer in household_layers]
         categories = self._category_items()
+        self.cost = self._cost()
         shown = self._shown_items()
 
         clauses += self._feed_clauses(PERSON)
@@ -316,6 +318,18 @@ class _Compiler:
         body = f"CASE {' '.join(branches)} END" if len(branches) > 1 else literal(self._rest())
         items.append((body, "found"))
         return items
+
+    def _cost(self) -> str:
+        """What the household's category is paid a month, in whole fen; 0 where the pack names no amount."""
+        branches = []
+        for category in self.pack.categories:
+            if category.cost is not None:
+                term = self._emit(category.cost, HOUSEHOLD)
+                amount = term.sql if term.den == 1 else f"{term.sql} // {term.den}"
+                branches.append(f"WHEN {literal(category.code)} THEN {amount}")
+        return (
+            f"CAST(CASE found {' '.join(branches)} ELSE 0 END AS BIGINT)" if branches else "CAST(0 AS BIGINT)"
+        )
 
     def _rest(self) -> str:
         return self.pack.categories[-1].code if self.pack.categories else "NONE"
@@ -646,7 +660,8 @@ class _Compiler:
             for part in indicator.levels.values():
                 exprs += _member_parts(part)
         for category in self.pack.categories:
-            exprs += _member_parts(category.condition) if category.condition is not None else []
+            for condition in (category.condition, category.cost):
+                exprs += _member_parts(condition) if condition is not None else []
         found: dict[str, None] = {}
         for expr in exprs:
             for node in expr.walk():
@@ -696,7 +711,7 @@ class _Compiler:
             f"CASE WHEN found = {literal(UNKNOWN)} THEN 'unknown' WHEN {found_rank} > {written_rank} THEN 'up'"
             f" WHEN {found_rank} < {written_rank} THEN 'down' ELSE 'same' END"
         )
-        return [(level, "level_rank"), (risk, "risk_rank"), (change, "change")]
+        return [(level, "level_rank"), (risk, "risk_rank"), (change, "change"), (self.cost, "monthly_cost")]
 
     def _result(self) -> str:
         columns = ["household_key", "household_no", "region_code", "urban_rural", "persons"]
@@ -709,7 +724,7 @@ class _Compiler:
                 den = self.dens[variable]
                 sql = name(variable) if den == 1 else f"{name(variable)} // {den}"
                 columns.append(f"CAST({sql} AS BIGINT) AS {figure}")
-        columns += ["found AS category", "change"]
+        columns += ["found AS category", "change", "monthly_cost"]
         codes = sorted(self.pack.indicators)
         raised = [f"CASE WHEN {name(c)} THEN {literal(c)} END" for c in codes]
         graded = [

@@ -37,7 +37,7 @@ from doudi.engine.packs.model import (
 from doudi.engine.packs.parameters import read_parameter
 from doudi.engine.packs.problems import PackError, Problem, Report
 from doudi.engine.packs.source import Node
-from doudi.engine.packs.units import Kind, kind_and_unit
+from doudi.engine.packs.units import YUAN_PER_MONTH, Kind, kind_and_unit
 from doudi.engine.packs.worked_cases import check_coverage, read_case
 
 _PLACEHOLDER = re.compile(r"\{([^{}:]+)(?::([^{}]*))?\}")
@@ -406,6 +406,7 @@ class _Loader:
                 )
             for key in ("满足句", "不满足句"):
                 self._sentence(node.get(key), HOUSEHOLD, {})
+            cost = self._cost(node.get("月支出"))
             registered = node.get("登记名")
             category = Category(
                 code=node.text_of("代码"),
@@ -415,6 +416,7 @@ class _Loader:
                 condition=expr,
                 formula=condition.text if condition is not None else "其余",
                 skip_undecided=node.text_of("未定时") == "跳过",
+                cost=cost,
                 clause=clause,
                 met=node.text_of("满足句"),
                 missed=node.text_of("不满足句"),
@@ -431,6 +433,14 @@ class _Loader:
                 "the last category has no condition and takes the rest",
             )
         return tuple(found)
+
+    def _cost(self, node: Node | None) -> Expr | None:
+        if node is None:
+            return None
+        cost = self._read(node, HOUSEHOLD)
+        if cost is not None and (cost.kind is not Kind.MONEY or cost.unit not in (None, YUAN_PER_MONTH)):
+            self.report.add(node.place, "unit", "月支出应是 元/月 的金额", "月支出 must be a sum in 元/月")
+        return cost
 
     def _measures(
         self, categories: tuple[Category, ...], indicators: Mapping[str, Indicator]

@@ -153,7 +153,10 @@ class Variable:
 
 @dataclass(frozen=True)
 class Category:
-    """One category; the first whose condition holds is the household's. ``condition`` None is the rest."""
+    """One category; the first whose condition holds is the household's. ``condition`` None is the rest.
+
+    ``cost`` is what a household of this category is paid a month, for estimates only (fen).
+    """
 
     code: str
     name: str
@@ -162,6 +165,7 @@ class Category:
     condition: Expr | None
     formula: str
     skip_undecided: bool
+    cost: Expr | None
     clause: str
     met: str
     missed: str

@@ -5,10 +5,11 @@ person's identity and decides nothing: a warning is a lead.
 """
 
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
+from doudi.engine.screening.explaining import Explained, Explainer, Explanation
 from doudi.engine.screening.results import Changes, compare_results, read_result, write_export
 from doudi.engine.screening.running import ScreeningError, ScreeningResult, screen
 
 __all__ = [
-    "Changes", "CompiledPack", "ScreeningError", "ScreeningResult", "compare_results", "compile_pack",
+    "Changes", "CompiledPack", "Explained", "Explainer", "Explanation", "ScreeningError", "ScreeningResult", "compare_results", "compile_pack",
     "read_result", "screen", "write_export",
 ]  # fmt: skip

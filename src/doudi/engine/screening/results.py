@@ -73,6 +73,8 @@ def write_export(folder: Path, to: Path) -> None:
 
 
 def _cell(column: str) -> str:
+    if column == "warnings":
+        return "nullif(warnings, '') AS warnings"
     if column not in _MONEY:
         return column
     sign = f"CASE WHEN {column} < 0 THEN '-' ELSE '' END"
@@ -106,6 +108,5 @@ def compare_results(new: Path, old: Path) -> Changes:
             FROM {_source(new)} n FULL JOIN {_source(old)} o
               ON n.household_no = o.household_no AND n.region_code = o.region_code
             """
-        ).fetchone()
-    assert row is not None
+        ).fetchall()[0]
     return Changes(*(int(count) for count in row))

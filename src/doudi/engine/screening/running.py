@@ -182,11 +182,9 @@ def household_ranges(households: int, chunks: int | None) -> list[tuple[int, int
 
 
 def _size(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    row = connection.execute(
-        "SELECT (SELECT count(*) FROM households), (SELECT count(*) FROM members)"
-    ).fetchone()
-    assert row is not None
-    return int(row[0]), int(row[1])
+    sql = "SELECT (SELECT count(*) FROM households), (SELECT count(*) FROM members)"
+    households, persons = connection.execute(sql).fetchall()[0]
+    return int(households), int(persons)
 
 
 def _write_range(
