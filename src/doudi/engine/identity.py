@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from operator import mul
 
 import numpy as np
 import pyarrow as pa
@@ -47,15 +48,15 @@ _CHECK_CHARACTERS = "10X98765432"
 _FIRST_YEAR = 1800
 
 _INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
-_BLANKS = "".join(chr(c) for c in (*range(0, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029))
+_BLANKS = "".join(chr(c) for c in (*range(33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029))
 BLANK_CHARACTERS = _BLANKS + "\u202f\u205f\u3000" + _INVISIBLE
 """Everything that counts as white space in a cell: blanks of every width, control and invisible signs."""
 
-_DROP_BLANKS = dict.fromkeys(map(ord, BLANK_CHARACTERS))
-FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_DROP_BLANKS: dict[int, int | str | None] = dict.fromkeys(map(ord, BLANK_CHARACTERS))
+FULL_WIDTH: dict[int, int | str | None] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 """Full-width ASCII to its plain form, for ``str.translate``."""
 
-_MEND = {**_DROP_BLANKS, **FULL_WIDTH}
+_MEND: dict[int, int | str | None] = {**_DROP_BLANKS, **FULL_WIDTH}
 _X_LOOKALIKES = "x×✕✖хХχΧ"
 _APOSTROPHES = "'’‘`´"
 _EIGHTEEN = re.compile(r"[0-9]{17}[0-9X]")
@@ -65,7 +66,7 @@ _AS_NUMBER = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]{1,3}|[0-9]{16,}\.0*", re.IGN
 
 def check_digit(first17: str) -> str:
     """The 18th character that GB 11643-1999 asks for after 17 digits."""
-    return _CHECK_CHARACTERS[sum(w * int(d) for w, d in zip(_WEIGHTS, first17, strict=True)) % 11]
+    return _CHECK_CHARACTERS[sum(map(mul, _WEIGHTS, map(int, first17))) % 11]
 
 
 def read_id(text: str, *, today: date | None = None) -> IdReading:
@@ -79,11 +80,9 @@ def read_id(text: str, *, today: date | None = None) -> IdReading:
     them to a person. No one born before 1900 is left to be harmed by it.
     """
     trimmed = text.strip(BLANK_CHARACTERS)
-    plain = trimmed.translate(_MEND).lstrip(_APOSTROPHES)
+    plain = _rewritten(trimmed)
     if _AS_NUMBER.fullmatch(plain):
         return IdReading(None, fault=IdFault.EXCEL_DAMAGED)
-    if len(plain) == 18 and plain[17] in _X_LOOKALIKES:
-        plain = plain[:17] + "X"
     derived = bool(_FIFTEEN.fullmatch(plain))
     if derived:
         plain = plain[:6] + "19" + plain[6:]
@@ -96,6 +95,12 @@ def read_id(text: str, *, today: date | None = None) -> IdReading:
     if check_digit(plain[:17]) != plain[17]:
         return IdReading(None, fault=IdFault.CHECK_DIGIT)
     return IdReading(plain, mended=plain != trimmed, derived=derived)
+
+
+def _rewritten(text: str) -> str:
+    """The text without blanks, full-width signs, a leading apostrophe, and with X where something like it stands."""
+    plain = text.translate(_MEND).lstrip(_APOSTROPHES)
+    return plain[:17] + "X" if len(plain) == 18 and plain[17] in _X_LOOKALIKES else plain
 
 
 def mend_id(text: str, *, today: date | None = None) -> str | None:
@@ -145,7 +150,7 @@ def _date_in(number: str) -> date | None:
 
 _SEPARATORS = "·•・.．‧"
 _VARIANT_PAIRS = "峰峯 群羣 杰傑 强強 云雲 丽麗 黄黃 吕呂 张張 刘劉 陈陳 杨楊 赵趙 吴吳 龙龍 华華 国國 兰蘭 凤鳳"  # feeds contract, point 3
-_SAME_NAME = {
+_SAME_NAME: dict[int, int | str | None] = {
     **_DROP_BLANKS,
     **dict.fromkeys(map(ord, _SEPARATORS)),
     **{ord(pair[1]): pair[0] for pair in _VARIANT_PAIRS.split()},
@@ -194,15 +199,18 @@ def read_ids(texts: pa.Array, *, today: date) -> IdColumn:
     rest = np.flatnonzero(~right & texts.is_valid().to_numpy(zero_copy_only=False))
     if rest.size == 0:
         return IdColumn(texts, mended, derived, fault)
-    number = pc.if_else(pa.array(right), texts, pa.scalar(None, pa.string()))
-    found: list[str | None] = []
-    for place, text in zip(rest.tolist(), texts.take(pa.array(rest)).to_pylist(), strict=True):
-        reading = read_id(text, today=today)
-        found.append(reading.number)
-        mended[place] = reading.mended
-        derived[place] = reading.derived
+    written = texts.take(pa.array(rest)).to_pylist()
+    found: list[str | None] = [_rewritten(text) for text in written]
+    right_once_rewritten = _right_as_they_stand(pa.array(found, pa.string()), today)
+    mended[rest[right_once_rewritten]] = True
+    for place in np.flatnonzero(~right_once_rewritten).tolist():
+        reading = read_id(written[place], today=today)
+        found[place] = reading.number
+        mended[rest[place]] = reading.mended
+        derived[rest[place]] = reading.derived
         if reading.fault is not None:
-            fault[place] = _FAULT_CODE[reading.fault]
+            fault[rest[place]] = _FAULT_CODE[reading.fault]
+    number = pc.if_else(pa.array(right), texts, pa.scalar(None, pa.string()))
     looked_at = np.zeros(size, bool)
     looked_at[rest] = True
     number = pc.replace_with_mask(number, pa.array(looked_at), pa.array(found, pa.string()))

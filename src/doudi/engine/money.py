@@ -24,7 +24,7 @@ class MoneyFault(StrEnum):
     NEGATIVE = "money_negative"
 
 
-_PLAIN = {
+_PLAIN: dict[int, int | str | None] = {
     **dict.fromkeys(map(ord, BLANK_CHARACTERS)),
     **FULL_WIDTH,
     ord("−"): "-",
@@ -82,28 +82,36 @@ def yuan(fen: int) -> Decimal:
 # ---- whole columns -------------------------------------------------------------------------------------------
 
 FAULTS = tuple(MoneyFault)
-_COMMON = r"^([0-9]{1,13}|[0-9]{1,3}(,[0-9]{3}){1,3})(\.[0-9]{1,2}0*)?元?$"
-_FEN = pa.decimal128(17, 2)
+_BARE = r"^[0-9]{1,13}(\.[0-9]{1,2})?$"
+_DRESSED = r"^[0-9]{1,3}(,[0-9]{3}){0,3}(\.[0-9]{1,2})?元?$"
+_YUAN = pa.decimal128(17, 2)
+_HUNDRED = pa.scalar(Decimal(100), pa.decimal128(3, 0))
 
 
 def parse_column(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """A column of trimmed cells, null where empty, to int64 fen and faults (0, or 1 + place in ``FAULTS``)."""
+    """A column of trimmed cells, null where empty, to int64 fen and faults (0, or 1 + place in ``FAULTS``).
+
+    Bare sums (``1234.5``) and dressed ones (``1,234.50元``) are read by the column, the others one by one.
+    """
     faults = np.zeros(len(texts), np.int8)
-    common = pc.fill_null(pc.match_substring_regex(texts, _COMMON), False)
-    plain = pc.replace_substring_regex(pc.if_else(common, texts, pa.scalar(None, pa.string())), "[,元]", "")
-    plain = pc.replace_substring_regex(plain, r"(\.[0-9]{2})0+$", r"\1")
-    fen = pc.cast(pc.multiply(pc.cast(plain, _FEN), pa.scalar(Decimal(100), pa.decimal128(3, 0))), pa.int64())
-    others = pc.and_(pc.invert(common), texts.is_valid())
+    bare = pc.fill_null(pc.match_substring_regex(texts, _BARE), False)
+    fen = _fen_of(pc.if_else(bare, texts, pa.scalar(None, pa.string())))
+    others = pc.and_(pc.invert(bare), texts.is_valid())
     places = np.flatnonzero(others.to_numpy(zero_copy_only=False))
     if places.size == 0:
         return fen, faults
-    seen: dict[str, tuple[int | None, MoneyFault | None]] = {}
-    found: list[int | None] = []
-    for place, text in zip(places.tolist(), texts.take(pa.array(places)).to_pylist(), strict=True):
-        answer = seen.get(text)
-        if answer is None:
-            answer = seen[text] = parse_fen(text)
-        found.append(answer[0])
-        if answer[1] is not None:
-            faults[place] = 1 + FAULTS.index(answer[1])
+    written = texts.filter(others)
+    dressed = pc.match_substring_regex(written, _DRESSED)
+    plain = pc.replace_substring_regex(
+        pc.if_else(dressed, written, pa.scalar(None, pa.string())), "[,元]", ""
+    )
+    found: list[int | None] = _fen_of(plain).to_pylist()
+    for place in np.flatnonzero(~dressed.to_numpy(zero_copy_only=False)).tolist():
+        found[place], fault = parse_fen(written[place].as_py())
+        if fault is not None:
+            faults[places[place]] = 1 + FAULTS.index(fault)
     return pc.replace_with_mask(fen, others, pa.array(found, pa.int64())), faults
+
+
+def _fen_of(plain: pa.Array) -> pa.Array:
+    return pc.cast(pc.multiply(pc.cast(plain, _YUAN), _HUNDRED), pa.int64())

@@ -6,7 +6,6 @@ resolved file.
 """
 
 from doudi.engine.feeds.answering import counts
-from doudi.engine.feeds.containers import Source
 from doudi.engine.feeds.errors import (
     DeclarationError,
     FeedError,
@@ -19,6 +18,7 @@ from doudi.engine.feeds.resolving import Grades, RegisterBuild, build_register, 
 from doudi.engine.feeds.returning import write_quarantine
 from doudi.engine.feeds.snapshots import Blinder, SnapshotSet
 from doudi.engine.feeds.spec import ColumnSpec, FeedSpec, load_feed_specs
+from doudi.engine.feeds.tables import Source
 from doudi.engine.feeds.validating import Fault, ParsedFile, parse_file
 
 __all__ = [

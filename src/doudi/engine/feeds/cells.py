@@ -20,8 +20,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from doudi.engine import money
-from doudi.engine.feeds.containers import Cell
 from doudi.engine.feeds.spec import ColumnSpec
+from doudi.engine.feeds.tables import Cell
 from doudi.engine.identity import BLANK_CHARACTERS, FULL_WIDTH
 
 REASONS = (
@@ -48,9 +48,9 @@ _NUMBER = re.compile(
 )
 _REGION = re.compile(r"[0-9]{6}|[0-9]{9}|[0-9]{12}")
 _FOUR_PLACES = Decimal("0.0001")
-_MINUS = {ord("−"): "-", ord("﹣"): "-", ord("–"): "-"}
-_PLAIN = {**FULL_WIDTH, **_MINUS, ord("\u3000"): " ", ord("\u00a0"): " "}
-_WITHOUT_BLANKS = {**_PLAIN, **dict.fromkeys(map(ord, BLANK_CHARACTERS))}
+_MINUS: dict[int, int | str | None] = {ord("−"): "-", ord("﹣"): "-", ord("–"): "-"}
+_PLAIN: dict[int, int | str | None] = {**FULL_WIDTH, **_MINUS, ord("\u3000"): " ", ord("\u00a0"): " "}
+_WITHOUT_BLANKS: dict[int, int | str | None] = {**_PLAIN, **dict.fromkeys(map(ord, BLANK_CHARACTERS))}
 
 
 def read_date(text: str) -> tuple[date | None, int]:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from doudi.engine.feeds.containers import Cell, OpenFile, Source, Table, open_file, source_name
+from doudi.engine.feeds.containers import OpenFile, open_file
 from doudi.engine.feeds.errors import FeedNotRecognised, HeaderMismatch
 from doudi.engine.feeds.spec import ColumnSpec, FeedSpec, normal_header
+from doudi.engine.feeds.tables import Cell, Source, Table, source_name
 from doudi.engine.identity import BLANK_CHARACTERS
 
 REASON_HEADER = "退回原因"
@@ -199,7 +200,7 @@ def nearest_column(spec: FeedSpec, header: str, *, taken: Mapping[str, int]) -> 
 
 def _has_rows(layout: Layout) -> bool:
     for block in layout.table.blocks(below=layout.header_row + 1, width=layout.width):
-        return any(cell not in ("", None) for column in block.columns for cell in column)
+        return any(cell not in ("", None) for place in range(block.height) for cell in block.row(place))
     return False
 
 

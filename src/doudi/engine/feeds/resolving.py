@@ -28,9 +28,6 @@ from doudi.engine.feeds.spec import IDENTIFYING
 from doudi.engine.feeds.validating import ARROW, ParsedFile
 from doudi.engine.identity import normal_name
 
-REGISTER = "household_register"
-HEAD_RELATION = "户主"
-
 _MEMBER_COLUMNS = (
     "household_key", "person_key", "relation", "living_together", "left_on", "category", "category_since",
     "urban_rural", "region_code", "is_head",
@@ -77,10 +74,10 @@ def build_register(parsed: ParsedFile, folder: Path, *, blind: Blinder) -> Regis
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.register("register_rows", rows)
         # the head is the 户主 with the smallest ID, without one the smallest ID (reference pack)
-        keyed = connection.sql(f"""
+        keyed = connection.sql("""
             WITH ranked AS (
                 SELECT *, row_number() OVER (
-                    PARTITION BY household_no ORDER BY relation <> '{HEAD_RELATION}', id_number, row_no
+                    PARTITION BY household_no ORDER BY relation <> '户主', id_number, row_no
                 ) = 1 AS is_head
                 FROM register_rows
             ), placed AS (
@@ -150,7 +147,7 @@ def resolve_feed(parsed: ParsedFile, register: Path | None, to: Path, *, blind: 
             FROM (SELECT DISTINCT row_no, household_key, person_key FROM matched WHERE grade IN ('A', 'B')) AS found
             JOIN good_rows USING (row_no)
             ORDER BY household_key, person_key, row_no
-        """).to_arrow_table()
+        """).to_arrow_table()  # noqa: S608 — column names are [a-z0-9_]
         leads = _leads(connection, parsed.rows, blind)
     digests = resolved["row_digest"].to_numpy()
     resolved = resolved.set_column(resolved.num_columns - 1, "row_digest", pa.array(_keyed(digests, blind)))

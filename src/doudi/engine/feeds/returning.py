@@ -11,15 +11,17 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime
+from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import xlsxwriter
 
-from doudi.engine.feeds.containers import Cell, Source
 from doudi.engine.feeds.reading import REASON_HEADER, Layout, read_layout
 from doudi.engine.feeds.snapshots import aside
 from doudi.engine.feeds.spec import ColumnSpec, FeedSpec
+from doudi.engine.feeds.tables import Cell, Source
 from doudi.engine.feeds.validating import Fault, ParsedFile
 
 _TEXTS = {
@@ -32,6 +34,11 @@ _TEXTS = {
     "row_shifted": "这一行的格数比表头多，多半是金额里的逗号没有加引号",
 }
 _DAMAGED_DIGITS = 1e15
+_LONGEST_CELL = 32_767
+_FIRST_EXCEL_YEAR = 1900
+
+MOST_ROWS = 200_000
+"""More wrong rows than this are not written one by one: then a whole column is wrong, and the first rows show it."""
 
 
 def reason_text(spec: FeedSpec, fault: Fault) -> str:
@@ -74,15 +81,16 @@ def write_quarantine(parsed: ParsedFile, path_of_original: Source, to: Path) -> 
                 "strings_to_formulas": False,
                 "strings_to_urls": False,
                 "strings_to_numbers": False,
-                "constant_memory": False,
             },
         )
         sheet = _Sheet(book, layout)
         sheet.write_top(parsed.spec)
         written = 0
-        for row_no, cells in _rows(layout, faults):
+        for row_no, cells in islice(_rows(layout, faults), MOST_ROWS):
             written += 1
             sheet.write_row(layout.header_row + written, cells, faults[row_no], parsed.spec, row_no)
+        if len(faults) > written:
+            sheet.write_note(layout.header_row + written + 1, len(faults) - written)
         book.close()
         with path.open("rb") as stream:
             os.fsync(stream.fileno())
@@ -93,7 +101,7 @@ def _rows(layout: Layout, wanted: dict[int, list[Fault]]) -> Iterable[tuple[int,
     for block in layout.table.blocks(below=layout.header_row + 1, width=layout.width):
         for place in range(block.height):
             if block.first_row + place in wanted:
-                yield block.first_row + place, [column[place] for column in block.columns]
+                yield block.first_row + place, block.row(place)
 
 
 class _Sheet:
@@ -157,6 +165,10 @@ class _Sheet:
             number, self.reason_place + self.left, f"原第 {row_no} 行：{told}", self.reason
         )
 
+    def write_note(self, number: int, left_out: int) -> None:
+        told = f"另有 {left_out} 行也被退回，未逐行列出。多半是整列写法不对，请改整列后重发。"
+        self.sheet.write_string(number, self.reason_place + self.left, told, self.reason)
+
     @property
     def reason_place(self) -> int:
         """The column after the last header; where a returned workbook comes again, the same one."""
@@ -173,13 +185,14 @@ class _Sheet:
                 self.sheet.write_blank(number, column, None, self.formats["text", True])
         elif isinstance(cell, bool):
             self.sheet.write_boolean(number, column, cell, self.formats["text", wrong])
-        elif isinstance(cell, int | float):
+        elif isinstance(cell, int | float) and isfinite(cell):
             kind = "digits" if abs(cell) >= _DAMAGED_DIGITS else "number"
             self.sheet.write_number(number, column, cell, self.formats[kind, wrong])
-        elif isinstance(cell, datetime | date):
-            self.sheet.write_datetime(number, column, cell, self.formats["date", wrong])
+        elif isinstance(cell, date) and cell.year >= _FIRST_EXCEL_YEAR:
+            day = cell.replace(tzinfo=None) if isinstance(cell, datetime) else cell
+            self.sheet.write_datetime(number, column, day, self.formats["date", wrong])
         else:
-            self.sheet.write_string(number, column, str(cell), self.formats["text", wrong])
+            self.sheet.write_string(number, column, str(cell)[:_LONGEST_CELL], self.formats["text", wrong])
 
 
 _SHOWN = {"text": "@", "digits": "0", "date": "yyyy-mm-dd"}

@@ -27,6 +27,11 @@ KINDS = {"快照": "snapshot", "事件": "event"}
 IDENTIFYING = frozenset({"id", "name", "phone", "address"})
 """Types whose columns never stand in a resolved file."""
 
+RESERVED = frozenset(
+    {"row_no", "id_mended", "id_derived", "row_digest", "household_key", "person_key", "is_head"}
+)
+"""Names that parsed and resolved tables use for themselves."""
+
 _YES_NO = {"是": True, "否": False}
 _MAX_BYTES = 1 << 18
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -225,6 +230,10 @@ class _Reader:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", column.name):
                 raise self.refuse(
                     item, "列的名用小写英文、数字和下划线。", "a column name is lower-case ASCII."
+                )
+            if column.name in RESERVED:
+                raise self.refuse(
+                    item, f"列的名 {column.name} 已作他用。", f"the name {column.name} is reserved."
                 )
             for text in {normal_header(header) for header in column.headers}:
                 if text in headers:

@@ -27,10 +27,10 @@ import pyarrow.compute as pc
 
 from doudi.engine import identity, money
 from doudi.engine.feeds.cells import PLACE, REASONS, reader_of, text_of
-from doudi.engine.feeds.containers import Block, Cell, Source, content_hash
 from doudi.engine.feeds.errors import HeaderMismatch
 from doudi.engine.feeds.reading import REASON_HEADER, Layout, read_layout
 from doudi.engine.feeds.spec import ColumnSpec, FeedSpec, normal_header
+from doudi.engine.feeds.tables import Block, Cell, Source, content_hash
 
 ARROW = {
     "id": pa.string(), "name": pa.string(), "text": pa.string(), "code": pa.string(), "region": pa.string(),
@@ -182,12 +182,17 @@ def _texts(block: Block, layout: Layout, column: ColumnSpec) -> pa.Array:
     place = layout.places.get(column.name)
     if place is None:
         return pa.nulls(block.height, pa.string())
-    texts = _as_text(block.columns[place], column.type)
-    texts = pc.utf8_trim(texts, characters=identity.BLANK_CHARACTERS)
+    return _trimmed(block.columns[place], column.type)
+
+
+def _trimmed(cells: Sequence[Cell] | pa.Array, kind: str) -> pa.Array:
+    texts = pc.utf8_trim(_as_text(cells, kind), characters=identity.BLANK_CHARACTERS)
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
-def _as_text(cells: Sequence[Cell], kind: str) -> pa.Array:
+def _as_text(cells: Sequence[Cell] | pa.Array, kind: str) -> pa.Array:
+    if isinstance(cells, pa.Array):
+        return cells
     try:
         return pa.array(cells, pa.string())
     except (pa.ArrowTypeError, pa.ArrowInvalid):
@@ -215,13 +220,13 @@ def _refuse_content_without_header(layout: Layout, block: Block, kept: np.ndarra
     for place in range(min(layout.width, len(block.columns))):
         if place in known or normal_header(str(top[place] or "")) == normal_header(REASON_HEADER):
             continue
-        for row in np.flatnonzero(kept):
-            cell = block.columns[place][row]
-            if cell is not None and str(cell).strip(identity.BLANK_CHARACTERS):
-                raise HeaderMismatch(
-                    f"第 {block.first_row + row} 行第 {place + 1} 列有内容，但这一列没有表头。请写上表头，或清空这一列。",
-                    f"Row {block.first_row + row}, column {place + 1} holds something but the column has no header.",
-                )
+        filled = np.flatnonzero(~_is_null(_trimmed(block.columns[place], "text")) & kept)
+        if filled.size:
+            row = block.first_row + int(filled[0])
+            raise HeaderMismatch(
+                f"第 {row} 行第 {place + 1} 列有内容，但这一列没有表头。请写上表头，或清空这一列。",
+                f"Row {row}, column {place + 1} holds something but the column has no header.",
+            )
 
 
 def _read_column(
@@ -256,10 +261,10 @@ def _read_distinct(column: ColumnSpec, texts: pa.Array) -> tuple[pa.Array, np.nd
 def _digests(spec: FeedSpec, rows: pa.Table) -> np.ndarray:
     """64 bits of MD5 over each row's mended cells, the same in every version and on every machine."""
     cells = ", '\x1f', ".join(f"coalesce(\"{column.name}\"::VARCHAR, '\x1e')" for column in spec.columns)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with duckdb.connect(config={"threads": 2}) as connection:
         connection.register("good_rows", rows)
         found = connection.sql(
-            f"SELECT md5_number_lower(concat({cells})) AS d FROM good_rows"
+            f"SELECT md5_number_lower(concat({cells})) AS d FROM good_rows"  # noqa: S608 — names are [a-z0-9_]
         ).to_arrow_table()
     return found["d"].to_numpy().view(np.int64)
 
