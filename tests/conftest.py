@@ -1,16 +1,17 @@
-"""Every test process has a state folder of its own; nothing is read from or written to ./var."""
+"""What all tests share: an empty office, and a county that was loaded and screened once and is put back for each test."""
 
 from __future__ import annotations
 
-import os
-import tempfile
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-os.environ["DOUDI_HOME"] = tempfile.mkdtemp(prefix="doudi-tests-")
-os.environ.pop("DOUDI_DEMO", None)
+from tests import small_county
 
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLE = PROJECT / "samples" / "longli"
@@ -28,3 +29,83 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("DOUDI_HOME", str(tmp_path / "home"))
     home().create()
     yield tmp_path / "home"
+
+
+@dataclass
+class _Kept:
+    """The state of a loaded county: its folder and the rows of every table."""
+
+    home: Path
+    files: Path
+    rows: dict[str, tuple[list[str], list[Any]]]
+
+
+@pytest.fixture(scope="session")
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, _Kept]:
+    return {}
+
+
+@pytest.fixture
+def county(office: Path, db: None, _kept: dict[str, _Kept], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small county, loaded and screened; gives the folder of its files.
+
+    The first test of a process really loads it; the others get the same state folder and rows put back.
+    """
+    if "county" not in _kept:
+        _kept["county"] = _load_county(office, tmp_path_factory.mktemp("county"))
+    kept = _kept["county"]
+    shutil.copytree(kept.home, office, dirs_exist_ok=True)
+    _put_back(kept.rows)
+    return kept.files
+
+
+def _load_county(office: Path, folder: Path) -> _Kept:
+    from django.db import connection, transaction
+
+    from doudi import chain
+    from doudi.contexts.accounts.services import system_user
+
+    files = small_county.write_county(folder / "files")
+    when = date.fromisoformat(small_county.AS_OF)
+    with transaction.atomic():
+        chain.take_in_folder(files, as_of=when, by=system_user())
+        chain.screen(as_of=when, by=system_user())
+        rows = {}
+        for table in _tables():
+            with connection.cursor() as cursor:
+                cursor.execute(f"select * from {table}")  # noqa: S608 — our own table names
+                rows[table] = ([column[0] for column in cursor.description], cursor.fetchall())
+        transaction.set_rollback(True)
+    shutil.copytree(office, folder / "home")
+    return _Kept(folder / "home", files, rows)
+
+
+def _tables() -> list[str]:
+    from django.apps import apps
+
+    labels = ("accounts", "registry", "monitoring", "assistance")
+    return [model._meta.db_table for label in labels for model in apps.get_app_config(label).get_models()]
+
+
+def _put_back(rows: dict[str, tuple[list[str], list[Any]]]) -> None:
+    from django.apps import apps
+    from django.core.management.color import no_style
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for table, (columns, values) in rows.items():
+            if values:
+                named = ", ".join(f'"{column}"' for column in columns)
+                places = ", ".join(["%s"] * len(columns))
+                cursor.executemany(f"insert into {table} ({named}) values ({places})", _adapted(values))  # noqa: S608
+        models = [model for label in ("accounts", "registry", "monitoring", "assistance")
+                  for model in apps.get_app_config(label).get_models()]  # fmt: skip
+        for statement in connection.ops.sequence_reset_sql(no_style(), models):
+            cursor.execute(statement)
+
+
+def _adapted(values: list[Any]) -> list[Any]:
+    """JSON comes out of PostgreSQL as text already read; it goes back as text."""
+    import json
+
+    return [[json.dumps(cell) if isinstance(cell, dict | list) else cell for cell in row] for row in values]

@@ -54,8 +54,16 @@ def write_csv(path: Path, header: list[str], rows: list[list[str]]) -> Path:
 
 
 def write_county(folder: Path) -> Path:
-    """The three files of the small county."""
-    write_csv(folder / "低收入家庭花名册.csv", REGISTER_HEADER, REGISTER)
-    write_csv(folder / "医疗结算.csv", MEDICAL_HEADER, MEDICAL)
-    write_csv(folder / "死亡殡葬.csv", DEATH_HEADER, DEATH)
+    """The files of the small county: three with rows, and every other feed with its header alone (nothing to tell)."""
+    from doudi.engine.feeds import load_feed_specs
+
+    rows = {
+        "household_register": (REGISTER_HEADER, REGISTER),
+        "medical": (MEDICAL_HEADER, MEDICAL),
+        "death": (DEATH_HEADER, DEATH),
+    }
+    packs = Path(__file__).resolve().parents[1] / "packs"
+    for spec in load_feed_specs(packs / "reference" / "feeds").values():
+        header, body = rows.get(spec.name, ([column.label for column in spec.columns], []))
+        write_csv(folder / f"{spec.label}.csv", header, body)
     return folder

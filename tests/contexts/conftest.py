@@ -1,14 +1,10 @@
-"""A loaded and screened small county, and one account per role."""
+"""The office's own hand, and accounts by role."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
-from pathlib import Path
 
 import pytest
-
-from tests import small_county
 
 
 @pytest.fixture
@@ -34,15 +30,3 @@ def make_user(db: None) -> Callable:
         )
 
     return make
-
-
-@pytest.fixture
-def county(office: Path, by, tmp_path: Path) -> Path:
-    """The small county, loaded and screened; the folder of its files."""
-    from doudi import chain
-
-    files = small_county.write_county(tmp_path / "files")
-    when = date.fromisoformat(small_county.AS_OF)
-    chain.take_in_folder(files, as_of=when, by=by)
-    chain.screen(as_of=when, by=by)
-    return files

@@ -39,15 +39,16 @@ def test_a_file_before_its_register_is_graded_when_the_register_comes(office, by
 
 
 def test_a_later_register_grades_the_kept_files_again(office, by, tmp_path):
-    without_wang = [row for row in sc.REGISTER if row[0] != "王强"]
-    early = sc.write_csv(tmp_path / "旧花名册.csv", sc.REGISTER_HEADER, without_wang)
-    medical = sc.write_csv(tmp_path / "医疗结算.csv", sc.MEDICAL_HEADER, sc.MEDICAL)
-    late = sc.write_csv(tmp_path / "新花名册.csv", sc.REGISTER_HEADER, sc.REGISTER)
-    chain.take_in_file("household_register", early, as_of=date(2024, 11, 1), by=by)
-    load = chain.take_in_file("medical", medical, as_of=date(2024, 11, 1), by=by)
-    assert load.counts["not_registered"] == 1
+    files = sc.write_county(tmp_path / "files")
+    register = files / "低收入家庭花名册.csv"
+    november = date(2024, 11, 1)
+    sc.write_csv(register, sc.REGISTER_HEADER, [row for row in sc.REGISTER if row[0] != "王强"])
+    chain.take_in_folder(files, as_of=november, by=by)
+    load = FeedLoad.objects.get(feed="medical")
+    assert registry.counts_of(load)["not_registered"] == 1
 
-    chain.take_in_file("household_register", late, as_of=D, by=by)
+    sc.write_csv(register, sc.REGISTER_HEADER, sc.REGISTER)
+    chain.take_in_file("household_register", register, as_of=D, by=by)
     chain.screen(as_of=D, by=by)
 
     assert "M1" in {signal.code for case in monitoring.warnings(by=by) for signal in case.signals.all()}
