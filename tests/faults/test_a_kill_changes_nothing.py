@@ -15,7 +15,11 @@ from tests.small_county import AS_OF, write_county
 
 def _kill_and_repeat(commands: list[list[str]], rounds: int, seed: int) -> dict[str, object]:
     job = {"commands": commands, "rounds": rounds, "seed": seed, "as_of": AS_OF}
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("DOUDI_")}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key == "DOUDI_FAULTS_LOUD" or not key.startswith(("DOUDI_", "DJANGO_"))
+    }
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("killer.py")), json.dumps(job)],
         env=environment,
