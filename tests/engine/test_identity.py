@@ -155,7 +155,9 @@ def test_two_neighbours_swapped_never_pass(number: str, place: int) -> None:
     assert swapped == number or identity.read_id(swapped, today=TODAY).number is None
 
 
-@given(st.lists(numbers, max_size=3), st.lists(st.text("0123456789Xx ×ＥE.+'１２３", max_size=20), max_size=20))
+@given(
+    st.lists(numbers, max_size=3), st.lists(st.text("0123456789Xx ×ＥE.+'１２３", max_size=20), max_size=20)
+)
 def test_a_column_is_read_like_its_cells(good: list[str], odd: list[str]) -> None:
     cells: list[str | None] = [None, *good, *(text for text in odd), *(number.lower() for number in good)]
     cells = [None if cell is None else cell.strip(identity.BLANK_CHARACTERS) or None for cell in cells]

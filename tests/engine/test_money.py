@@ -34,7 +34,21 @@ def test_a_negative_sum_is_named_so(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["约两千", "见附件", "12.3.4", "3000USD", "1.234", "1,23", "12,34,567", "1.2E+05", "", "元", "--5", "1.5万元", "nan"],
+    [
+        "约两千",
+        "见附件",
+        "12.3.4",
+        "3000USD",
+        "1.234",
+        "1,23",
+        "12,34,567",
+        "1.2E+05",
+        "",
+        "元",
+        "--5",
+        "1.5万元",
+        "nan",
+    ],
 )
 def test_what_is_no_sum_is_refused_not_guessed(text: str) -> None:
     assert money.parse_fen(text) == (None, INVALID)
@@ -42,7 +56,13 @@ def test_what_is_no_sum_is_refused_not_guessed(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "text"),
-    [(138414560.03, "138414560.03"), (0.1 + 0.2, "0.30"), (1120.0, "1120.00"), (-1.1, "-1.10"), (4.35 * 100, "435.00")],
+    [
+        (138414560.03, "138414560.03"),
+        (0.1 + 0.2, "0.30"),
+        (1120.0, "1120.00"),
+        (-1.1, "-1.10"),
+        (4.35 * 100, "435.00"),
+    ],
 )
 def test_a_number_cell_is_read_as_the_clerk_sees_it(cell: float, text: str) -> None:
     assert money.cell_text(cell) == text
@@ -77,7 +97,13 @@ def test_every_sum_survives_a_number_cell(fen: int) -> None:
     assert money.parse_fen(money.cell_text(fen / 100)) == (fen, None)
 
 
-@given(st.lists(st.one_of(st.none(), sums.map(money.show_yuan), st.text("0123456789,.元-（１ ", min_size=1, max_size=8))))
+@given(
+    st.lists(
+        st.one_of(
+            st.none(), sums.map(money.show_yuan), st.text("0123456789,.元-（１ ", min_size=1, max_size=8)
+        )
+    )
+)
 def test_a_column_is_read_like_its_cells(cells: list[str | None]) -> None:
     fen, faults = money.parse_column(pa.array(cells, pa.string()))
 

@@ -32,7 +32,9 @@ def number(serial: int, born: str = "19800101") -> str:
     return first17 + check_digit(first17)
 
 
-def csv_file(folder: Path, rows: Sequence[Sequence[str]], name: str = "表.csv", encoding: str = "utf-8") -> Path:
+def csv_file(
+    folder: Path, rows: Sequence[Sequence[str]], name: str = "表.csv", encoding: str = "utf-8"
+) -> Path:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     path = folder / name
@@ -40,7 +42,9 @@ def csv_file(folder: Path, rows: Sequence[Sequence[str]], name: str = "表.csv",
     return path
 
 
-def xlsx_file(folder: Path, rows: Sequence[Sequence[Any]], name: str = "表.xlsx", merge: Sequence[str] = ()) -> Path:
+def xlsx_file(
+    folder: Path, rows: Sequence[Sequence[Any]], name: str = "表.xlsx", merge: Sequence[str] = ()
+) -> Path:
     book = openpyxl.Workbook()
     sheet = book.active
     for row in rows:
@@ -72,11 +76,15 @@ REGISTER = [
 ]  # fmt: skip
 
 
-def bill(name: str, id_number: Any, on: Any = "2024-03-01", paid: Any = "100.00", ill: str = "否") -> list[Any]:
+def bill(
+    name: str, id_number: Any, on: Any = "2024-03-01", paid: Any = "100.00", ill: str = "否"
+) -> list[Any]:
     """One row of 医疗结算."""
     return [name, id_number, on, "200.00", paid, ill]
 
 
-def member(name: str, id_number: str, household: str, relation: str = "户主", region: str = "520102001001") -> list[str]:
+def member(
+    name: str, id_number: str, household: str, relation: str = "户主", region: str = "520102001001"
+) -> list[str]:
     """One row of 低收入家庭花名册."""
     return [name, id_number, household, relation, region, "农村", "是", "低保", "2023-01-01", "", "", ""]

@@ -11,7 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from doudi.engine.feeds import FeedNotRecognised, HeaderMismatch, recognise
-from tests.engine.feeds.outbox import DEPOSIT, MEDICAL, SPECS, bill, csv_file, faults_of, number, read, xlsx_file
+from tests.engine.feeds.outbox import (
+    DEPOSIT,
+    MEDICAL,
+    SPECS,
+    bill,
+    csv_file,
+    faults_of,
+    number,
+    read,
+    xlsx_file,
+)
 
 HERE = Path(__file__).parent
 
@@ -48,7 +58,13 @@ def test_titles_blank_rows_and_totals_are_no_rows(tmp_path: Path) -> None:
 
 
 def test_a_short_total_line_in_a_text_shifts_nothing(tmp_path: Path) -> None:
-    rows = [MEDICAL, *(bill("虚小一", number(n)) for n in range(3)), ["合计", "3"], [], bill("虚小二", number(9))]
+    rows = [
+        MEDICAL,
+        *(bill("虚小一", number(n)) for n in range(3)),
+        ["合计", "3"],
+        [],
+        bill("虚小二", number(9)),
+    ]
     path = csv_file(tmp_path, rows)
 
     parsed = read("medical", path)
@@ -62,7 +78,13 @@ def test_headers_in_other_words_other_order_and_with_units(tmp_path: Path) -> No
     with pytest.raises(HeaderMismatch, match="机构"):
         read("deposit", path)
 
-    path = xlsx_file(tmp_path, [["余额（元）", "公民身份号码", "姓 名", "余额 日期", "机 构"], [5, number(1), "虚小一", 45352, "行"]])
+    path = xlsx_file(
+        tmp_path,
+        [
+            ["余额（元）", "公民身份号码", "姓 名", "余额 日期", "机 构"],
+            [5, number(1), "虚小一", 45352, "行"],
+        ],
+    )
     parsed = read("deposit", path)
     assert parsed.rows["balance"].to_pylist() == [500]
     assert parsed.rows["balance_on"].to_pylist() == [date(2024, 3, 1)]
@@ -116,7 +138,12 @@ def test_a_header_merged_over_two_rows(tmp_path: Path) -> None:
 
 
 def test_a_name_merged_over_its_rows_counts_for_each_but_a_sum_does_not(tmp_path: Path) -> None:
-    rows = [MEDICAL, bill("虚小一", number(1)), bill(None, None, on="2024-03-02"), bill(None, None, on="2024-03-03", paid=None)]
+    rows = [
+        MEDICAL,
+        bill("虚小一", number(1)),
+        bill(None, None, on="2024-03-02"),
+        bill(None, None, on="2024-03-03", paid=None),
+    ]
     path = xlsx_file(tmp_path, rows, merge=["A2:A4", "B2:B4", "E3:E4"])
 
     parsed = read("medical", path)
@@ -195,7 +222,9 @@ def test_bytes_are_read_like_a_file(tmp_path: Path) -> None:
 def test_tabs_and_semicolons_divide_cells_too(tmp_path: Path) -> None:
     for sign in "\t;":
         path = tmp_path / "表.csv"
-        path.write_text("\n".join(sign.join(map(str, row)) for row in (MEDICAL, bill("虚小一", number(1)))), "utf-8")
+        path.write_text(
+            "\n".join(sign.join(map(str, row)) for row in (MEDICAL, bill("虚小一", number(1)))), "utf-8"
+        )
 
         assert read("medical", path).good == 1
 
@@ -204,7 +233,12 @@ def test_tabs_and_semicolons_divide_cells_too(tmp_path: Path) -> None:
 
 
 def test_two_feeds_with_equal_headers_are_told_apart_by_the_file_name(tmp_path: Path) -> None:
-    twin = {**SPECS, "twin": SPECS["deposit"].__class__(**{**vars(SPECS["deposit"]), "name": "twin", "label": "信用社存款"})}
+    twin = {
+        **SPECS,
+        "twin": SPECS["deposit"].__class__(
+            **{**vars(SPECS["deposit"]), "name": "twin", "label": "信用社存款"}
+        ),
+    }
 
     assert recognise(twin, csv_file(tmp_path, [DEPOSIT], name="2024信用社存款.csv")).name == "twin"
     with pytest.raises(FeedNotRecognised, match="适合几种数据"):

@@ -72,7 +72,11 @@ def test_the_same_file_gives_the_same_rows(register: Path, tmp_path: Path) -> No
 def test_no_name_and_no_number_of_a_person_stands_in_a_resolved_file(register: Path, tmp_path: Path) -> None:
     resolve_feed(read("marriage", FILES["marriage"]), register, tmp_path / "marriage.parquet", blind=blind)
     people = read("household_register", FILES["household_register"]).rows
-    secrets = {*people["id_number"].to_pylist(), *people["name"].to_pylist(), *people["phone"].to_pylist()} - {None}
+    secrets = {
+        *people["id_number"].to_pylist(),
+        *people["name"].to_pylist(),
+        *people["phone"].to_pylist(),
+    } - {None}
 
     for path in (*register.iterdir(), tmp_path / "marriage.parquet"):
         for column in pq.read_table(path).columns:

@@ -18,6 +18,7 @@ from typing import Any
 
 import xlsxwriter
 
+from doudi.engine.feeds.cells import text_of
 from doudi.engine.feeds.reading import REASON_HEADER, Layout, read_layout
 from doudi.engine.feeds.snapshots import aside
 from doudi.engine.feeds.spec import ColumnSpec, FeedSpec
@@ -119,9 +120,10 @@ class _Sheet:
                     **({"bg_color": "#FFC7CE", "font_color": "#9C0006", "border": 1} if wrong else {}),
                 }
             )
-            for kind in ("text", "number", "digits", "date")
+            for kind in ("text", "number", "date")
             for wrong in (False, True)
         }
+        self.as_text = book.add_format({"num_format": "@"})
         self.title = book.add_format({"bold": True, "align": "center", "valign": "vcenter"})
         self.header = book.add_format({"bold": True, "bg_color": "#D9E1F2", "border": 1})
         self.reason = book.add_format({"font_color": "#9C0006", "text_wrap": True})
@@ -147,7 +149,11 @@ class _Sheet:
         for place, cell in enumerate(layout.table.top[layout.header_row]):
             if cell not in ("", None) and place != self.reason_place:
                 self.sheet.write_string(layout.header_row, place + left, str(cell), self.header)
-            self.sheet.set_column(place + left, place + left, 24 if self._is_id(spec, place) else 14)
+            # what is typed into an identity column must stay text, or Excel damages it again
+            is_id = self._is_id(spec, place)
+            self.sheet.set_column(
+                place + left, place + left, 24 if is_id else 14, self.as_text if is_id else None
+            )
         self.sheet.write_string(layout.header_row, self.reason_place + left, REASON_HEADER, self.header)
         self.sheet.set_column(self.reason_place + left, self.reason_place + left, 60)
         self.sheet.freeze_panes(layout.header_row + 1, 0)
@@ -185,9 +191,11 @@ class _Sheet:
                 self.sheet.write_blank(number, column, None, self.formats["text", True])
         elif isinstance(cell, bool):
             self.sheet.write_boolean(number, column, cell, self.formats["text", wrong])
-        elif isinstance(cell, int | float) and isfinite(cell):
-            kind = "digits" if abs(cell) >= _DAMAGED_DIGITS else "number"
-            self.sheet.write_number(number, column, cell, self.formats[kind, wrong])
+        elif isinstance(cell, int | float) and isfinite(cell) and abs(cell) < _DAMAGED_DIGITS:
+            self.sheet.write_number(number, column, cell, self.formats["number", wrong])
+        elif isinstance(cell, int | float):
+            # all its digits would look like a number of a person; this way it is plain that some are lost
+            self.sheet.write_string(number, column, text_of(cell, "id"), self.formats["text", wrong])
         elif isinstance(cell, date) and cell.year >= _FIRST_EXCEL_YEAR:
             day = cell.replace(tzinfo=None) if isinstance(cell, datetime) else cell
             self.sheet.write_datetime(number, column, day, self.formats["date", wrong])
@@ -195,4 +203,4 @@ class _Sheet:
             self.sheet.write_string(number, column, str(cell)[:_LONGEST_CELL], self.formats["text", wrong])
 
 
-_SHOWN = {"text": "@", "digits": "0", "date": "yyyy-mm-dd"}
+_SHOWN = {"text": "@", "date": "yyyy-mm-dd"}
