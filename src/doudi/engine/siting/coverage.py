@@ -1,0 +1,271 @@
+"""Maximal coverage (最大覆盖): open at most P places so that most elders have one in reach.
+
+Church & ReVelle, "The maximal covering location problem", Papers of the RSA 32 (1974) 101–118. The road: merge
+points with the same choice of places; greedy, exchanges and annealing; a Lagrangian bound that also shows
+which places are surely in or out of every better plan; HiGHS on what is left open. Bound and value bracket the
+optimum whether or not time runs out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from doudi.engine.siting.exchange import ExchangeSearch
+from doudi.engine.siting.highs import Clock, minimise
+from doudi.engine.siting.limits import Limits
+from doudi.engine.siting.problem import Answer, Bools, Floats, grain
+
+_SEED = 20_240_601
+
+
+@dataclass(frozen=True)
+class CoverSets:
+    """Demand merged by equal choice of places: 0/1 matrix ``cover`` (rows × M) and ``weight`` per row."""
+
+    cover: sparse.csr_matrix
+    weight: Floats
+
+    @classmethod
+    def merge(cls, within: sparse.csr_matrix, weight: Floats) -> CoverSets:
+        """Merge the rows of ``within`` that are equal; rows without a place or without weight fall away."""
+        live = np.flatnonzero((np.diff(within.indptr) > 0) & (weight > 0))
+        rows = within[live]
+        # equal rows have equal sums of random 64-bit marks; two independent sums make a chance match hopeless
+        marks = np.random.default_rng(_SEED).integers(0, 2**63, size=(2, within.shape[1]), dtype=np.uint64)
+        keys = np.column_stack([np.add.reduceat(mark[rows.indices], rows.indptr[:-1]) for mark in marks])
+        _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        summed = np.bincount(inverse.ravel(), weights=weight[live], minlength=len(first))
+        return cls(rows[first].tocsr(), summed)
+
+
+def maximise_coverage(sets: CoverSets, limits: Limits, clock: Clock) -> Answer:
+    """The plan with the greatest covered weight, its value and a proven upper bound."""
+    search = _Search(sets, limits)
+    step = grain(sets.weight)
+    total = float(sets.weight.sum())
+    incumbent = search.from_starts(total, clock.share(0.3, most=15.0))
+    value = search.value(incumbent) if incumbent is not None else -np.inf
+    if incumbent is not None and value >= total - 1e-9:
+        return Answer(search.trim(incumbent), value, value)
+    multipliers, bound, incumbent = _lagrangian(search, incumbent, step, clock.share(0.2, most=8.0))
+    value = search.value(incumbent) if incumbent is not None else -np.inf
+    bound = _round_down(bound, step)
+    if value < bound - 1e-9:
+        found, bound, impossible = _branch(search, multipliers, incumbent, bound, step, clock)
+        if impossible and incumbent is None:
+            return Answer(None, None, None, infeasible=True)
+        if found is not None and search.value(found) > value:
+            incumbent, value = found, search.value(found)
+    if incumbent is None:
+        return Answer(None, None, bound)
+    return Answer(search.trim(incumbent), value, max(bound, value))
+
+
+def _round_down(bound: float, step: float) -> float:
+    return float(np.floor(bound / step + 1e-6) * step) if step else bound
+
+
+class _Search:
+    """Greedy, swaps and restarts over one set of covers."""
+
+    def __init__(self, sets: CoverSets, limits: Limits) -> None:
+        self.rows, self.weight, self.limits = sets.cover, sets.weight, limits
+        self.columns = sets.cover.tocsc()
+        self.transposed = sets.cover.T.tocsr()
+        self.random = np.random.default_rng(_SEED)
+
+    def value(self, chosen: Bools) -> float:
+        """The weight covered by ``chosen``."""
+        return float(self.weight[self.counts(chosen) > 0].sum())
+
+    def counts(self, chosen: Bools) -> Floats:
+        """How many chosen places each row has in reach."""
+        counted: Floats = self.rows @ chosen.astype(np.float64)
+        return counted
+
+    def from_starts(self, goal: float, clock: Clock) -> Bools | None:
+        """The best of greedy, climb and annealing from several starts; None if greedy breaks a limit."""
+        best: Bools | None = None
+        steps = int(np.clip(self.rows.nnz // 4, 3_000, 40_000))
+        for heat in (None, 0.05, 0.02):
+            if heat and (not clock.left or best is None or self.value(best) >= goal - 1e-9):
+                break
+            chosen = self.greedy(self.limits.fixed) if best is None else best
+            if not self.limits.admits(chosen):
+                continue
+            search = self._exchanges(chosen)
+            if heat:
+                mean = search.value / max(1, int(chosen.sum()))
+                chosen = search.anneal(steps, heat * mean, 0.05 * heat * mean, goal, clock, self.random)
+            chosen = self.climb(chosen, clock)
+            if best is None or self.value(chosen) > self.value(best):
+                best = chosen
+        return best
+
+    def climb(self, chosen: Bools, clock: Clock) -> Bools:
+        """Exchange uphill, then open what the limits still allow."""
+        return self.greedy(self._exchanges(chosen).climb(clock))
+
+    def _exchanges(self, chosen: Bools) -> ExchangeSearch:
+        return ExchangeSearch(self.rows, self.columns, self.weight, self.limits, chosen)
+
+    def greedy(self, chosen: Bools) -> Bools:
+        """Open the place that adds most, again and again, leaving room for the floors still unmet."""
+        limits = self.limits
+        chosen = chosen.copy()
+        bare = self.counts(chosen) == 0
+        gain: Floats = self.transposed @ (self.weight * bare)
+        while True:
+            counts = np.bincount(limits.group[chosen], minlength=len(limits.at_least))
+            lacking = np.maximum(limits.at_least - counts, 0)
+            allowed = limits.may_add(chosen)
+            if limits.sites - int(chosen.sum()) <= lacking.sum():
+                allowed &= (lacking > 0)[limits.group]
+            if not allowed.any() or float(gain[allowed].max()) <= 1e-9:
+                allowed &= (lacking > 0)[limits.group]
+                if not allowed.any():
+                    return chosen
+            place = int(np.argmax(np.where(allowed, gain, -np.inf)))
+            chosen[place] = True
+            covered = self.columns.indices[self.columns.indptr[place] : self.columns.indptr[place + 1]]
+            fresh = covered[bare[covered]]
+            bare[fresh] = False
+            gain = gain - self.rows[fresh].T @ self.weight[fresh]
+
+    def trim(self, chosen: Bools) -> Bools:
+        """Close places that add nothing, dearest first, as far as floors and fixed sites allow."""
+        chosen = chosen.copy()
+        counts = self.counts(chosen)
+        cost = self.limits.cost if self.limits.cost is not None else np.zeros(self.limits.count)
+        for place in sorted(np.flatnonzero(chosen), key=lambda j: (-cost[j], -j)):
+            covered = self.columns.indices[self.columns.indptr[place] : self.columns.indptr[place + 1]]
+            if (counts[covered] >= 2).all() and self.limits.may_drop(chosen)[place]:
+                chosen[place] = False
+                counts[covered] -= 1
+        return chosen
+
+
+def _lagrangian(
+    search: _Search, incumbent: Bools | None, step: float, clock: Clock
+) -> tuple[Floats, float, Bools | None]:
+    """Subgradient search on the covering rows: multipliers in [0, weight], the least upper bound, a better plan.
+
+    For any multipliers u the optimum is at most Σ(w − u) + max over plans of Σ_j (Aᵀu)_j y_j.
+    """
+    limits, weight = search.limits, search.weight
+    value = search.value(incumbent) if incumbent is not None else 0.0
+    u = weight / np.maximum(search.rows.sum(axis=1).A1, 1.0) if incumbent is None else weight.copy()
+    if incumbent is not None:
+        u[search.counts(incumbent) > 1] = 0.0
+    best_u, best_bound = u, np.inf
+    pace, stale = 1.0, 0
+    direction = np.zeros_like(u)
+    for turn in range(4000):
+        if not clock.left or value >= _round_down(best_bound, step) - 1e-9:
+            break
+        values = search.transposed @ u
+        chosen = limits.best(values)
+        bound = float((weight - u).sum() + values[chosen].sum())
+        if bound < best_bound:
+            stale = 0 if bound < best_bound - 1e-6 * abs(bound) else stale + 1
+            best_bound, best_u = bound, u
+        else:
+            stale += 1
+        if stale >= 25:
+            pace, stale, u, direction = pace * 0.6, 0, best_u.copy(), np.zeros_like(u)
+            if pace < 1e-4:
+                break
+            continue
+        counts = search.counts(chosen)
+        if limits.admits(chosen) and float(weight[counts > 0].sum()) > value:
+            incumbent = search.climb(chosen, clock.share(0.1))
+            value = search.value(incumbent)
+        slope = counts - 1.0
+        # a slope that pushes against its bound does not move u and must not shorten the step
+        slope[((u <= 0) & (slope > 0)) | ((u >= weight) & (slope < 0))] = 0.0
+        direction = 0.7 * direction + 0.3 * slope if turn else slope
+        length = float(direction @ direction)
+        if length <= 1e-12:
+            break
+        u = np.clip(u - pace * max(bound - value, 1e-9) / length * direction, 0.0, weight)
+    return best_u, best_bound, incumbent
+
+
+def _branch(
+    search: _Search,
+    multipliers: Floats,
+    incumbent: Bools | None,
+    bound: float,
+    step: float,
+    clock: Clock,
+) -> tuple[Bools | None, float, bool]:
+    """HiGHS over the places that the multipliers leave undecided: a plan or None, the upper bound, no plan at all."""
+    limits, weight = search.limits, search.weight
+    value = search.value(incumbent) if incumbent is not None else -np.inf
+    ins, outs = settled(limits, search.transposed @ multipliers, float((weight - multipliers).sum()), value)
+    free = ~ins & ~outs
+    # a row that a settled place covers is won; one whose places are all out is lost
+    won = search.counts(ins) > 0
+    open_rows = np.flatnonzero(~won & (search.rows @ free.astype(np.float64) > 0))
+    cover = search.rows[open_rows]
+    count, many = limits.count, len(open_rows)
+    limit_rows, limit_lower, limit_upper = limits.rows()
+    rows = sparse.vstack(
+        [
+            sparse.hstack([limit_rows, sparse.csr_matrix((limit_rows.shape[0], many))]),
+            sparse.hstack([cover, -sparse.identity(many)]),
+        ],
+        format="csr",
+    )
+    start = None
+    if incumbent is not None:
+        seen = cover @ incumbent.astype(np.float64)
+        start = np.concatenate((incumbent.astype(np.float64), np.minimum(seen, 1.0)))
+    outcome = minimise(
+        np.concatenate((np.zeros(count), -weight[open_rows])),
+        rows,
+        np.concatenate((limit_lower, np.zeros(many))),
+        np.concatenate((limit_upper, np.full(many, np.inf))),
+        lower=np.concatenate((ins.astype(np.float64), np.zeros(many))),
+        upper=np.concatenate(((~outs).astype(np.float64), np.ones(many))),
+        whole=np.concatenate((np.ones(count, dtype=bool), np.zeros(many, dtype=bool))),
+        clock=clock,
+        start=start,
+        step=step,
+    )
+    if outcome.infeasible:  # no plan is better than the one in hand by a step
+        return None, value if incumbent is not None else bound, True
+    sure = float(weight[won].sum())
+    # plans that break a settled choice are no better than the plan in hand
+    bound = min(bound, max(_round_down(sure - outcome.bound, step), value))
+    chosen = None if outcome.point is None else outcome.point[:count] > 0.5
+    return chosen, bound, False
+
+
+def settled(limits: Limits, values: Floats, constant: float, goal: float) -> tuple[Bools, Bools]:
+    """Which places are in, and which out, of every plan that reaches ``goal``, by the bound constant + Σ values.
+
+    A place is settled when turning it the other way already pushes the bound below the goal.
+    """
+    ins, outs = limits.fixed.copy(), np.zeros(limits.count, dtype=bool)
+    if not np.isfinite(goal):
+        return ins, outs
+    chosen = limits.best(values)
+    huge = float(np.abs(values).sum()) + 1.0
+    tolerance = 1e-7 * max(1.0, abs(goal))
+    for place in range(limits.count):
+        if limits.fixed[place]:
+            continue
+        turned = values.copy()
+        turned[place] = -huge if chosen[place] else huge
+        plan = limits.best(turned)
+        if plan[place] == chosen[place]:  # the limits do not let it turn
+            certain = True
+        else:
+            certain = constant + float(values[plan].sum()) < goal - tolerance
+        if certain:
+            (ins if chosen[place] else outs)[place] = True
+    return ins, outs
