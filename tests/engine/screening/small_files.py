@@ -55,9 +55,7 @@ def write_snapshots(
         )  # fmt: skip
         for member in ordered:
             cells = {name: member.get(name) for name in _MEMBERS.names}
-            members.append(
-                cells | {"household_key": key, "person_key": person, "is_head": member is head}
-            )
+            members.append(cells | {"household_key": key, "person_key": person, "is_head": member is head})
             for feed, found in member["rows"].items():
                 rows[feed] += [
                     row | {"household_key": key, "person_key": person, "row_digest": person * 1000 + i}
@@ -82,7 +80,9 @@ def write_snapshots(
         pq.write_table(pa.Table.from_pylist(rows[name], schema), path)
         feeds[name] = (path,)
     status = dict.fromkeys(gone, Status.NOT_ARRIVED)
-    return SnapshotSet(as_of=as_of, register=register, feeds=feeds, missing=status, digest=f"{as_of}{sorted(gone)}")
+    return SnapshotSet(
+        as_of=as_of, register=register, feeds=feeds, missing=status, digest=f"{as_of}{sorted(gone)}"
+    )
 
 
 def read_snapshots(snapshots: SnapshotSet) -> dict[str, list[dict[str, Any]]]:

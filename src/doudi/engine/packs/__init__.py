@@ -5,6 +5,7 @@ with file and line. A pack runs no Python and no SQL of its own, and no word of 
 """
 
 from doudi.engine.packs.cases import CaseReport, test_pack
+from doudi.engine.packs.changing import ParameterRefused, with_parameters
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
 from doudi.engine.packs.loading import check_pack, load_pack
 from doudi.engine.packs.model import (
@@ -18,8 +19,10 @@ from doudi.engine.packs.model import (
     Variable,
 )
 from doudi.engine.packs.problems import PackError, Problem
+from doudi.engine.packs.showing import Difference, Shown, diff_packs, new_pack, show_rule
 
 __all__ = [
-    "Case", "CaseReport", "Category", "CompiledPack", "Indicator", "Measure", "Pack", "PackError", "Parameter",
-    "ParameterValue", "Problem", "Variable", "check_pack", "compile_pack", "load_pack", "test_pack",
+    "Case", "CaseReport", "Category", "CompiledPack", "Difference", "Indicator", "Measure", "Pack", "PackError",
+    "Parameter", "ParameterRefused", "ParameterValue", "Problem", "Shown", "Variable", "check_pack", "compile_pack",
+    "diff_packs", "load_pack", "new_pack", "show_rule", "test_pack", "with_parameters",
 ]  # fmt: skip

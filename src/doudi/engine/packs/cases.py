@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from doudi.engine.packs.changing import with_parameters
 from doudi.engine.packs.compiling import CompiledPack, Given, compile_pack
 from doudi.engine.packs.expressions import HOUSEHOLD, PERSON, REGISTER
 from doudi.engine.packs.loading import load_pack
@@ -137,13 +138,15 @@ def _touched(case: Case, pack: Pack) -> bool:
 
 def _shape(case: Case) -> Any:
     unknown = tuple(sorted(name for name, value in case.given.items() if value is None))
-    return case.on, tuple(sorted(case.given)), unknown, case.not_arrived, case.members is None
+    own = tuple(sorted(case.parameters.items()))
+    return case.on, tuple(sorted(case.given)), unknown, case.not_arrived, case.members is None, own
 
 
 def _run_group(
     pack: Pack, cases: list[Case], report: CaseReport, conditions: list[str], seen: dict[str, set[bool]]
 ) -> None:
     first = cases[0]
+    pack = with_parameters(pack, {(name, ""): text for name, text in first.parameters.items()}, document="例")
     pairs = {(case.region, case.urban_rural or "城镇") for case in cases}
     given = {}
     for name in first.given:
@@ -162,7 +165,10 @@ def _run_group(
         register_cases(connection, compiled, cases)
         keys = {"lo": 0, "hi": len(cases)}
         rows = connection.sql(compiled.sql(select="trace"), params=keys).to_arrow_table().to_pylist()
-        persons = connection.sql(compiled.sql(select="persons"), params=keys).to_arrow_table().to_pylist()
+        persons = []
+        if first.members is not None:
+            found = connection.sql(compiled.sql(select="persons"), params=keys)
+            persons = found.to_arrow_table().to_pylist()
     results = _results(compiled, rows)
     people: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for person in persons:
@@ -230,7 +236,9 @@ def _say(value: Any) -> str:
 def register_cases(connection: duckdb.DuckDBPyConnection, compiled: CompiledPack, cases: list[Case]) -> None:
     """Lay a group of cases out as the relations of a small county, household keys in the order of the cases."""
     pack = compiled.pack
-    heads, members, feeds = [], [], {name: [] for name in pack.feeds if name != REGISTER}
+    heads: list[dict[str, Any]] = []
+    members: list[dict[str, Any]] = []
+    feeds: dict[str, list[dict[str, Any]]] = {name: [] for name in pack.feeds if name != REGISTER}
     persons = 0
     for key, case in enumerate(cases):
         rows = [_member_row(member, pack, case) for member in case.members or ()]

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - SQL is put together here from checked names and quoted literals only
 """From a pack to one query: feeds to persons, persons to households, households to category and warnings.
 
 In come a pack, a date, and what is missing; out comes a :class:`CompiledPack` whose text screens a province

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from sqlglot import exp
 
@@ -108,7 +108,7 @@ class Names:
 @dataclass(frozen=True)
 class _Scope:
     entity: str
-    feed: Any | None = None
+    feed: Any = None
 
 
 _COMPARE: dict[type[exp.Expression], str] = {
@@ -149,7 +149,7 @@ class Checker:
             return self._name(node, scope)
         if isinstance(node, exp.And | exp.Or):
             op = "and" if isinstance(node, exp.And) else "or"
-            return _logic(op, [self._bool(node.left, scope), self._bool(node.right, scope)])
+            return _logic(op, [self._bool(node.this, scope), self._bool(node.expression, scope)])
         if isinstance(node, exp.Not):
             inner = self._bool(node.this, scope)
             return Expr("not", (inner,), Kind.BOOL, nullable=inner.nullable)
@@ -301,7 +301,7 @@ class Checker:
         return Expr("in", (subject, *values), Kind.BOOL, nullable=subject.nullable)
 
     def _sum_of(self, op: str, node: exp.Binary, scope: _Scope) -> Expr:
-        one, two = self._expr(node.left, scope), self._expr(node.right, scope)
+        one, two = self._expr(node.this, scope), self._expr(node.expression, scope)
         if one.kind is Kind.MONTH and two.kind is Kind.NUMBER:
             return Expr(op, (one, two), Kind.MONTH)
         if one.kind not in (Kind.MONEY, Kind.NUMBER):
@@ -313,7 +313,7 @@ class Checker:
         return Expr(op, (one, two), one.kind, unit, nullable=one.nullable or two.nullable)
 
     def _product(self, node: exp.Mul, scope: _Scope) -> Expr:
-        one, two = self._number(node.left, scope), self._number(node.right, scope)
+        one, two = self._number(node.this, scope), self._number(node.expression, scope)
         if one.kind is Kind.MONEY and two.kind is Kind.MONEY:
             raise FormulaError("unit", "两个金额不能相乘", "two sums of money do not multiply")
         kind = Kind.MONEY if Kind.MONEY in (one.kind, two.kind) else Kind.NUMBER
@@ -336,7 +336,8 @@ class Checker:
         values = [self._expr(branch.args["true"], scope) for branch in node.args["ifs"]]
         values.append(self._expr(node.args["default"], scope))
         values = _agree_all(values)
-        args = tuple(part for pair in zip(conditions, values, strict=False) for part in pair) + (values[-1],)
+        pairs = zip(conditions, values[:-1], strict=True)
+        args = (*(part for pair in pairs for part in pair), values[-1])
         unit = next((value.unit for value in values if value.unit is not None), None)
         return Expr("case", args, values[0].kind, unit, nullable=any(value.nullable for value in values))
 
@@ -477,6 +478,10 @@ class Checker:
         value = self._expr(args[0], inner)
         if value.kind not in kinds:
             raise FormulaError("kind", "汇总的第一项类型不对", "the first item has the wrong kind")
+        if value.variables():
+            raise FormulaError(
+                "scope", "汇总的第一项只能用这份数据的列", "the first item uses the feed's columns only"
+            )
         where, member = self._conditions(args[1:], inner)
         kind, unit = (value.kind, value.unit) if func in ("sum", "max") else (Kind.NUMBER, PURE)
         agg = Agg(func, inner.feed.name, value=value, where=where, member=member)
@@ -712,4 +717,5 @@ def _with_comparator(tree: exp.Expression, sign: str) -> exp.Expression:
             "这条公式不是一个比较, 不能只换比较符",
             "the formula is not one comparison: replace it whole",
         )
-    return COMPARATORS[sign](this=root.this, expression=root.expression)
+    replaced: Any = COMPARATORS[sign](this=root.this, expression=root.expression)
+    return cast(exp.Expression, replaced)

@@ -83,7 +83,7 @@ class _Loader:
         self.documents = {name: self._document(name, node) for name, node in section("文件", {}).items()}
         feeds = self._feeds()
         parameters = {
-            name: read_parameter(name, node, self.documents, self._place, self.report)
+            name: read_parameter(name, node, self.documents, self._place, self.stack.top.name, self.report)
             for name, node in section("参数", {}).items()
         }
         variable_nodes = section("变量", {})
@@ -104,14 +104,14 @@ class _Loader:
         self.names = names
         self.report.raise_if_any()
         variables = {
-            name: found
+            name: variable
             for name, node in variable_nodes.items()
-            if (found := self._variable(name, node, known[name])) is not None
+            if (variable := self._variable(name, node, known[name])) is not None
         }
         indicators = {
-            code: found
+            code: indicator
             for code, node in indicator_nodes.items()
-            if (found := self._indicator(code, node)) is not None
+            if (indicator := self._indicator(code, node)) is not None
         }
         categories = self._categories()
         self._circles(variables, indicators)
@@ -427,7 +427,7 @@ class _Loader:
                 settled = category
         if found and settled is None:
             self.report.add(
-                (found[-1].place.file, found[-1].place.line),
+                found[-1].place.in_pack(self.stack.top.name),
                 "structure",
                 "最后一个类别不写“条件”, 收下其余的户",
                 "the last category has no condition and takes the rest",
@@ -513,7 +513,7 @@ class _Loader:
                 circle = [*path[path.index(name) :], name]
                 place = variables[name].place if name in variables else indicators[name].place
                 self.report.add(
-                    (place.file, place.line),
+                    place.in_pack(self.stack.top.name),
                     "circle",
                     f"互相引用成圈: {' → '.join(circle)}",
                     f"the formulas form a circle: {' → '.join(circle)}",

@@ -35,6 +35,10 @@ class Place:
     def __str__(self) -> str:
         return f"{self.layer}/{self.file}:{self.line}"
 
+    def in_pack(self, top: str) -> tuple[str, int]:
+        """File and line for a problem of the pack ``top``; a parent's file is shown as ``layer:file``."""
+        return (self.file if self.layer == top else f"{self.layer}:{self.file}"), self.line
+
 
 @dataclass(frozen=True)
 class Document:
@@ -227,6 +231,7 @@ class Case:
     region: str
     urban_rural: str
     given: Mapping[str, Any]
+    parameters: Mapping[str, str]
     members: tuple[Mapping[str, Any], ...] | None
     not_arrived: tuple[str, ...]
     expected: Mapping[str, Any]
@@ -269,9 +274,10 @@ class Pack:
         for category in reversed(self.categories):
             if category.code == code:
                 return category.name
-        for group in (self.indicators, self.measures):
-            if code in group:
-                return str(group[code].name)  # type: ignore[index]
+        if code in self.indicators:
+            return self.indicators[code].name
+        if code in self.measures:
+            return self.measures[code].name
         if code in self.feeds:
             return str(self.feeds[code].label)
         if code in self.variables:
@@ -301,6 +307,6 @@ class Pack:
 
 
 __all__ = [
-    "DOWN", "HOUSEHOLD", "LEVELS", "LEVEL_RANK", "PERSON", "UNKNOWN", "UP", "Case", "Category", "Document", "ExceptionRule", "Indicator", "Measure", "MergeRule", "Pack", "Parameter", "ParameterValue",
-    "Place", "UnknownName", "Variable",
+    "DOWN", "HOUSEHOLD", "LEVELS", "LEVEL_RANK", "PERSON", "UNKNOWN", "UP", "Case", "Category", "Document",
+    "ExceptionRule", "Indicator", "Measure", "MergeRule", "Pack", "Parameter", "ParameterValue", "Place", "UnknownName", "Variable",
 ]  # fmt: skip

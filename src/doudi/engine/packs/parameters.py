@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
+from itertools import pairwise
 
 from doudi.engine.packs.model import Document, Parameter, ParameterValue, Place
 from doudi.engine.packs.problems import Report
@@ -17,6 +18,7 @@ def read_parameter(
     node: Node,
     documents: Mapping[str, Document],
     place_of: Callable[[Node], Place],
+    top: str,
     report: Report,
 ) -> Parameter:
     """One parameter with its values; what is wrong with it goes to the report."""
@@ -48,7 +50,7 @@ def read_parameter(
         value = _read_value(name, unit, kind, by, row, documents, place_of, report)
         if value is not None:
             values.append(value)
-    _check_dates(name, values, report)
+    _check_dates(name, values, top, report)
     return Parameter(name, unit, kind, dimension, by, tuple(values), node.text_of("说明"), place_of(node))
 
 
@@ -123,15 +125,15 @@ def _date(node: Node | None, report: Report) -> tuple[date | None, bool]:
         return None, False
 
 
-def _check_dates(name: str, values: list[ParameterValue], report: Report) -> None:
+def _check_dates(name: str, values: list[ParameterValue], top: str, report: Report) -> None:
     groups: dict[tuple[str, str], list[ParameterValue]] = {}
     for value in values:
         groups.setdefault((value.region, value.urban_rural), []).append(value)
     for (region, _), rows in groups.items():
         rows.sort(key=lambda row: row.valid_from or date.min)
         where = region or "全国"
-        for earlier, later in zip(rows, rows[1:], strict=False):
-            place = (later.place.file, later.place.line)
+        for earlier, later in pairwise(rows):
+            place = later.place.in_pack(top)
             if earlier.valid_from == later.valid_from:
                 report.add(
                     place,

@@ -132,7 +132,7 @@ def _harmless(text: str, shown: str, report: Report) -> bool:
     depth = nodes = 0
     try:
         for event in yaml.parse(text, Loader=_LOADER):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 1
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
                 report.add(
                     (shown, line), "anchor", "不允许锚点和引用(& 和 *)", "anchors and aliases are refused"

@@ -11,6 +11,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from doudi.engine.packs.changing import ParameterRefused, with_parameters
 from doudi.engine.packs.expressions import HOUSEHOLD, REGISTER
 from doudi.engine.packs.model import LEVELS, UNKNOWN, Case, Pack, Place, Variable
 from doudi.engine.packs.problems import Report
@@ -18,7 +19,7 @@ from doudi.engine.packs.source import Node
 from doudi.engine.packs.units import Kind, parse_quantity
 
 UNKNOWN_WORDS = frozenset({"待核", "查询失败", "失败", "未到", "未查", "未授权", "不知"})
-_OWN_KEYS = frozenset({"名", "日", "地区", "城乡", "未到", "成员", "应为", "说明"})
+_OWN_KEYS = frozenset({"名", "日", "地区", "城乡", "未到", "成员", "参数", "应为", "说明"})
 _OUTCOMES = frozenset({"类别", "变动", "预警", "等级", "风险", "待定"})
 _CHANGES = {"不变": "same", "上升": "up", "下降": "down", "待核": "unknown"}
 
@@ -64,6 +65,7 @@ def read_case(node: Node, pack: Pack, place: Place, report: Report) -> Case | No
         region=node.text_of("地区"),
         urban_rural=node.text_of("城乡"),
         given=given,
+        parameters=_parameters(node.get("参数"), pack, report),
         members=tuple(rows) if rows is not None else None,
         not_arrived=tuple(name for name in not_arrived if name),
         expected=expected,
@@ -91,6 +93,18 @@ def _value(variable: Variable, node: Node, report: Report) -> Any:
         f"{text!r} is not a value of {variable.name!r}",
     )
     return None
+
+
+def _parameters(node: Node | None, pack: Pack, report: Report) -> dict[str, str]:
+    """Figures of the case's own, as a handbook's example has them."""
+    own: dict[str, str] = {}
+    for key, inner in node.items() if node is not None else ():
+        try:
+            with_parameters(pack, {(key, ""): inner.text})
+        except ParameterRefused as error:
+            report.add(inner.place, "number", error.zh, error.en)
+        own[key] = inner.text
+    return own
 
 
 def _feed(node: Node, pack: Pack, report: Report) -> str:
@@ -203,12 +217,19 @@ def spoken_of(case: Case, pack: Pack) -> set[str]:
 def check_coverage(pack: Pack, report: Report) -> None:
     """A rule no case speaks about is refused: a citation habit decays, a check does not."""
     covered: set[str] = set()
+    own: set[str] = set()
     for case in pack.cases:
-        covered |= spoken_of(case, pack)
-    for name, rule in (*pack.variables.items(), *pack.indicators.items()):
-        if name not in covered:
+        spoken = spoken_of(case, pack)
+        covered |= spoken
+        if case.place.layer == pack.name:
+            own |= spoken
+    rules: list[tuple[str, Place]] = [(v.name, v.place) for v in pack.variables.values()]
+    rules += [(i.code, i.place) for i in pack.indicators.values()]
+    for name, place in rules:
+        # a rule that this layer replaces needs a case of this layer: the parent's spoke about another rule
+        if name not in (own if name in pack.replaced else covered):
             report.add(
-                (_shown(rule.place, pack), rule.place.line),
+                place.in_pack(pack.name),
                 "no_case",
                 f"“{name}”没有任何例说到它",
                 f"no worked case speaks about {name!r}",
@@ -216,12 +237,8 @@ def check_coverage(pack: Pack, report: Report) -> None:
     if pack.categories and not any(name.startswith("类别:") for name in covered):
         first = pack.categories[0]
         report.add(
-            (_shown(first.place, pack), first.place.line),
+            first.place.in_pack(pack.name),
             "no_case",
             "没有任何例说到类别",
             "no worked case speaks about the categories",
         )
-
-
-def _shown(place: Place, pack: Pack) -> str:
-    return place.file if place.layer == pack.name else f"{place.layer}:{place.file}"

@@ -8,8 +8,9 @@ from doudi.engine.packs.compiling import CompiledPack, compile_pack
 from doudi.engine.screening.explaining import Explained, Explainer, Explanation
 from doudi.engine.screening.results import Changes, compare_results, read_result, write_export
 from doudi.engine.screening.running import ScreeningError, ScreeningResult, screen
+from doudi.engine.screening.simulating import Flow, Simulation, simulate
 
 __all__ = [
-    "Changes", "CompiledPack", "Explained", "Explainer", "Explanation", "ScreeningError", "ScreeningResult", "compare_results", "compile_pack",
-    "read_result", "screen", "write_export",
+    "Changes", "CompiledPack", "Explained", "Explainer", "Explanation", "Flow", "ScreeningError", "ScreeningResult",
+    "Simulation", "compare_results", "compile_pack", "read_result", "screen", "simulate", "write_export",
 ]  # fmt: skip

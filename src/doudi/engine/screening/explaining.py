@@ -457,10 +457,8 @@ def _missing_of(pack: Pack, missing: frozenset[str]) -> dict[str, frozenset[str]
 
     def feeds(name: str) -> frozenset[str]:
         if name not in found:
-            if name in pack.variables:
-                parts = list(pack.variables[name].parts())
-            else:
-                parts = list(pack.indicators[name].levels.values())
+            variable = pack.variables.get(name)
+            parts = list(variable.parts() if variable else pack.indicators[name].levels.values())
             own = frozenset().union(*(part.feeds() for part in parts)) & missing
             found[name] = own.union(*(feeds(other) for other in pack.dependencies(name)))
         return found[name]

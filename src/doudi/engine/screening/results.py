@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - SQL is put together here from checked names and quoted literals only
 """Reading a screen's result: rows for the warnings, the export as CSV, and what changed since another screen."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - SQL is put together here from checked names and quoted literals only
 """Screening a whole county, city or nation: one compiled query over ranges of households.
 
 Each range's result is written aside and renamed, so that a finished range is a checkpoint: a screen that was
@@ -13,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +83,12 @@ def screen(
     ranges (default: one per 300,000 households); ``memory`` bounds DuckDB, as ``2GB``.
     """
     started = time.perf_counter()
-    if engine == "spark":
-        from doudi.engine.screening.on_spark import screen_on_spark
-
-        return screen_on_spark(pack, snapshots, to=to, master=master, on_progress=on_progress)
+    if engine != "duckdb":
+        raise ScreeningError(
+            f"还不能用 {engine} 筛查, 请用 duckdb; 同一查询的 Spark 文本可由 CompiledPack.sql('spark') 得到",
+            f"screening does not run on {engine} yet: use duckdb; CompiledPack.sql('spark') gives the query's text",
+            code="engine_unavailable",
+        )
     to.mkdir(parents=True, exist_ok=True)
     work = to / "tmp"
     with open_snapshots(pack, snapshots, threads=threads, memory=memory, spill=work) as connection:
@@ -178,7 +182,7 @@ def household_ranges(households: int, chunks: int | None) -> list[tuple[int, int
     count = chunks or max(1, -(-households // HOUSEHOLDS_PER_CHUNK))
     count = max(1, min(count, households or 1))
     edges = [households * i // count for i in range(count + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _size(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
