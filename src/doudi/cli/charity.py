@@ -1,4 +1,4 @@
-"""`doudi charity`: match needs with charity projects (政府救助与慈善帮扶衔接)."""
+"""``doudi charity``: match needs with charity projects (政府救助与慈善帮扶衔接)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from doudi.engine.errors import DoudiError
 from doudi.engine.matching import Assignment, first_come, match, read_eligible, read_needs, read_projects
 from doudi.engine.matching.lists import money_unit
 
@@ -45,15 +44,11 @@ def match_needs(
 ) -> None:
     """按紧急程度、契合度、等候时间提出配对建议，由人决定 · Propose pairs; a person decides."""
     started = time.monotonic()
-    try:
-        unit = money_unit(needs, projects)
-        asking, offering = read_needs(needs, unit=unit), read_projects(projects, unit=unit)
-        offers = read_eligible(eligible, asking, offering) if eligible else None
-        found = match(asking, offering, offers, time_limit=time_limit)
-        beside = first_come(asking, offering, offers) if compare else None
-    except DoudiError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    unit = money_unit(needs, projects)
+    asking, offering = read_needs(needs, unit=unit), read_projects(projects, unit=unit)
+    offers = read_eligible(eligible, asking, offering) if eligible else None
+    found = match(asking, offering, offers, time_limit=time_limit)
+    beside = first_come(asking, offering, offers) if compare else None
     if as_json:
         _write_json(found, sys.stdout, unit=unit, beside=beside, seconds=time.monotonic() - started)
     else:

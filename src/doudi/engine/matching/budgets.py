@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from doudi.engine.matching.offers import Ints, Offers
 
 _EXACT_ARCS = 3_000
-_NEIGHBOURHOOD = 40
+_SMALLEST, _LARGEST, _GROW_AFTER = 10, 60, 15
 _PATIENCE = 250
 _ARCS_PER_NEED = 400
 _EARLIER = 3.0
@@ -202,8 +202,11 @@ class _Search:
                     return
 
     def _improve(self, tier: int | None, *, seconds: float) -> None:
-        """Solve neighbourhood after neighbourhood anew until a long row of them brings nothing."""
-        idle, until = 0, time.monotonic() + seconds
+        """Solve neighbourhood after neighbourhood anew until a long row of them brings nothing.
+
+        Neighbourhoods grow while nothing is gained and shrink when one is too hard to be solved in its second.
+        """
+        idle, size, until = 0, float(_SMALLEST), time.monotonic() + seconds
         while idle < _PATIENCE:
             if time.monotonic() > until:
                 self.cut_short = True
@@ -215,8 +218,13 @@ class _Search:
             if not starts:
                 return
             before = self._value(tier)
-            self._solve_anew(self._neighbourhood(starts[self._pick(len(starts))]), tier, seconds=1.0)
+            around = self._neighbourhood(starts[self._pick(len(starts))], int(size))
+            proven = self._solve_anew(around, tier, seconds=1.0)[0]
             idle = 0 if self._value(tier) > before else idle + 1
+            if not proven:
+                size = max(_SMALLEST, 0.8 * size)
+            elif idle % _GROW_AFTER == _GROW_AFTER - 1:
+                size = min(_LARGEST, 1.25 * size)
 
     def _value(self, tier: int | None) -> float:
         if tier is not None:
@@ -230,17 +238,19 @@ class _Search:
     def _pick(self, size: int) -> int:
         return int(self.random.integers(size))
 
-    def _neighbourhood(self, need: int) -> list[int]:
-        """Projects around a need: its own, then those of needs met on a random walk."""
-        chosen = dict.fromkeys(project for project, _ in self.open_to[need])
+    def _neighbourhood(self, need: int, size: int) -> list[int]:
+        """So many projects around a need: some of its own, then those of needs met on a random walk."""
+        own = [project for project, _ in self.open_to[need]]
+        first = self._pick(len(own))
+        chosen = dict.fromkeys((own[first:] + own[:first])[: max(1, size // 2)])
         steps = 0
-        while len(chosen) < _NEIGHBOURHOOD and steps < 4 * _NEIGHBOURHOOD:
+        while len(chosen) < size and steps < 4 * size:
             steps += 1
             project = list(chosen)[self._pick(len(chosen))]
             crowd = self.members[project] or self.asking[project]
             options = self.open_to[crowd[self._pick(len(crowd))]]
             chosen.setdefault(options[self._pick(len(options))][0])
-        return list(chosen)[:_NEIGHBOURHOOD]
+        return list(chosen)
 
     def _solve_anew(self, projects: Sequence[int], tier: int | None, *, seconds: float) -> tuple[bool, int]:
         """Solve these projects and all who are in them or ask for them; (proven, bound on the served of the tier).

@@ -1,0 +1,127 @@
+"""Purpose, group, area, interested persons, gap and budget decide who may help whom; each refusal is explained."""
+
+from __future__ import annotations
+
+import pytest
+
+from doudi.engine.matching import Need, Project, built_in_offers, gap_after_aid, match, within_gap
+
+
+def may(need: Need, project: Project) -> bool:
+    return bool(built_in_offers([need], [project]).of(0))
+
+
+@pytest.mark.parametrize(
+    ("need", "project", "expected"),
+    [
+        (Need("n", 1, kind="大病"), Project("p", 1), True),
+        (Need("n", 1, kind="大病"), Project("p", 1, kinds=frozenset({"大病", "教育"})), True),
+        (Need("n", 1, kind="就业"), Project("p", 1, kinds=frozenset({"大病"})), False),
+        (Need("n", 1), Project("p", 1, kinds=frozenset({"大病"})), False),
+        (Need("n", 1, group="老人"), Project("p", 1, groups=frozenset({"老人"})), True),
+        (Need("n", 1, group="儿童"), Project("p", 1, groups=frozenset({"老人"})), False),
+        (Need("n", 1, region="522730103"), Project("p", 1, region="522730"), True),
+        (Need("n", 1, region="522730"), Project("p", 1, region="520102"), False),
+        (Need("n", 1, region="522730"), Project("p", 1, region="522730103"), False),
+    ],
+)
+def test_a_restricted_gift_goes_only_to_its_purpose_group_and_area(
+    need: Need, project: Project, expected: bool
+) -> None:
+    assert may(need, project) is expected
+
+
+def test_the_donors_nephew_is_blocked() -> None:
+    """Worked case 8 of domain/04: 慈善法 art. 40."""
+    needs = [Need("nephew", 1), Need("neighbour", 2)]
+    project = Project("named-fund", places=2, interested_persons=frozenset({"nephew"}))
+
+    found = match(needs, [project])
+
+    assert [pair.need for pair in found.pairs] == ["neighbour"]
+    (_, why), = found.why_unserved()
+    assert "利害关系人" in why and "art. 40" in why and "named-fund" in why
+
+
+def test_a_need_after_public_aid_and_the_union_is_the_gap() -> None:
+    """Worked case 6 of domain/04: 50,000 less 18,000 less 5,000."""
+    gap = gap_after_aid(5_000_000, public_aid=1_800_000, other_aid=500_000)
+
+    assert gap == 2_700_000
+    assert within_gap(3_000_000, gap) == (2_700_000, True)
+    assert within_gap(2_000_000, gap) == (2_000_000, False)
+
+
+def test_a_pair_grants_the_gap_and_no_more() -> None:
+    found = match([Need("n", 1, 2_700_000)], [Project("p", budget=3_000_000)])
+
+    assert [(pair.need, pair.amount) for pair in found.pairs] == [("n", 2_700_000)]
+
+
+def test_a_need_without_a_gap_takes_no_place() -> None:
+    needs = [Need("covered", 1, 0), Need("open", 2, 100)]
+
+    found = match(needs, [Project("p", places=1, budget=500)])
+
+    assert [pair.need for pair in found.pairs] == ["open"]
+    assert "没有缺口" in dict(found.why_unserved())["covered"]
+
+
+def test_each_condition_that_removes_a_project_is_named() -> None:
+    need = Need("n", 1, region="5227", kind="大病", group="老人")
+    projects = [
+        Project("far", 1, region="5201"),
+        Project("school", 1, kinds=frozenset({"教育"})),
+        Project("young", 1, groups=frozenset({"儿童"})),
+        Project("tied", 1, interested_persons=frozenset({"n"})),
+    ]
+
+    (_, why), = match([need], projects).why_unserved()
+
+    for part in ("1个地区不符（far）", "1个不接受该类需求（school）", "1个不面向该人群（young）", "（tied）"):
+        assert part in why
+
+
+def test_a_need_above_every_budget_is_told_so() -> None:
+    needs = [Need("dear", 1, 900), Need("small", 2, 100)]
+
+    found = match(needs, [Project("p", budget=500)])
+
+    assert "500" in dict(found.why_unserved())["dear"]
+    assert found.optimal and found.bound_by_tier == {1: 0, 2: 1}
+
+
+def test_who_lost_is_told_to_whom() -> None:
+    needs = [Need("winner", 1, waiting_days=30), Need("loser", 2, waiting_days=400)]
+
+    found = match(needs, [Project("p", places=1)])
+
+    why = dict(found.why_unserved())["loser"]
+    assert "1个名额已满" in why and "winner（第1档" in why and "tier 1" in why
+
+
+def test_why_this_and_why_not_the_better_fitting() -> None:
+    needs = [Need("a", 1, kind="大病", region="5227"), Need("b", 2, kind="大病", region="5227")]
+    projects = [Project("meant", places=1, kinds=frozenset({"大病"}), region="5227"), Project("any", places=5)]
+
+    found = match(needs, projects)
+
+    why = {pair.need: (pair.project, text) for pair, text in found.why_served()}
+    assert why["a"][0] == "meant" and "面向“大病”" in why["a"][1]
+    assert why["b"][0] == "any"
+    assert "meant（50）" in why["b"][1] and "名额已满" in why["b"][1]
+
+
+def test_needs_of_one_kind_share_one_list_of_projects() -> None:
+    needs = [Need(f"n{i}", 1, kind="大病") for i in range(100)]
+    offers = built_in_offers(needs, [Project(f"p{i}", 1) for i in range(50)])
+
+    assert len(offers.project) == 50
+    assert len(match(needs, [Project(f"p{i}", 1) for i in range(50)]).pairs) == 50
+
+
+def test_no_needs_and_no_projects_are_an_empty_proposal() -> None:
+    assert match([], [Project("p", 1)]).pairs == []
+    found = match([Need("n", 1)], [])
+    assert found.unserved == ["n"]
+    assert "项目表是空的" in next(found.why_unserved())[1]
