@@ -18,7 +18,7 @@ SAMPLE = PROJECT / "samples" / "longli"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--rounds", type=int, default=12, help="rounds of each fault test")
+    parser.addoption("--rounds", type=int, default=6, help="rounds of each fault test")
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from doudi.engine.packs.handling import Handling, load_handling
 
 @lru_cache(maxsize=4)
 def _pack(folder: Path) -> tuple[Pack, Handling]:
-    return load_pack(folder), load_handling(folder / "handling.yaml")
+    return load_pack(folder), load_handling(folder)
 
 
 def rules() -> tuple[Pack, Handling]:

@@ -13,6 +13,8 @@ from pathlib import Path
 import yaml
 
 from doudi.engine.errors import DoudiError
+from doudi.engine.packs.layers import read_stack
+from doudi.engine.packs.problems import Report
 from doudi.engine.workdays import add_workdays
 
 
@@ -67,8 +69,20 @@ class Handling:
         return self.limits.get(level, self.limits["blue"])
 
 
-def load_handling(path: Path) -> Handling:
-    """Read ``handling.yaml``; every scalar is text and converted here, with the place in the message."""
+def load_handling(folder: Path) -> Handling:
+    """The handling rules of a pack folder: its own ``handling.yaml``, or that of the nearest layer below it."""
+    for layer in reversed(read_stack(folder, Report()).layers):
+        if (layer.folder / "handling.yaml").is_file():
+            return _read(layer.folder / "handling.yaml")
+    raise DoudiError(
+        f"{folder} 和它的上级里都没有 handling.yaml（处置时限、核实结果、推送部门）。请从 packs/reference 复制一份修改。",
+        f"Neither {folder} nor its parents hold a handling.yaml; copy the one of packs/reference and change it.",
+        code="handling_missing",
+    )
+
+
+def _read(path: Path) -> Handling:
+    """Every scalar is text and converted here, with the place in the message."""
     raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 — BaseLoader builds text only
     try:
         return Handling(
@@ -89,7 +103,9 @@ def load_handling(path: Path) -> Handling:
                     label_en=row["英"],
                     visitors=int(row["入户人数"]),
                     ground=row["须写理由"] == "是",
-                    follow_up={"措施": "measure", "推送": "referral", "慈善": "charity", "无": "none"}[row["下一步"]],
+                    follow_up={"措施": "measure", "推送": "referral", "慈善": "charity", "无": "none"}[
+                        row["下一步"]
+                    ],
                 )
                 for row in raw["核实结果"]
             },

@@ -1,0 +1,46 @@
+"""Commands run as a stranger runs them: in a process of their own, on a state folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: exit status, standard output, standard error."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="session")
+def run_doudi() -> Callable[..., Ran]:
+    def run(home: Path, *arguments: object, database: str = "") -> Ran:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("DOUDI_", "DJANGO_"))}
+        environment["DOUDI_HOME"] = str(home)
+        if database:
+            environment["DOUDI_DATABASE_URL"] = database
+        done = subprocess.run(
+            [sys.executable, "-c", "from doudi.cli import main; main()", *map(str, arguments)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run

@@ -1,0 +1,145 @@
+"""The sample county from the departments' files to the export, through the command line alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SAMPLE
+
+D = "2024-11-15"
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def loaded(run_doudi: Callable, tmp_path_factory: pytest.TempPathFactory):
+    home = tmp_path_factory.mktemp("longli") / "home"
+    return home, run_doudi(home, "feed", "load", "--dir", SAMPLE / "files", "--json")
+
+
+@pytest.fixture(scope="module")
+def screened(loaded, run_doudi: Callable):
+    home, _load = loaded
+    return home, run_doudi(home, "screen", "--as-of", D, "--json")
+
+
+def test_every_load_answers_with_the_expected_counts(loaded):
+    _home, load = loaded
+
+    assert load.status == 0, load.err
+    assert load.json["feeds"] == json.loads((SAMPLE / "expected_load.json").read_text(encoding="utf-8"))
+
+
+def test_the_export_equals_the_expected_one_cell_for_cell(screened, run_doudi, tmp_path: Path):
+    home, _screen = screened
+    out = tmp_path / "out.csv"
+
+    done = run_doudi(home, "export", "screening", "--as-of", D, "--to", out)
+
+    assert done.status == 0, done.err
+    assert out.read_bytes() == (SAMPLE / "expected.csv").read_bytes()
+
+
+def test_the_screen_says_what_it_did_in_under_two_seconds(screened):
+    _home, screen = screened
+
+    answer = screen.json
+    assert {"run", "households", "persons", "seconds", "pack", "pack_hash", "warnings"} <= answer.keys()
+    assert (answer["households"], answer["persons"]) == (400, 853)
+    assert answer["seconds"] < 2
+    expected = (SAMPLE / "expected.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert answer["warnings"] == {
+        "opened": sum(1 for line in expected if line.split(",")[10]), "updated": 0, "closed": 0,
+    }  # fmt: skip
+    assert answer["missing"] == {}
+
+
+def test_loading_and_screening_again_changes_nothing(screened, loaded, run_doudi):
+    home, first = loaded
+
+    again = run_doudi(home, "feed", "load", "--dir", SAMPLE / "files", "--as-of", D, "--json")
+    screen = run_doudi(home, "screen", "--as-of", D, "--json")
+
+    assert again.json["feeds"] == first.json["feeds"]
+    assert screen.json["warnings"] == {"opened": 0, "updated": 0, "closed": 0}
+
+
+def test_explain_names_the_line_and_by_how_much(screened, run_doudi):
+    home, _screen = screened
+
+    told = run_doudi(home, "explain", "LL00002", "--as-of", D, "--json").json
+
+    assert told["category"] == "DB"
+    assert "1,279.99元" in told["sentence"] and "0.01元" in told["sentence"]
+    income = next(v for v in told["variables"] if v["name"] == "家庭月收入")
+    assert income["value"] == 1279.99 or income["value"] == "1279.99" or income["value"] == 127999
+    standard = [v["parameter"] for v in told["variables"] if (v["parameter"] or {}).get("name") == "低保标准"]
+    assert {"name", "value", "region", "valid_from", "document"} <= standard[0].keys()
+    assert all(v["clause"] for v in told["variables"])
+
+
+def test_a_folder_of_wrong_files_says_so_and_loads_the_right_ones(run_doudi, tmp_path: Path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("低收入家庭花名册.xlsx", "危房鉴定.csv"):
+        (folder / name).write_bytes((SAMPLE / "files" / name).read_bytes())
+    (folder / "通知.csv").write_text("今天开会,地点\n九点,三楼\n", encoding="utf-8")
+    (folder / "坏.xlsx").write_bytes(b"this is no workbook")
+
+    done = run_doudi(tmp_path / "home", "feed", "load", "--dir", folder, "--as-of", D, "--json")
+
+    assert done.status == 1
+    assert sorted(done.json["feeds"]) == ["dangerous_house", "household_register"]
+    assert {entry["file"] for entry in done.json["refused"]} == {"通知.csv", "坏.xlsx"}
+    assert "Traceback" not in done.err
+
+
+def test_feeds_that_never_came_make_it_undecided_and_are_named(run_doudi, tmp_path: Path):
+    home = tmp_path / "home"
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for path in (SAMPLE / "files").iterdir():
+        if path.name != "银行存款.xlsx":
+            (folder / path.name).write_bytes(path.read_bytes())
+    run_doudi(home, "feed", "load", "--dir", folder, "--as-of", D)
+
+    screen = run_doudi(home, "screen", "--as-of", D, "--json")
+    run_doudi(home, "export", "screening", "--as-of", D, "--to", tmp_path / "out.csv")
+    told = run_doudi(home, "explain", "LL00002", "--as-of", D, "--json").json
+
+    assert screen.json["missing"] == {"deposit": "not_arrived"}
+    assert told["category"] == "UNKNOWN"
+    assert "银行存款" in told["sentence"]
+    rows = [line.split(",") for line in (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()]
+    expected = [line.split(",") for line in (SAMPLE / "expected.csv").read_text(encoding="utf-8").splitlines()]
+    category, change = rows[0].index("category"), rows[0].index("change")
+    for got, whole in zip(rows[1:], expected[1:], strict=True):
+        assert got[category] in (whole[category], "UNKNOWN")
+        assert (got[change] == "unknown") == (got[category] == "UNKNOWN")
+    assert any(row[category] == "UNKNOWN" for row in rows[1:])
+    assert any(row[category] == "NONE" for row in rows[1:]), "an income over every line settles it without the bank"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("screen",), 2, "as-of"),
+        (("screen", "--as-of", "昨天"), 2, "不是有效日期"),
+        (("screen", "--as-of", D), 1, "花名册"),
+        (("export", "screening", "--as-of", D, "--to", "/tmp/x.csv"), 1, "还没有筛查过"),
+        (("explain", "NOBODY", "--as-of", D), 1, "花名册"),
+        (("feed", "load", "medical"), 2, "--dir"),
+        (("feed", "load", "medical", "/nowhere.csv", "--as-of", D), 1, "找不到文件"),
+        (("feed", "load", "nonsense", __file__, "--as-of", D), 1, "没有名为"),
+        (("nonsense",), 2, "nonsense"),
+    ],
+)
+def test_wrong_use_is_told_in_words(run_doudi, tmp_path_factory, arguments, status, said):
+    done = run_doudi(tmp_path_factory.mktemp("empty") / "home", *arguments)
+
+    assert done.status == status
+    assert said in done.err
+    assert "Traceback" not in done.err
