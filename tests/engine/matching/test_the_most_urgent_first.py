@@ -179,7 +179,7 @@ def test_a_large_component_with_money_reports_a_bound_that_holds() -> None:
         Need(f"n{i:03d}", int(draw.integers(1, 4)), int(draw.integers(2, 60)), waiting_days=int(draw.integers(0, 400)))
         for i in range(700)
     ]
-    projects = [Project(f"p{p:03d}", int(draw.integers(2, 8)), int(draw.integers(60, 200))) for p in range(120)]
+    projects = [Project(f"p{p:03d}", int(draw.integers(2, 8)), int(draw.integers(80, 230))) for p in range(120)]
     fits = {(i, int(p)): int(draw.integers(1, 101)) for i in range(700) for p in draw.choice(120, 8, replace=False)}
 
     found = match(needs, projects, offers(needs, projects, fits), time_limit=4)

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from doudi.engine.matching.offers import Ints, Offers
 
 _EXACT_ARCS = 3_000
-_SMALLEST, _LARGEST, _GROW_AFTER = 10, 60, 15
+_SMALLEST, _LARGEST, _GROW_AFTER = 8, 60, 15
 _PATIENCE = 250
 _ARCS_PER_NEED = 400
 _EARLIER = 3.0
@@ -104,6 +104,16 @@ def _components(need: Ints, project: Ints, needs: int, projects: int) -> list[In
     return sorted(parts, key=lambda part: (-len(part), int(part[0])))
 
 
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """What solving a neighbourhood anew brought; ``bound`` is on the needs of the tier served within it."""
+
+    proven: bool
+    bound: int
+    changed: bool
+    gained: bool
+
+
 class _Search:
     """The state of one component: who is where, what is left of each project's places and money."""
 
@@ -138,16 +148,16 @@ class _Search:
             self._insert(ours)
             target = len(ours)
             if small and self._served(tier) < target:
-                target = min(target, self._solve_anew(list(self.asking), tier, seconds=self._left() / 2)[1])
+                target = min(target, self._solve_anew(list(self.asking), tier, seconds=self._left() / 2).bound)
             elif self._served(tier) < target:
-                share = self._left() / (len(tiers) - len(self.bound) + 1)
-                self._improve(tier, seconds=0.6 * share)
+                # the more urgent tier has the larger share of the time: what it loses no later one makes good
+                self._improve(tier, seconds=0.35 * self._left())
                 if self._served(tier) < target:
-                    target = min(target, self._lagrangian_bound(tier, seconds=0.8 * share))
+                    target = min(target, self._lagrangian_bound(tier, seconds=0.35 * self._left()))
             self.bound[tier] = max(target, self._served(tier))
             proven = proven and self._served(tier) == self.bound[tier]
         if small:
-            fit_proven = self._solve_anew(list(self.asking), None, seconds=self._left())[0]
+            fit_proven = self._solve_anew(list(self.asking), None, seconds=self._left()).proven
             return proven and fit_proven
         self._improve(None, seconds=self._left())
         self._move_to_better_fit()
@@ -207,30 +217,29 @@ class _Search:
         Neighbourhoods grow while nothing is gained and shrink when one is too hard to be solved in its second.
         """
         idle, size, until = 0, float(_SMALLEST), time.monotonic() + seconds
+        starts: list[int] | None = None
         while idle < _PATIENCE:
             if time.monotonic() > until:
                 self.cut_short = True
                 return
-            if tier is None:
-                starts = sorted(self.at)
-            else:
-                starts = sorted(i for i in self.open_to if i not in self.at and self.tier[i] <= tier)
+            if starts is None:
+                starts = self._starts(tier)
             if not starts:
                 return
-            before = self._value(tier)
             around = self._neighbourhood(starts[self._pick(len(starts))], int(size))
-            proven = self._solve_anew(around, tier, seconds=1.0)[0]
-            idle = 0 if self._value(tier) > before else idle + 1
-            if not proven:
+            solved = self._solve_anew(around, tier, seconds=1.0)
+            idle = 0 if solved.gained else idle + 1
+            starts = None if solved.changed else starts
+            if not solved.proven:
                 size = max(_SMALLEST, 0.8 * size)
             elif idle % _GROW_AFTER == _GROW_AFTER - 1:
                 size = min(_LARGEST, 1.25 * size)
 
-    def _value(self, tier: int | None) -> float:
-        if tier is not None:
-            return self._served(tier)
-        fits = {(i, p): f for i in self.at for p, f in self.open_to[i] if p == self.at[i]}
-        return float(sum(fits.values())) + sum(self.queue[i] for i in self.at) / self._queue_unit()
+    def _starts(self, tier: int | None) -> list[int]:
+        """Needs to look around: who is left over up to this tier, or who is served if fit is to be bettered."""
+        if tier is None:
+            return sorted(self.at)
+        return sorted(i for i in self.open_to if i not in self.at and self.tier[i] <= tier)
 
     def _queue_unit(self) -> float:
         return 1.0 + sum(self.queue.values())
@@ -252,8 +261,8 @@ class _Search:
             chosen.setdefault(options[self._pick(len(options))][0])
         return list(chosen)
 
-    def _solve_anew(self, projects: Sequence[int], tier: int | None, *, seconds: float) -> tuple[bool, int]:
-        """Solve these projects and all who are in them or ask for them; (proven, bound on the served of the tier).
+    def _solve_anew(self, projects: Sequence[int], tier: int | None, *, seconds: float) -> _Solved:
+        """Solve these projects and all who are in them or ask for them.
 
         With a tier the number served of it is maximised while no more urgent tier loses one; without, total fit
         and then standing are, while no tier loses one.
@@ -286,12 +295,13 @@ class _Search:
             unit = self._queue_unit()
             gains = [f + self.queue[i] / unit for i, _, f in choices]
         else:
-            dear = 200.0 * max(1, max((self.amount[i] for i in needs), default=1))
+            # of two ways to serve as many, the cheaper leaves more money for others; all of it is worth a quarter need
+            dear = 4.0 * (len(needs) + 1) * max(1, max((self.amount[i] for i in needs), default=1))
             gains = [(self.tier[i] == tier) * (1.0 - self.amount[i] / dear) for i, _, _ in choices]
 
         solver = _quiet(seconds)
         solver.setOptionValue("mip_rel_gap", 0.0)
-        solver.setOptionValue("mip_abs_gap", 0.02 if tier is not None else 1e-9)
+        solver.setOptionValue("mip_abs_gap", 1e-4 if tier is not None else 1e-9)
         program = _program(gains, lower, upper, starts, rows, values)
         program.integrality_ = [highspy.HighsVarType.kInteger] * len(choices)
         solver.passModel(program)
@@ -300,14 +310,22 @@ class _Search:
         solver.setSolution(warm)
         solver.run()
         proven = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        found = [pick for pick, x in zip(choices, solver.getSolution().col_value, strict=False) if x > 0.5]
-        if self._allowed(found, projects, money):
+        taken = np.flatnonzero(np.array(solver.getSolution().col_value) > 0.5).tolist()
+        found = [choices[k] for k in taken]
+        held = [k for k, (i, p, _) in enumerate(choices) if self.at.get(i) == p]
+        changed = taken != held and self._allowed(found, projects, money)
+        gained = False
+        if changed:
             for i in inside:
                 self._take(i)
             for i, p, _ in found:
                 self._put(i, p)
+            before, after = sum(gains[k] for k in held), sum(gains[k] for k in taken)
+            # towards a tier only another need served counts as a gain; the small change of money below does not
+            gained = round(after) > round(before) if tier is not None else after > before + 1e-9
         ceiling = solver.getInfo().mip_dual_bound if tier is not None else 0.0
-        return proven, int(np.floor(ceiling + 1e-6)) if np.isfinite(ceiling) else len(needs)
+        bound = int(np.floor(ceiling + 0.25 + 1e-6)) if np.isfinite(ceiling) else len(needs)
+        return _Solved(proven, bound, changed, gained)
 
     def _allowed(self, found: Sequence[tuple[int, int, int]], projects: Sequence[int], money: Sequence[int]) -> bool:
         """Whether the solver's answer holds in whole numbers: its tolerance on a budget is not ours."""
