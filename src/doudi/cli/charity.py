@@ -16,7 +16,9 @@ from rich.table import Table
 from doudi.engine.matching import Assignment, first_come, match, read_eligible, read_needs, read_projects
 from doudi.engine.matching.lists import money_unit
 
-app = typer.Typer(help="慈善衔接：把需求与慈善项目配对 · Match needs with charity projects", no_args_is_help=True)
+app = typer.Typer(
+    help="慈善衔接：把需求与慈善项目配对 · Match needs with charity projects", no_args_is_help=True
+)
 
 
 @app.callback()
@@ -26,7 +28,9 @@ def charity() -> None:
 
 @app.command("match")
 def match_needs(
-    needs: Annotated[Path, typer.Option(help="需求表 · needs: id, tier, amount, region, kind, group, waiting_days")],
+    needs: Annotated[
+        Path, typer.Option(help="需求表 · needs: id, tier, amount, region, kind, group, waiting_days")
+    ],
     projects: Annotated[
         Path,
         typer.Option(help="项目表 · projects: id, places, budget, region, kinds, groups, interested_persons"),
@@ -40,7 +44,9 @@ def match_needs(
     compare: Annotated[
         bool, typer.Option(help="同时给出先到先得的结果 · also report a first-come list")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON · one JSON object on standard output")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="输出 JSON · one JSON object on standard output")
+    ] = False,
 ) -> None:
     """按紧急程度、契合度、等候时间提出配对建议，由人决定 · Propose pairs; a person decides."""
     started = time.monotonic()
@@ -73,7 +79,13 @@ def _write_json(
     join(
         "pairs",
         (
-            {"need": pair.need, "project": pair.project, "amount": _sum(pair.amount, unit), "fit": pair.fit, "why": why}
+            {
+                "need": pair.need,
+                "project": pair.project,
+                "amount": _sum(pair.amount, unit),
+                "fit": pair.fit,
+                "why": why,
+            }
             for pair, why in found.why_served()
         ),
     )

@@ -45,7 +45,9 @@ def route(
     ] = None,
     detour: Annotated[float, typer.Option(help="绕行系数 · detour factor on the great circle")] = 1.3,
     speed: Annotated[float, typer.Option(help="车速 km/h")] = 20.0,
-    leave_from: Annotated[float, typer.Option(help="最早出门（零点后分钟）· earliest leaving, minutes")] = 0.0,
+    leave_from: Annotated[
+        float, typer.Option(help="最早出门（零点后分钟）· earliest leaving, minutes")
+    ] = 0.0,
     back_by: Annotated[
         float | None, typer.Option(help="最晚回来（零点后分钟）· latest return, minutes")
     ] = None,
@@ -53,17 +55,20 @@ def route(
         float, typer.Option(help="少一趟抵多少分钟车程 · minutes of driving one route less is worth")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="随机种子 · seed")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON · one JSON object on standard output")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="输出 JSON · one JSON object on standard output")
+    ] = False,
 ) -> None:
     """安排送餐路线：时间窗、容量、热食时限；送不到的逐一说明 · Plan the delivery rounds."""
     started = time.monotonic()
     kitchen = _lon_lat(depot)
     fleet = Fleet(capacity, max_minutes, vehicles, leave_from, back_by, vehicle_minutes)
     doors = read_stops(stops, coordinates=durations is None)
-    if durations is None:
-        travel = straight_travel(kitchen, doors, detour=detour, speed_kmh=speed)
-    else:
-        travel = read_durations(durations, doors)
+    travel = (
+        read_durations(durations, doors)
+        if durations
+        else straight_travel(kitchen, doors, detour=detour, speed_kmh=speed)
+    )
     plan = plan_routes(doors, travel, fleet, time_limit=time_limit, iterations=iterations, seed=seed)
     if as_json:
         print(json.dumps(_as_json(plan, time.monotonic() - started), ensure_ascii=False))
@@ -79,7 +84,8 @@ def _lon_lat(text: str) -> tuple[float, float]:
         lon = lat = float("nan")
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
         raise typer.BadParameter(
-            f"“{text}”不是 经度,纬度，例如 106.97,26.45 / not lon,lat such as 106.97,26.45", param_hint="--depot"
+            f"“{text}”不是 经度,纬度，例如 106.97,26.45 / not lon,lat such as 106.97,26.45",
+            param_hint="--depot",
         )
     return lon, lat
 

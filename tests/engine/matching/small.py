@@ -42,7 +42,9 @@ def best_by_trying_all(needs: Sequence[Need], projects: Sequence[Project], fits:
     """The lexicographic optimum by enumeration."""
     options = [[None, *(p for n, p in fits if n == i)] for i in range(len(needs))]
     return max(
-        score(needs, fits, choice) for choice in itertools.product(*options) if allowed(needs, projects, choice)
+        score(needs, fits, choice)
+        for choice in itertools.product(*options)
+        if allowed(needs, projects, choice)
     )
 
 

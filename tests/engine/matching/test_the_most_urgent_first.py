@@ -75,7 +75,9 @@ def lists(draw: st.DrawFn, *, money: bool) -> tuple[list[Need], list[Project], F
 
 @settings(max_examples=150, deadline=None)
 @given(lists(money=False))
-def test_with_places_the_flow_is_the_lexicographic_optimum(given_lists: tuple[list[Need], list[Project], Fits]) -> None:
+def test_with_places_the_flow_is_the_lexicographic_optimum(
+    given_lists: tuple[list[Need], list[Project], Fits],
+) -> None:
     needs, projects, fits = given_lists
 
     found = match(needs, projects, offers(needs, projects, fits))
@@ -107,9 +109,14 @@ def test_with_money_whole_needs_are_the_lexicographic_optimum(
 @pytest.mark.parametrize("seed", range(3))
 def test_one_weighted_flow_equals_one_program_per_level(seed: int) -> None:
     draw = np.random.default_rng(seed)
-    needs = [Need(f"n{i:02d}", int(draw.integers(1, 5)), waiting_days=int(draw.integers(0, 400))) for i in range(60)]
+    needs = [
+        Need(f"n{i:02d}", int(draw.integers(1, 5)), waiting_days=int(draw.integers(0, 400)))
+        for i in range(60)
+    ]
     projects = [Project(f"p{p:02d}", places=int(draw.integers(1, 4))) for p in range(18)]
-    fits = {(i, int(p)): int(draw.integers(0, 101)) for i in range(60) for p in draw.choice(18, 3, replace=False)}
+    fits = {
+        (i, int(p)): int(draw.integers(0, 101)) for i in range(60) for p in draw.choice(18, 3, replace=False)
+    }
 
     found = match(needs, projects, offers(needs, projects, fits))
 
@@ -118,8 +125,13 @@ def test_one_weighted_flow_equals_one_program_per_level(seed: int) -> None:
     for column, (i, p) in enumerate(pairs):
         rows[i, column] = rows[len(needs) + p, column] = 1
     limits = [LinearConstraint(rows, ub=[1] * len(needs) + [project.places for project in projects])]
-    levels = [np.array([needs[i].tier == tier for i, _ in pairs], float) for tier in sorted({n.tier for n in needs})]
-    levels += [np.array([fits[pair] for pair in pairs], float), np.array([needs[i].waiting_days for i, _ in pairs], float)]
+    levels = [
+        np.array([needs[i].tier == tier for i, _ in pairs], float) for tier in sorted({n.tier for n in needs})
+    ]
+    levels += [
+        np.array([fits[pair] for pair in pairs], float),
+        np.array([needs[i].waiting_days for i, _ in pairs], float),
+    ]
     reached = []
     for level in levels:
         best = milp(-level, constraints=limits, bounds=Bounds(0, 1), integrality=np.ones(len(pairs)))
@@ -149,7 +161,9 @@ def test_weights_too_long_for_the_solver_say_that_they_were_shortened() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(lists(money=True), st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_changes_nothing(given_lists: tuple[list[Need], list[Project], Fits], random: object) -> None:
+def test_the_order_of_the_rows_changes_nothing(
+    given_lists: tuple[list[Need], list[Project], Fits], random: object
+) -> None:
     needs, projects, fits = given_lists
     turn, turn_projects = list(range(len(needs))), list(range(len(projects)))
     random.shuffle(turn)  # type: ignore[attr-defined]
@@ -176,11 +190,22 @@ def test_a_first_come_list_serves_fewer_of_the_urgent() -> None:
 def test_a_large_component_with_money_reports_a_bound_that_holds() -> None:
     draw = np.random.default_rng(3)
     needs = [
-        Need(f"n{i:03d}", int(draw.integers(1, 4)), int(draw.integers(2, 60)), waiting_days=int(draw.integers(0, 400)))
+        Need(
+            f"n{i:03d}",
+            int(draw.integers(1, 4)),
+            int(draw.integers(2, 60)),
+            waiting_days=int(draw.integers(0, 400)),
+        )
         for i in range(700)
     ]
-    projects = [Project(f"p{p:03d}", int(draw.integers(2, 8)), int(draw.integers(80, 230))) for p in range(120)]
-    fits = {(i, int(p)): int(draw.integers(1, 101)) for i in range(700) for p in draw.choice(120, 8, replace=False)}
+    projects = [
+        Project(f"p{p:03d}", int(draw.integers(2, 8)), int(draw.integers(80, 230))) for p in range(120)
+    ]
+    fits = {
+        (i, int(p)): int(draw.integers(1, 101))
+        for i in range(700)
+        for p in draw.choice(120, 8, replace=False)
+    }
 
     found = match(needs, projects, offers(needs, projects, fits), time_limit=4)
 

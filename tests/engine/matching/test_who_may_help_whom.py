@@ -39,7 +39,7 @@ def test_the_donors_nephew_is_blocked() -> None:
     found = match(needs, [project])
 
     assert [pair.need for pair in found.pairs] == ["neighbour"]
-    (_, why), = found.why_unserved()
+    ((_, why),) = found.why_unserved()
     assert "利害关系人" in why and "art. 40" in why and "named-fund" in why
 
 
@@ -76,7 +76,7 @@ def test_each_condition_that_removes_a_project_is_named() -> None:
         Project("tied", 1, interested_persons=frozenset({"n"})),
     ]
 
-    (_, why), = match([need], projects).why_unserved()
+    ((_, why),) = match([need], projects).why_unserved()
 
     for part in ("1个地区不符（far）", "1个不接受该类需求（school）", "1个不面向该人群（young）", "（tied）"):
         assert part in why
@@ -102,7 +102,10 @@ def test_who_lost_is_told_to_whom() -> None:
 
 def test_why_this_and_why_not_the_better_fitting() -> None:
     needs = [Need("a", 1, kind="大病", region="5227"), Need("b", 2, kind="大病", region="5227")]
-    projects = [Project("meant", places=1, kinds=frozenset({"大病"}), region="5227"), Project("any", places=5)]
+    projects = [
+        Project("meant", places=1, kinds=frozenset({"大病"}), region="5227"),
+        Project("any", places=5),
+    ]
 
     found = match(needs, projects)
 

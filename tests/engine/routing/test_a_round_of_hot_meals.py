@@ -151,7 +151,9 @@ def test_a_stop_without_coordinates_is_refused_by_name() -> None:
         straight_travel(KITCHEN, [Stop("a", 1)])
 
 
-@pytest.mark.parametrize("wrong", [{"capacity": 0}, {"capacity": 1, "vehicles": 0}, {"capacity": 1, "max_minutes": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"capacity": 0}, {"capacity": 1, "vehicles": 0}, {"capacity": 1, "max_minutes": 0}]
+)
 def test_a_fleet_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(RoutingError):
         Fleet(**wrong)  # type: ignore[arg-type]
@@ -175,7 +177,12 @@ def test_the_order_of_the_list_does_not_change_the_rounds() -> None:
 
 doors = st.lists(
     st.tuples(
-        st.floats(0, 60), st.floats(0, 60), st.integers(0, 6), st.integers(600, 700), st.integers(0, 90), st.integers(0, 5)
+        st.floats(0, 60),
+        st.floats(0, 60),
+        st.integers(0, 6),
+        st.integers(600, 700),
+        st.integers(0, 90),
+        st.integers(0, 5),
     ),
     min_size=0,
     max_size=9,
@@ -183,7 +190,9 @@ doors = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(doors, st.sampled_from([None, 1, 2]), st.sampled_from([None, 25.0, 60.0]), st.sampled_from([None, 760.0]))
+@given(
+    doors, st.sampled_from([None, 1, 2]), st.sampled_from([None, 25.0, 60.0]), st.sampled_from([None, 760.0])
+)
 def test_no_stop_is_ever_lost_and_every_promise_holds(
     rows: list[tuple[float, float, int, int, int, int]],
     vehicles: int | None,
@@ -215,7 +224,8 @@ def test_small_rounds_are_as_short_as_trying_every_order(seed: int) -> None:
     plan = plan_routes(stops, Travel(minutes), Fleet(6, vehicles=1), iterations=300)
 
     shortest = min(
-        sum(minutes[a, b] for a, b in itertools.pairwise((0, *order, 0))) for order in itertools.permutations(range(1, 7))
+        sum(minutes[a, b] for a, b in itertools.pairwise((0, *order, 0)))
+        for order in itertools.permutations(range(1, 7))
     )
     assert plan.total_minutes == pytest.approx(shortest, abs=0.02)
 
@@ -225,7 +235,9 @@ def test_one_vehicle_serves_as_many_doors_as_trying_every_order(seed: int) -> No
     draw = np.random.default_rng(seed)
     at = draw.uniform(0, 30, (7, 2))
     minutes = np.sqrt(((at[:, None] - at[None]) ** 2).sum(axis=-1))
-    stops = [Stop(f"s{i}", int(draw.integers(1, 4)), window_to=float(draw.integers(20, 60))) for i in range(6)]
+    stops = [
+        Stop(f"s{i}", int(draw.integers(1, 4)), window_to=float(draw.integers(20, 60))) for i in range(6)
+    ]
     fleet = Fleet(7, vehicles=1, max_minutes=60)
 
     plan = plan_routes(stops, Travel(minutes), fleet, iterations=300)

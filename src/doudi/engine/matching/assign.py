@@ -92,7 +92,8 @@ def match(
     amounts = np.array([need.amount or 0 for need in needs], dtype=np.int64)
     queue = standings(needs)
     places = np.array(
-        [len(needs) if one.places is None else min(one.places, len(needs)) for one in projects], dtype=np.int64
+        [len(needs) if one.places is None else min(one.places, len(needs)) for one in projects],
+        dtype=np.int64,
     )
     active = np.array([need.amount is None or need.amount > 0 for need in needs], dtype=bool)
     offers = _without(offers, ~active)
@@ -116,7 +117,9 @@ def match(
     return _assignment(needs, projects, offers, project, bound, exact=exact, cut_short=cut_short)
 
 
-def first_come(needs: Sequence[Need], projects: Sequence[Project], offers: Offers | None = None) -> Mapping[int, int]:
+def first_come(
+    needs: Sequence[Need], projects: Sequence[Project], offers: Offers | None = None
+) -> Mapping[int, int]:
     """Needs served by tier if a clerk goes down the list and gives each the first project with room: the peer."""
     offers = offers or built_in_offers(needs, projects)
     places = [len(needs) if one.places is None else one.places for one in projects]
@@ -172,7 +175,9 @@ def _components_of(offers: Offers, projects: int, wanted: np.ndarray) -> np.ndar
     classes = len(offers.start) - 1
     owner = np.repeat(np.arange(classes), np.diff(offers.start))
     size = projects + classes
-    links = coo_array((np.ones(len(owner), dtype=bool), (offers.project, projects + owner)), shape=(size, size))
+    links = coo_array(
+        (np.ones(len(owner), dtype=bool), (offers.project, projects + owner)), shape=(size, size)
+    )
     label = connected_components(links.tocsr(), directed=False)[1]
     return np.isin(label, np.unique(label[:projects][wanted]))
 
@@ -197,7 +202,8 @@ def _assignment(
     reasons = Reasons(needs, projects, offers, project)
     served = np.flatnonzero(project >= 0).tolist()
     pairs = [
-        Pair(needs[i].id, projects[project[i]].id, needs[i].amount, reasons.fit[i] / offers.scale) for i in served
+        Pair(needs[i].id, projects[project[i]].id, needs[i].amount, reasons.fit[i] / offers.scale)
+        for i in served
     ]
     counts = _by_tier(np.array([need.tier for need in needs], dtype=np.int64), project >= 0)
     return Assignment(

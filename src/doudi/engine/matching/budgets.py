@@ -144,11 +144,15 @@ class _Search:
         small = len(self.arcs[0]) <= _EXACT_ARCS
         proven = True
         for tier in tiers:
-            ours = sorted((i for i in self.open_to if self.tier[i] == tier), key=lambda i: (self.amount[i], i))
+            ours = sorted(
+                (i for i in self.open_to if self.tier[i] == tier), key=lambda i: (self.amount[i], i)
+            )
             self._insert(ours)
             target = len(ours)
             if small and self._served(tier) < target:
-                target = min(target, self._solve_anew(list(self.asking), tier, seconds=self._left() / 2).bound)
+                target = min(
+                    target, self._solve_anew(list(self.asking), tier, seconds=self._left() / 2).bound
+                )
             elif self._served(tier) < target:
                 # the more urgent tier has the larger share of the time: what it loses no later one makes good
                 self._improve(tier, seconds=0.35 * self._left())
@@ -269,9 +273,14 @@ class _Search:
         """
         row_of = {project: row for row, project in enumerate(projects)}
         inside = [i for project in projects for i in self.members[project]]
-        waiting = sorted({
-            i for p in projects for i in self.asking[p] if i not in self.at and (tier is None or self.tier[i] <= tier)
-        })
+        waiting = sorted(
+            {
+                i
+                for p in projects
+                for i in self.asking[p]
+                if i not in self.at and (tier is None or self.tier[i] <= tier)
+            }
+        )
         needs = inside + waiting
         choices = [(i, p, f) for i in needs for p, f in self.open_to[i] if p in row_of]
         need_row = {i: row for row, i in enumerate(needs)}
@@ -327,7 +336,9 @@ class _Search:
         bound = int(np.floor(ceiling + 0.25 + 1e-6)) if np.isfinite(ceiling) else len(needs)
         return _Solved(proven, bound, changed, gained)
 
-    def _allowed(self, found: Sequence[tuple[int, int, int]], projects: Sequence[int], money: Sequence[int]) -> bool:
+    def _allowed(
+        self, found: Sequence[tuple[int, int, int]], projects: Sequence[int], money: Sequence[int]
+    ) -> bool:
         """Whether the solver's answer holds in whole numbers: its tolerance on a budget is not ours."""
         spent = dict.fromkeys(projects, 0)
         for i, p, _ in found:
@@ -364,7 +375,9 @@ class _Search:
         projects, project_row = np.unique(project, return_inverse=True)
         limited = self.problem.budget[projects] >= 0
         budget = np.where(limited, self.problem.budget[projects], 1).astype(float)
-        share = np.where(limited[project_row], self.problem.amounts[need] / np.maximum(budget[project_row], 1.0), 0.0)
+        share = np.where(
+            limited[project_row], self.problem.amounts[need] / np.maximum(budget[project_row], 1.0), 0.0
+        )
         places = np.minimum(self.problem.places[projects], len(needs))
         price = np.zeros(len(projects))
         if len(need) < _BOUND_ARCS:
@@ -377,7 +390,9 @@ class _Search:
         source_nodes = np.arange(len(needs))
         network.add_arcs_with_capacity_and_unit_cost(
             np.concatenate((need_row, len(needs) + np.arange(len(projects)), source_nodes)).astype(np.int32),
-            np.concatenate((len(needs) + project_row, np.full(len(projects) + len(needs), sink))).astype(np.int32),
+            np.concatenate((len(needs) + project_row, np.full(len(projects) + len(needs), sink))).astype(
+                np.int32
+            ),
             np.concatenate((np.ones_like(need_row), places, np.ones_like(source_nodes))).astype(np.int64),
             np.concatenate((-profit, np.zeros(len(projects) + len(needs), dtype=np.int64))),
         )

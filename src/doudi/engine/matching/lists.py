@@ -38,17 +38,26 @@ def read_needs(path: Path, *, unit: int = 1) -> list[Need]:
     needs = []
     for i, key in enumerate(ids):
         asked = amounts[i]
-        gap = None if asked is None else gap_after_aid(asked, public_aid=public[i] or 0, other_aid=other[i] or 0)
+        gap = (
+            None
+            if asked is None
+            else gap_after_aid(asked, public_aid=public[i] or 0, other_aid=other[i] or 0)
+        )
         ratio = None
         if incomes is not None:
             income = incomes[i]
             if income is None:
                 raise table.refusal(
-                    i, "income", "是空的；收入不详时请删去整列", "is blank; drop the whole column if incomes are not known"
+                    i,
+                    "income",
+                    "是空的；收入不详时请删去整列",
+                    "is blank; drop the whole column if incomes are not known",
                 )
             ratio = (gap or 0) / income if income else float("inf")
         needs.append(
-            Need(key, tiers[i], gap, intern(regions[i]), intern(kinds[i]), intern(groups[i]), waiting[i], ratio)
+            Need(
+                key, tiers[i], gap, intern(regions[i]), intern(kinds[i]), intern(groups[i]), waiting[i], ratio
+            )
         )
     return needs
 
@@ -60,7 +69,10 @@ def read_projects(path: Path, *, unit: int = 1) -> list[Project]:
     places, budgets = _money(table, "places", 1), _money(table, "budget", unit)
     regions = table.text("region")
     kinds, groups, persons = (
-        [frozenset(part.strip() for part in cell.replace("；", ";").split(";") if part.strip()) for cell in cells]
+        [
+            frozenset(part.strip() for part in cell.replace("；", ";").split(";") if part.strip())
+            for cell in cells
+        ]
         for cells in (table.text("kinds"), table.text("groups"), table.text("interested_persons"))
     )
     for i in range(len(ids)):
@@ -82,7 +94,9 @@ def money_unit(*paths: Path) -> int:
     for path in paths:
         table = CsvFile(path, ["id"])
         for column in ("amount", "public_aid", "other_aid", "income", "budget"):
-            if any(value is not None and value != value.to_integral_value() for value in table.decimals(column)):
+            if any(
+                value is not None and value != value.to_integral_value() for value in table.decimals(column)
+            ):
                 return 100
     return 1
 
@@ -97,7 +111,9 @@ def read_eligible(path: Path, needs: Sequence[Need], projects: Sequence[Project]
     again = (np.diff(need[order]) == 0) & (np.diff(project[order]) == 0)
     if again.any():
         row = int(order[np.flatnonzero(again)[0] + 1])
-        raise table.refusal(row, "project_id", "：同一需求与项目出现两次", "this need and project appear twice")
+        raise table.refusal(
+            row, "project_id", "：同一需求与项目出现两次", "this need and project appear twice"
+        )
     del table, order, again
     pa.default_memory_pool().release_unused()
     return listed_offers(needs, projects, need, project, fit, scale=scale)
@@ -127,7 +143,10 @@ def _fits(table: CsvFile) -> tuple[Ints, int]:
     if len(values) and values.max() * 10**_FIT_DIGITS > 2e9:
         values = np.round(values, 3)  # large points of many digits would not fit the solver
     scale = 1
-    while scale < 10**_FIT_DIGITS and np.abs(values * scale - np.round(values * scale)).max(initial=0) > 1e-9 * scale:
+    while (
+        scale < 10**_FIT_DIGITS
+        and np.abs(values * scale - np.round(values * scale)).max(initial=0) > 1e-9 * scale
+    ):
         scale *= 10
     return np.round(values * scale).astype(np.int64), scale
 
@@ -148,7 +167,11 @@ def _money(table: CsvFile, column: str, unit: int) -> list[int | None]:
             continue
         scaled: Decimal = value * unit
         if scaled != scaled.to_integral_value():
-            zh, en = ("最多两位小数", "may have two decimals at most") if unit > 1 else ("须为整数", "must be whole")
+            zh, en = (
+                ("最多两位小数", "may have two decimals at most")
+                if unit > 1
+                else ("须为整数", "must be whole")
+            )
             raise table.refusal(index, column, f" {value} {zh}", f"{value} {en}")
         out.append(int(scaled))
     return out

@@ -147,7 +147,13 @@ def built_in_offers(needs: Sequence[Need], projects: Sequence[Project]) -> Offer
 
 
 def listed_offers(
-    needs: Sequence[Need], projects: Sequence[Project], need: Ints, project: Ints, fit: Ints, *, scale: int = 1
+    needs: Sequence[Need],
+    projects: Sequence[Project],
+    need: Ints,
+    project: Ints,
+    fit: Ints,
+    *,
+    scale: int = 1,
 ) -> Offers:
     """Offers by a given list of triples (need index, project index, fit), minus the interested persons.
 

@@ -15,7 +15,10 @@ from doudi.engine.matching.offers import Ints, Need, Offers, Project, conditions
 
 _NAMED = 3
 _CONDITIONS = {
-    "person": ("是捐赠人或管理人的利害关系人（慈善法第四十条）", "the person is tied to its donor or manager (Charity Law art. 40)"),
+    "person": (
+        "是捐赠人或管理人的利害关系人（慈善法第四十条）",
+        "the person is tied to its donor or manager (Charity Law art. 40)",
+    ),
     "region": ("地区不符", "its area is another"),
     "kind": ("不接受该类需求", "it takes other kinds of need"),
     "group": ("不面向该人群", "it is for another group"),
@@ -25,7 +28,9 @@ _CONDITIONS = {
 class Reasons:
     """The sentences for one proposal; ``fit[i]`` is the fit of need i with its project (scaled, 0 if none)."""
 
-    def __init__(self, needs: Sequence[Need], projects: Sequence[Project], offers: Offers, project: Ints) -> None:
+    def __init__(
+        self, needs: Sequence[Need], projects: Sequence[Project], offers: Offers, project: Ints
+    ) -> None:
         self._needs, self._projects, self._offers, self._project = needs, projects, offers, project
         self._index = {need.id: i for i, need in enumerate(needs)}
         self._queue = standings(needs)
@@ -113,8 +118,14 @@ class Reasons:
     def _purpose(self, need: Need, project: Project) -> tuple[str, str]:
         if not self._offers.built_in:
             return f"在可选名单中，项目 {project.id}", f"listed as eligible for {project.id}"
-        zh = [f"面向“{need.kind}”" if project.kinds else "不限类别", f"面向“{need.group}”" if project.groups else "不限人群"]
-        en = [f"for “{need.kind}”" if project.kinds else "any kind", f"for “{need.group}”" if project.groups else "any group"]
+        zh = [
+            f"面向“{need.kind}”" if project.kinds else "不限类别",
+            f"面向“{need.group}”" if project.groups else "不限人群",
+        ]
+        en = [
+            f"for “{need.kind}”" if project.kinds else "any kind",
+            f"for “{need.group}”" if project.groups else "any group",
+        ]
         zh.append(f"区域 {project.region}" if project.region else "不限地区")
         en.append(f"area {project.region}" if project.region else "any area")
         return f"{project.id} {'、'.join(zh)}", f"{project.id} is {', '.join(en)}"
@@ -126,12 +137,18 @@ class Reasons:
         if project.places is not None and self._used[at] >= project.places:
             if at not in self._taken:
                 zh, en = self._last(at)
-                self._taken[at] = f"{project.places}个名额已满{zh}", f"all places ({project.places}) are taken{en}"
+                self._taken[at] = (
+                    f"{project.places}个名额已满{zh}",
+                    f"all places ({project.places}) are taken{en}",
+                )
             return self._taken[at]
         if left is not None and left < (need.amount or 0):
             zh, en = self._last(at)
             return f"余下的预算不够{zh}", f"the budget left is too small{en}"
-        return "要换给它就得让别的需求落空（未证明最优）", "taking it would leave another need out (not proven best)"
+        return (
+            "要换给它就得让别的需求落空（未证明最优）",
+            "taking it would leave another need out (not proven best)",
+        )
 
     def _last(self, at: int) -> tuple[str, str]:
         last = self._weakest.get(at)

@@ -81,7 +81,9 @@ class CsvFile:
         """The column as numbers between ``low`` and ``high``; a blank cell is ``blank``, or refused if that is None."""
         out: list[float] = []
         for index, cell in enumerate(self.text(column)):
-            if not cell and blank is not None:
+            if not cell:
+                if blank is None:
+                    raise self.refusal(index, column, "是空的", "is blank")
                 out.append(blank)
                 continue
             try:
@@ -90,7 +92,10 @@ class CsvFile:
                 raise self.refusal(index, column, f"“{cell}”不是数字", f"“{cell}” is not a number") from None
             if not low <= value <= high:
                 raise self.refusal(
-                    index, column, f"{cell} 不在 {low:g} 到 {high:g} 之间", f"{cell} is not within {low:g} to {high:g}"
+                    index,
+                    column,
+                    f"{cell} 不在 {low:g} 到 {high:g} 之间",
+                    f"{cell} is not within {low:g} to {high:g}",
                 )
             out.append(value)
         return out
@@ -108,7 +113,10 @@ class CsvFile:
                 raise self.refusal(index, column, f"“{cell}”不是数字", f"“{cell}” is not a number") from None
             if not value.is_finite() or value < 0 or value > 10**15:
                 raise self.refusal(
-                    index, column, f"金额 {cell} 不在 0 到 10^15 之间", f"the sum {cell} is not within 0 to 10^15"
+                    index,
+                    column,
+                    f"金额 {cell} 不在 0 到 10^15 之间",
+                    f"the sum {cell} is not within 0 to 10^15",
                 )
             out.append(value)
         return out
@@ -155,7 +163,8 @@ class CsvFile:
             row = re.search(r"Row #(\d+)", str(error))
             if not found:
                 raise TableError(
-                    f"{self.path.name} 不是可读的 CSV：{error}", f"{self.path.name} is not a readable CSV: {error}"
+                    f"{self.path.name} 不是可读的 CSV：{error}",
+                    f"{self.path.name} is not a readable CSV: {error}",
                 ) from None
             where = f"第{row[1]}行" if row else "有一行"
             where_en = f"row {row[1]}" if row else "a row"

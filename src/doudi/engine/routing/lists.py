@@ -30,7 +30,9 @@ def read_stops(path: Path, *, coordinates: bool = True) -> list[Stop]:
     table = CsvFile(path, ["id", "lon", "lat", "demand"] if coordinates else ["id", "demand"])
     ids = table.identifiers()
     if DEPOT in ids:
-        raise table.refusal(ids.index(DEPOT), "id", "“depot”是厨房的名字", "“depot” is the name of the kitchen")
+        raise table.refusal(
+            ids.index(DEPOT), "id", "“depot”是厨房的名字", "“depot” is the name of the kitchen"
+        )
     lons, lats = _places(table) if coordinates else ([None] * table.rows, [None] * table.rows)
     demands = table.numbers("demand")
     opens = _moments(table, "window_from")
@@ -89,7 +91,10 @@ def _places(table: CsvFile) -> tuple[list[float], list[float]]:
     for i, (lon, lat) in enumerate(zip(lons, lats, strict=True)):
         if abs(lat) > 90 or (73 <= lat <= 136 and 3 <= lon <= 54):
             raise table.refusal(
-                i, "lat", f" {lat:g} 不是纬度，经纬度可能写反了", f"{lat:g} is no latitude; lon and lat may be swapped"
+                i,
+                "lat",
+                f" {lat:g} 不是纬度，经纬度可能写反了",
+                f"{lat:g} is no latitude; lon and lat may be swapped",
             )
     return lons, lats
 

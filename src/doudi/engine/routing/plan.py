@@ -102,7 +102,9 @@ def plan_routes(
     minutes = travel.minutes[np.ix_(places, places)]
     data = _problem([stops[i] for i in kept], minutes, fleet)
     limit = time_limit or default_time_limit(len(kept))
-    result = pyvrp.solve(data, _stop(len(kept), limit, iterations), seed=seed, collect_stats=False, display=False)
+    result = pyvrp.solve(
+        data, _stop(len(kept), limit, iterations), seed=seed, collect_stats=False, display=False
+    )
     best = result.best
     if not best.is_feasible():
         best = _one_each(data, len(kept))
@@ -207,8 +209,8 @@ def _problem(stops: Sequence[Stop], minutes: npt.NDArray[np.float64], fleet: Fle
         clients=clients,
         depots=[pyvrp.Depot(location=0)],
         vehicle_types=[vehicle],
-        distance_matrices=[cost],
-        duration_matrices=[time],
+        distance_matrices=[cost],  # type: ignore[list-item]  # PyVRP's stub names a shape no array has
+        duration_matrices=[time],  # type: ignore[list-item]
     )
 
 

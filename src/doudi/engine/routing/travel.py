@@ -31,7 +31,9 @@ def straight_travel(
 ) -> Travel:
     """Travel by great circle × detour at one speed: metres and minutes; ``depot`` is (lon, lat) in degrees."""
     if speed_kmh <= 0 or detour < 1:
-        raise RoutingError("速度须大于 0，绕行系数须不小于 1。", "The speed must be above 0, the detour factor 1 or more.")
+        raise RoutingError(
+            "速度须大于 0，绕行系数须不小于 1。", "The speed must be above 0, the detour factor 1 or more."
+        )
     for stop in stops:
         if stop.lon is None or stop.lat is None:
             raise RoutingError(
@@ -40,8 +42,6 @@ def straight_travel(
             )
     places = np.radians(np.array([depot, *((stop.lon, stop.lat) for stop in stops)], dtype=float))
     lon, lat = places[:, :1], places[:, 1:]
-    half = (
-        np.sin((lat - lat.T) / 2) ** 2 + np.cos(lat) * np.cos(lat.T) * np.sin((lon - lon.T) / 2) ** 2
-    )
+    half = np.sin((lat - lat.T) / 2) ** 2 + np.cos(lat) * np.cos(lat.T) * np.sin((lon - lon.T) / 2) ** 2
     metres = 2 * _EARTH_METRES * np.arcsin(np.sqrt(np.clip(half, 0, 1))) * detour
     return Travel(metres / (speed_kmh * 1000 / 60), metres)
