@@ -1,0 +1,1 @@
+"""Benchmarks: one file per claim of the README's performance table, each beside its peer in the same run."""
