@@ -55,7 +55,7 @@ class Home:
     def create(self) -> None:
         """Make the folders; the state is for the office's account alone."""
         for folder in (
-            self.root, self.originals, self.snapshots, self.returns, self.results, self.work,
+            self.root, self.originals, self.snapshots, self.returns, self.results, self.work, self.static,
         ):  # fmt: skip
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
