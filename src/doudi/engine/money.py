@@ -74,11 +74,6 @@ def show_yuan(fen: int) -> str:
     return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02d}元"
 
 
-def yuan(fen: int) -> Decimal:
-    """Fen as an exact decimal of 元, for spreadsheet cells."""
-    return Decimal(fen).scaleb(-2)
-
-
 # ---- whole columns -------------------------------------------------------------------------------------------
 
 FAULTS = tuple(MoneyFault)

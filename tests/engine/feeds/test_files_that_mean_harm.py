@@ -67,6 +67,24 @@ def test_an_old_workbook_cut_short() -> None:
         refused(whole[:length])
 
 
+def test_an_old_workbook_with_one_cell_at_the_end_of_the_world() -> None:
+    content = bytearray((Path(__file__).parent / "old_format.xls").read_bytes())
+    cell = content.index(b"\x03\x02\x0e\x00")  # a NUMBER record: row and column follow
+    content[cell + 4 : cell + 8] = b"\xff\xff\xff\xff"
+
+    refused(bytes(content))
+
+
+def test_a_sheet_with_a_row_beyond_the_last(tmp_path: Path) -> None:
+    sheet = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b'<row r="1"><c r="A1"><v>1</v></c></row><row r="4000000000"><c r="A4000000000"><v>1</v></c></row>'
+        b"</sheetData></worksheet>"
+    )
+
+    assert refused(workbook_with(tmp_path, "xl/worksheets/sheet1.xml", sheet)).code == "file_too_large"
+
+
 def test_a_zip_that_is_no_workbook(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     with zipfile.ZipFile(path, "w") as package:

@@ -165,6 +165,8 @@ def text_of(cell: Cell, kind: str) -> str:
     """
     if isinstance(cell, str):
         return cell
+    if type(cell) is float:
+        return _text_of_number(cell, kind)
     if cell is None:
         return ""
     if isinstance(cell, bool):
@@ -173,7 +175,7 @@ def text_of(cell: Cell, kind: str) -> str:
         return cell.date().isoformat()
     if isinstance(cell, date):
         return cell.isoformat()
-    if isinstance(cell, int | float):
+    if isinstance(cell, int):
         return _text_of_number(float(cell), kind)
     return str(cell)
 

@@ -29,7 +29,7 @@ from doudi.engine.feeds.tables import (
     source_name,
 )
 from doudi.engine.feeds.texts import open_text
-from doudi.engine.feeds.workbooks import inspect_package, open_workbook
+from doudi.engine.feeds.workbooks import inspect_package, open_old_workbook, open_workbook
 
 _MAX_BYTES = 2 << 30
 
@@ -61,7 +61,7 @@ def open_file(source: Source) -> OpenFile:
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         if _holds(source, "EncryptedPackage".encode("utf-16-le")):
             raise locked(name)
-        return OpenFile("workbook", open_workbook(source, name))
+        return OpenFile("workbook", open_old_workbook(source, name))
     if head.startswith(b"PAR1"):
         return OpenFile("parquet", (_open_parquet(source, name),))
     _refuse_other_forms(head, name)

@@ -7,16 +7,21 @@ workbook is refused before it can fill the memory.
 from __future__ import annotations
 
 import io
+import json
 import re
+import subprocess
+import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, load_workbook
 
+from doudi.engine.feeds import old_workbook
 from doudi.engine.feeds.errors import FileUnreadable
 from doudi.engine.feeds.tables import (
     PIECE,
@@ -38,6 +43,10 @@ _MAX_ENTRIES = 10_000
 _MAX_CELLS = 30_000_000
 _NARROW = 26  # columns A–Z at the full height of a sheet stay under _MAX_CELLS
 _MAX_HEADERS = 256
+_OLD_WORKBOOK_SECONDS = 60
+
+Rows = Callable[[], Iterator[list[Cell]]]
+"""All rows of a sheet from its first one, each time anew."""
 
 
 def inspect_package(source: Source, name: str) -> None:
@@ -57,44 +66,45 @@ def inspect_package(source: Source, name: str) -> None:
             for entry in entries:
                 if entry.flag_bits & 1:
                     raise locked(name)
-                sheet = entry.filename.lower().startswith("xl/worksheets/")
-                left = _inspect_entry(stream, package, entry, left, name, sheet=sheet)
+                left = _inspect_entry(stream, entry, left, name)
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError) as problem:
         raise broken(name) from problem
 
 
-def _inspect_entry(
-    stream: Any, package: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int, name: str, *, sheet: bool
-) -> int:
-    wide = False
+def _inspect_entry(stream: Any, entry: zipfile.ZipInfo, left: int, name: str) -> int:
+    """How much may still be unpacked after this entry; whatever looks like a sheet is measured."""
+    far = False
     tail = b""
     for piece in _unpacked(stream, entry):
         left -= len(piece)
         if left < 0:
             raise too_large(name)
-        if sheet and not wide:
-            wide = _WIDE_CELL.search(tail + piece) is not None
-            tail = piece[-16:]
-    if wide:
-        _refuse_wide_sheet(_unpacked(stream, entry), name)
+        far = far or _FAR_CELL.search(tail + piece) is not None
+        tail = piece[-24:]
+    if far:
+        _refuse_huge_sheet(_unpacked(stream, entry), name)
     return left
 
 
-_WIDE_CELL = re.compile(rb"""\br=["'][A-Za-z]{2,3}[0-9]""")
-_ANY_CELL = re.compile(rb"""\br=["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
+# beyond column Z or row 999,999
+_FAR_CELL = re.compile(rb"""\sr\s*=\s*["'](?:[A-Za-z]{2}|[A-Za-z]?[0-9]{7})""")
+_ANY_CELL = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
+_LAST_ROW = 1_048_576
 
 
-def _refuse_wide_sheet(pieces: Iterator[bytes], name: str) -> None:
+def _refuse_huge_sheet(pieces: Iterator[bytes], name: str) -> None:
     columns: set[bytes] = set()
     last_row = 1
     tail = b""
     for piece in pieces:
         for letters, row in _ANY_CELL.findall(tail + piece):
+            if len(row) > 7 or len(letters) > 3:
+                raise too_large(name)
             columns.add(letters)
             last_row = max(last_row, int(row))
-        tail = piece[-16:]
-    last_column = max(_column_number(letters) for letters in columns) if columns else _NARROW
-    if last_column * last_row > _MAX_CELLS:
+        tail = piece[-24:]
+    last_column = max((_column_number(letters) for letters in columns), default=_NARROW)
+    if last_row > _LAST_ROW or max(last_column, _NARROW) * last_row > _MAX_CELLS:
         raise too_large(name)
 
 
@@ -131,14 +141,15 @@ def _unpacked(stream: Any, entry: zipfile.ZipInfo) -> Iterator[bytes]:
 
 
 def open_workbook(source: Source, name: str) -> tuple[Table, ...]:
-    """The sheets with content, in the workbook's order."""
+    """The sheets with content of an .xlsx, in the workbook's order."""
     with _calamine(name):
         book = load_workbook(source if isinstance(source, Path) else io.BytesIO(source))
     tables = []
     for place, sheet_name in enumerate(book.sheet_names):
         sheet = _sheet(book, place, name)
-        if sheet is not None:
-            tables.append(_sheet_table(sheet_name, sheet, name))
+        if sheet is not None and sheet.start is not None:
+            merges = getattr(sheet, "merged_cell_ranges", None) or ()
+            tables.append(_sheet_table(sheet_name, sheet.start[1], merges, _rows_of(sheet, name)))
     if not tables:
         raise nothing_inside(name)
     return tuple(tables)
@@ -154,6 +165,15 @@ def _sheet(book: CalamineWorkbook, place: int, name: str) -> CalamineSheet | Non
         if (sheet.end[0] + 1) * (sheet.end[1] - sheet.start[1] + 1) > _MAX_CELLS:
             raise too_large(name)
         return sheet
+
+
+def _rows_of(sheet: CalamineSheet, name: str) -> Rows:
+    def rows() -> Iterator[list[Cell]]:
+        with _calamine(name):
+            for row in sheet.iter_rows():
+                yield [*row]
+
+    return rows
 
 
 class _calamine:
@@ -176,25 +196,59 @@ class _calamine:
             raise broken(self.name) from problem
 
 
-def _sheet_table(sheet_name: str, sheet: CalamineSheet, name: str) -> Table:
-    left = sheet.start[1] if sheet.start else 0
-    found = getattr(sheet, "merged_cell_ranges", None) or ()
+def open_old_workbook(source: Source, name: str) -> tuple[Table, ...]:
+    """The sheets with content of an .xls, read by a process of its own (see :mod:`old_workbook`)."""
+    with open_source(source) as stream:
+        content = stream.read()
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-I", old_workbook.__file__],
+            input=content,
+            capture_output=True,
+            timeout=_OLD_WORKBOOK_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as problem:
+        raise too_large(name) from problem
+    if answer.returncode == old_workbook.PASSWORD:
+        raise locked(name)
+    if answer.returncode == old_workbook.TOO_LARGE:
+        raise too_large(name)
+    if answer.returncode != 0:
+        raise broken(name)
+    tables = []
+    for sheet in json.loads(answer.stdout, object_hook=_day):
+        tables.append(_sheet_table(sheet["name"], sheet["left"], sheet["merges"], _again(sheet["rows"])))
+    if not tables:
+        raise nothing_inside(name)
+    return tuple(tables)
+
+
+def _again(rows: list[list[Cell]]) -> Rows:
+    return lambda: ([*row] for row in rows)
+
+
+def _day(found: dict[str, Any]) -> Any:
+    if found.keys() == {"moment"}:
+        return datetime.fromisoformat(found["moment"])
+    return date.fromisoformat(found["day"]) if found.keys() == {"day"} else found
+
+
+def _sheet_table(sheet_name: str, left: int, found: Iterable[Any], read_rows: Rows) -> Table:
     merges = tuple(((a[0], a[1] - left), (b[0], b[1] - left)) for a, b in found)
     starts = {(row, column): last for (row, column), (last, _) in merges if last > row}
 
     def rows(fill: frozenset[int]) -> Iterator[list[Cell]]:
         standing: dict[int, tuple[int, Cell]] = {}  # column: (last row it spans, value)
-        with _calamine(name):
-            for number, found_row in enumerate(sheet.iter_rows()):
-                row: list[Cell] = list(found_row)
-                for column in fill if starts else ():
-                    if column >= len(row):
-                        continue
-                    if (number, column) in starts:
-                        standing[column] = (starts[number, column], row[column])
-                    elif row[column] == "" and column in standing and number <= standing[column][0]:
-                        row[column] = standing[column][1]
-                yield row
+        for number, row in enumerate(read_rows()):
+            for column in fill if starts else ():
+                if column >= len(row):
+                    continue
+                if (number, column) in starts:
+                    standing[column] = (starts[number, column], row[column])
+                elif row[column] == "" and column in standing and number <= standing[column][0]:
+                    row[column] = standing[column][1]
+            yield row
 
     def blocks(below: int, width: int, fill: frozenset[int]) -> Iterator[Block]:
         return blocks_of_rows(islice(rows(fill), below, None), below + 1, width)
