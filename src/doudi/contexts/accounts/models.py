@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 
 from doudi.contexts.accounts.policies import Role
+from doudi.house.fields import BlindIndexField, SealedTextField
 
 
 class User(AbstractUser):
@@ -23,6 +24,13 @@ class User(AbstractUser):
     department = models.CharField("部门", max_length=40, blank=True)
     REQUIRED_FIELDS = ["display_name", "role"]
     objects = UserManager()
+    narrowed_to: frozenset[str] | None = None
+    """The acts an API key leaves to its holder; None for a person at the workbench. Never stored."""
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.narrowed_to is not None:
+            raise TypeError("an account narrowed by an API key is not saved")
+        super().save(*args, **kwargs)
 
     def __str__(self) -> str:
         return f"{self.display_name}（{Role(self.role).label}）"
@@ -70,3 +78,44 @@ class AuditHead(models.Model):
 
     number = models.BigIntegerField(default=0)
     digest = models.BinaryField(max_length=32, default=b"\x00" * 32)
+
+
+class ApiKey(models.Model):
+    """A key with which a program acts for an account (接口密钥): some of its acts, in its area or less, for a time.
+
+    Only the keyed digest is kept; the key itself is shown once, when it is made.
+    """
+
+    prefix = models.CharField("前缀", max_length=24, unique=True)
+    digest = BlindIndexField("密钥摘要", db_index=False)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_keys", verbose_name="账号")
+    label = models.CharField("用途", max_length=80)
+    scopes = models.JSONField("事项", default=list)
+    region_code = models.CharField("辖区", max_length=12, blank=True)
+    created_at = models.DateTimeField("建立时间", auto_now_add=True)
+    created_by = models.CharField("建立人", max_length=150)
+    expires_at = models.DateTimeField("到期时间")
+    last_used_at = models.DateTimeField("最近使用", null=True)
+    revoked_at = models.DateTimeField("吊销时间", null=True)
+    revoked_by = models.CharField("吊销人", max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.prefix
+
+
+class FirstAnswer(models.Model):
+    """The first answer to a request that may be sent again (幂等键), written in the transaction of its act."""
+
+    account = models.CharField("账号", max_length=150)
+    key = models.CharField("幂等键", max_length=80)
+    request = BlindIndexField("请求摘要", db_index=False)
+    answer = SealedTextField("首次答复", purpose="api.first_answer")
+    at = models.DateTimeField("时间", auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "key"], name="one_answer_per_key_of_an_account")
+        ]

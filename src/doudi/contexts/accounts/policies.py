@@ -13,6 +13,9 @@ from doudi.engine.errors import DoudiError
 if TYPE_CHECKING:
     from doudi.contexts.accounts.models import User
 
+SYSTEM = "system"
+"""The account name of the office's own hand at the command line."""
+
 
 class Role(StrEnum):
     """The parts people play; one account plays one part."""
@@ -121,8 +124,8 @@ class NotAllowed(DoudiError):
 
 
 def scope_of(user: User, act: Act) -> Scope | None:
-    """The scope in which ``user`` may do ``act``, or None."""
-    if not user.is_active:
+    """The scope in which ``user`` may do ``act``, or None; an API key leaves no more than it names."""
+    if not user.is_active or (user.narrowed_to is not None and act not in user.narrowed_to):
         return None
     return POLICY[act].get(Role(user.role))
 

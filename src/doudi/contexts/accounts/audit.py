@@ -1,0 +1,129 @@
+"""The audit log: a hash chain of every look, change, export and decision (审计日志).
+
+In come acts of accounts; out come entries, what an auditor may read of them, and whether the chain is whole. It never
+holds personal content, only the names of fields.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from doudi.contexts.accounts.models import AuditEntry, AuditHead, User
+from doudi.contexts.accounts.policies import Act, require
+from doudi.house.keyring import keyring
+
+
+def _content(entry: AuditEntry) -> bytes:
+    facts = [
+        entry.number,
+        entry.at.astimezone(timezone.get_fixed_timezone(0)).isoformat(timespec="microseconds"),
+        entry.actor,
+        entry.role,
+        entry.act,
+        entry.subject,
+        entry.region_code,
+        entry.reason,
+        entry.detail,
+    ]
+    return json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+@transaction.atomic
+def record(
+    *,
+    by: User,
+    act: Act | str,
+    subject: str = "",
+    region_code: str = "",
+    reason: str = "",
+    detail: dict[str, Any] | None = None,
+) -> AuditEntry:
+    """Append one entry to the audit chain, in the transaction of the act it tells of.
+
+    ``subject`` is like ``household:LL00001``; ``detail`` names fields and counts, never their personal content.
+    """
+    AuditHead.objects.get_or_create(pk=1)
+    head = AuditHead.objects.select_for_update().get(pk=1)
+    entry = AuditEntry(
+        number=head.number + 1,
+        at=timezone.now(),
+        actor=by.username,
+        role=by.role,
+        act=str(act),
+        subject=subject[:120],
+        region_code=region_code,
+        reason=reason[:300],
+        detail=json.loads(json.dumps(detail or {}, ensure_ascii=False, default=str)),
+        previous=bytes(head.digest),
+    )
+    entry.digest = keyring().chain(entry.previous, _content(entry))
+    entry.save(force_insert=True)
+    head.number, head.digest = entry.number, entry.digest
+    head.save()
+    return entry
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The state of the chain: how many entries, whether whole, and the number of the first broken one."""
+
+    entries: int
+    whole: bool
+    first_break: int | None
+
+
+def verify_audit() -> AuditReport:
+    """Walk the chain from its beginning; a changed, removed, inserted or cut-off entry breaks it."""
+    ring = keyring()
+    previous, expected = b"\x00" * 32, 1
+    for entry in _in_order():
+        whole = (
+            entry.number == expected
+            and bytes(entry.previous) == previous
+            and ring.chain(previous, _content(entry)) == bytes(entry.digest)
+        )
+        if not whole:
+            return AuditReport(entries=AuditEntry.objects.count(), whole=False, first_break=expected)
+        previous, expected = bytes(entry.digest), expected + 1
+    head = AuditHead.objects.filter(pk=1).first()
+    if head is not None and (head.number != expected - 1 or bytes(head.digest) != previous):
+        return AuditReport(entries=expected - 1, whole=False, first_break=expected)
+    return AuditReport(entries=expected - 1, whole=True, first_break=None)
+
+
+def _in_order() -> Iterator[AuditEntry]:
+    return AuditEntry.objects.order_by("number").iterator(chunk_size=2000)
+
+
+def audit_entries(*, by: User, actor: str = "", act: str = "", subject: str = "") -> QuerySet[AuditEntry]:
+    """The log as ``by`` may read it, newest first, narrowed by account, act and subject."""
+    require(by, Act.VIEW_AUDIT)
+    found = AuditEntry.objects.order_by("-number")
+    if by.region_code:
+        found = found.filter(Q(region_code__startswith=by.region_code) | Q(region_code=""))
+    if actor:
+        found = found.filter(actor=actor)
+    if act:
+        found = found.filter(act=act)
+    if subject:
+        found = found.filter(subject__icontains=subject)
+    return found
+
+
+def read_audit(*, by: User, actor: str = "", act: str = "", subject: str = "") -> QuerySet[AuditEntry]:
+    """:func:`audit_entries`, with the reading itself put into the log."""
+    found = audit_entries(by=by, actor=actor, act=act, subject=subject)
+    record(by=by, act=Act.VIEW_AUDIT, detail={"actor": actor, "act": act, "subject": subject})
+    return found
+
+
+def household_looks(household_no: str) -> QuerySet[AuditEntry]:
+    """Who looked at this household and why, newest first."""
+    return AuditEntry.objects.filter(subject=f"household:{household_no}").order_by("-number")
