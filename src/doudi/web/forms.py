@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -120,7 +121,8 @@ class MeasureForm(forms.Form):
 
     def __init__(self, *args: Any, pack: Pack, found_category: str, signals: set[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        fitting, others = [], []
+        fitting: list[tuple[str, str]] = []
+        others: list[tuple[str, str]] = []
         for measure in pack.measures.values():
             fits = found_category in measure.categories or signals & set(measure.indicators)
             (fitting if fits else others).append((measure.code, _(pack.label(measure.code))))
@@ -201,7 +203,7 @@ class UploadForm(forms.Form):
         help_text=gettext_lazy("一类数据由几家分送时填写，各家互不取代"),
     )
 
-    def __init__(self, *args: Any, specs: dict[str, FeedSpec], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, specs: Mapping[str, FeedSpec], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["feed"].choices = [  # type: ignore[attr-defined]
             ("", _("按表头自动识别")),

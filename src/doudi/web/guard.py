@@ -9,19 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import translation
 from django_htmx.http import HttpResponseClientRedirect
 
-from doudi.contexts.accounts.services import Act, require
+from doudi.contexts.accounts.services import Act, User, require
 from doudi.engine.errors import DoudiError
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class Entry(Enum):
@@ -43,28 +44,33 @@ class Route:
     policy: Act | Entry
 
 
+def asker(request: HttpRequest) -> User:
+    """The account behind a guarded page."""
+    return cast(User, request.user)
+
+
 def speak(request: HttpRequest) -> None:
     """Chinese first: English is chosen by the switch, never guessed from what the browser sends."""
     chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
     language = chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
     translation.activate(language)
-    request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+    request.LANGUAGE_CODE = language
 
 
 def guarded(view: View, policy: Act | Entry) -> View:
     """``view`` behind its policy; refusals become pages in plain words, and no page is kept by the browser."""
 
     @wraps(view)
-    def enter(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def enter(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         speak(request)
         if policy is Entry.PUBLIC:
             return view(request, *args, **kwargs)
         if not request.user.is_authenticated:
-            response = redirect_to_login(request.get_full_path())
-            return HttpResponseClientRedirect(response["Location"]) if request.htmx else response  # type: ignore[attr-defined]
+            there = redirect_to_login(request.get_full_path())
+            return HttpResponseClientRedirect(there["Location"]) if request.htmx else there  # type: ignore[attr-defined]
         try:
             if isinstance(policy, Act):
-                require(request.user, policy)  # type: ignore[arg-type]
+                require(asker(request), policy)
             response = view(request, *args, **kwargs)
         except DoudiError as problem:
             response = refused(request, problem)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from doudi.contexts.accounts.services import Act, Role, may
+from doudi.contexts.accounts.services import Act, Role, User, may
 
 LARGE_COOKIE = "doudi_large"
 
@@ -29,7 +29,6 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The frame's own words for the templates; asks the database for nothing but the signed-in account."""
     user = getattr(request, "user", None)
-    signed_in = user is not None and user.is_authenticated
     frame: dict[str, Any] = {
         "large": request.COOKIES.get(LARGE_COOKIE) == "1",
         "here": request.get_full_path() if request.method == "GET" else "/",
@@ -37,7 +36,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "menu": [],
         "can": {},
     }
-    if signed_in:
+    if isinstance(user, User):
         at = request.path
         frame["can"] = {act.value: may(user, act) for act in Act}
         frame["role_label"] = _(Role(user.role).label)

@@ -18,6 +18,8 @@ from doudi.contexts.registry import services as registry
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import VisitResult
+from doudi.engine.packs.units import Kind, show_quantity
+from doudi.engine.screening import Explained
 from doudi.engine.status import Status
 from doudi.web.terms import ACTS, CATEGORY_NAMES, CHANGES, EVENTS, LEVELS, SEXES, SUBJECTS
 
@@ -108,6 +110,25 @@ def yuan(fen: int | None) -> str:
 
 
 @register.filter
+def value_of(part: Explained) -> str:
+    """A value of an explanation as a clerk writes it: 1,279.99元, 2人, 是; 待核 where it is undecided."""
+    if part.value is None:
+        return _("待核")
+    if isinstance(part.value, bool):
+        return _("是") if part.value else _("否")
+    if part.kind in (Kind.MONEY, Kind.NUMBER):
+        return show_quantity(part.value, Kind(part.kind), part.unit)
+    return str(part.value)
+
+
+@register.filter
+def title_of(part: Explained) -> str:
+    """The name of a value: the law's term, a category, or an indicator by code and name."""
+    pack = chain.rules()[0]
+    return f"{part.name} {coded(part.name)}" if part.name in pack.indicators else part.name.replace(":", "：")
+
+
+@register.filter
 def name_for(name: str, user: User) -> str:
     """A person's name, masked for a role that may not see who it is."""
     return name if may(user, Act.REVEAL_IDENTITY) or not name else identity.mask_name(name)
@@ -185,7 +206,7 @@ def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
     """A form field with its label, hint and errors tied together for screen readers."""
     described = [f"{bound.id_for_label}_hint"] * bool(hint or bound.help_text)
     described += [f"{bound.id_for_label}_error"] * bool(bound.errors)
-    attributes = {"aria-describedby": " ".join(described)} if described else {}
+    attributes: dict[str, str | bool] = {"aria-describedby": " ".join(described)} if described else {}
     if bound.errors:
         attributes["aria-invalid"] = "true"
     return {"bound": bound, "widget": bound.as_widget(attrs=attributes), "hint": hint or bound.help_text}

@@ -5,16 +5,19 @@ from __future__ import annotations
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from doudi.contexts.accounts import services as accounts
-from doudi.contexts.accounts.services import ACT_LABELS, User
+from doudi.contexts.accounts.services import ACT_LABELS
+from doudi.web.guard import asker
 
 PAGE = 50
 
 
+@require_safe
 def log(request: HttpRequest) -> HttpResponse:
     """Looks, changes, exports and decisions, newest first; reading them is itself in the log."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     asked = {key: request.GET.get(key, "").strip() for key in ("actor", "act", "subject")}
     found = accounts.read_audit(by=user, **asked)
     shown = {
@@ -25,6 +28,7 @@ def log(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/audit.html", shown)
 
 
+@require_safe
 def chain_state(request: HttpRequest) -> HttpResponse:
     """Walk the chain and say whether it is whole."""
     template = "accounts/_chain.html" if request.htmx else "accounts/chain.html"  # type: ignore[attr-defined]

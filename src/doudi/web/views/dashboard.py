@@ -12,20 +12,23 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts.services import User
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
+from doudi.web.guard import asker
 from doudi.web.templatetags import doudi as words
 
 BOUNDARIES = Path(__file__).parents[1] / "static" / "geo" / "guizhou-counties.geojson"
 
 
+@require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Warnings, the loop, referrals, categories and the arrival of data for the account's area."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     run = monitoring.latest_run()
     shown: dict[str, Any] = {
         "run": run,
@@ -127,7 +130,8 @@ def _pictures(shown: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def boundaries(request: HttpRequest) -> HttpResponse:
+@require_safe
+def boundaries(request: HttpRequest) -> FileResponse:
     """The boundary file of the map: the deployer's own by the setting ``BOUNDARIES``, else the sample."""
     path = Path(getattr(settings, "BOUNDARIES", None) or BOUNDARIES)
     response = FileResponse(path.open("rb"), content_type="application/geo+json")

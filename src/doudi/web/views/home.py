@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
-from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
+from doudi.web.guard import asker
+from doudi.web.views.loads import counted
 
 _SHOWN = 10
 
 
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The work of the signed-in role."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     return render(request, f"home/{user.role}.html", _WORK[Role(user.role)](user))
 
 
@@ -30,16 +32,11 @@ def _some(rows: Any) -> dict[str, Any]:
 
 
 def _county(user: User) -> dict[str, Any]:
-    specs = chain.rules()[0].feeds
-    loads = [(load, registry.counts_of(load)) for load in registry.loads(by=user)[:6]]
     return {
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
         "to_close": _some(monitoring.warnings(by=user, status="visited", sort="due")),
-        "loads": [
-            (load, counts, specs[load.feed].label if load.feed in specs else load.feed)
-            for load, counts in loads
-        ],
+        "loads": [(load, counted(load)) for load in registry.loads(by=user)[:6]],
         "run": monitoring.latest_run(),
     }
 
@@ -71,18 +68,14 @@ def _director(user: User) -> dict[str, Any]:
 
 
 def _auditor(user: User) -> dict[str, Any]:
-    specs = chain.rules()[0].feeds
     return {
         "looks": accounts.audit_entries(by=user)[:_SHOWN],
-        "loads": [
-            (load, registry.counts_of(load), specs[load.feed].label if load.feed in specs else load.feed)
-            for load in registry.loads(by=user)[:6]
-        ],
+        "loads": [(load, counted(load)) for load in registry.loads(by=user)[:6]],
     }
 
 
 def _admin(user: User) -> dict[str, Any]:
-    return {"users": accounts.users(by=user), "demonstration": settings.DEMONSTRATION}
+    return {"users": accounts.users(by=user)}
 
 
 _WORK = {

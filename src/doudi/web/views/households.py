@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts import services as accounts
@@ -17,6 +18,8 @@ from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
+from doudi.engine.screening import Explained, Explanation
+from doudi.web.guard import asker
 
 PAGE = 25
 
@@ -26,7 +29,7 @@ def household_list(request: HttpRequest) -> HttpResponse:
 
     An ID in the address of a page would stay in logs and history, so what is searched for is posted.
     """
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     typed = request.POST if request.method == "POST" else request.GET
     asked = {key: typed.get(key, "").strip() for key in ("text", "region", "category")}
     everyone = registry.category_counts(by=user) if may(user, Act.VIEW_DASHBOARD) else []
@@ -43,9 +46,10 @@ def household_list(request: HttpRequest) -> HttpResponse:
     return render(request, f"registry/{'_households' if partial else 'households'}.html", shown)
 
 
+@require_safe
 def household_page(request: HttpRequest, household_no: str) -> HttpResponse:
     """One household on a date: people, departments' facts, explanation, warnings, and who looked."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     found = registry.look_at_household(household_no, by=user)
     dates = sorted({run.as_of for run in monitoring.runs(by=user)}, reverse=True)
     on = _asked_date(request) or (dates[0] if dates else found.register_date)
@@ -64,12 +68,29 @@ def household_page(request: HttpRequest, household_no: str) -> HttpResponse:
     }
     if on is not None:
         try:
-            shown["explanation"] = chain.explain(household_no, as_of=on)
+            shown["explanation"] = explanation = chain.explain(household_no, as_of=on)
             if finances:
                 shown["facts"] = registry.facts(found, chain.rules()[0].feeds, on=on, by=user)
+                shown["variables"] = _by_member(explanation, registry.names_by_key(found, on))
         except DoudiError as problem:
             shown["unexplained"] = problem
     return render(request, "registry/household.html", shown)
+
+
+def _by_member(explanation: Explanation, names: list[str]) -> list[tuple[str, list[Explained]]]:
+    """The values of the household itself, then those of each member under the name.
+
+    An indicator that was judged and not raised says nothing and is left out.
+    """
+    indicators = chain.rules()[0].indicators
+    groups: dict[int, list[Explained]] = {}
+    for part in explanation.variables:
+        if part.name not in indicators or part.value is not False:
+            groups.setdefault(part.member or 0, []).append(part)
+    return [
+        (names[member - 1] if 0 < member <= len(names) else "", rows)
+        for member, rows in sorted(groups.items())
+    ]
 
 
 def _may_see_looks(user: User) -> bool:
@@ -87,7 +108,7 @@ def reveal(request: HttpRequest, household_no: str, person: int) -> HttpResponse
     """One member's whole ID and telephone, for a stated reason; the page around it stays masked."""
     if request.method != "POST":
         return redirect("household", household_no=household_no)
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     found = registry.household(household_no, by=user)
     shown: dict[str, Any] = {
         "household": found,

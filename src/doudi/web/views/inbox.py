@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts.services import Act, User, may
@@ -18,13 +18,15 @@ from doudi.contexts.assistance import services as assistance
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.web.forms import AnswerForm, ReturnForm
+from doudi.web.guard import asker
 
 PAGE = 25
 
 
+@require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
     """Referrals that the account may see; those that wait for an answer first."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     status = request.GET.get("status", "pending")
     found = assistance.referrals(by=user, status="" if status == "all" else status)
     shown = {
@@ -35,9 +37,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return render(request, "assistance/inbox.html", shown)
 
 
+@require_safe
 def referral_page(request: HttpRequest, number: str) -> HttpResponse:
     """One referral; the look is in the audit log."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     return _page(request, assistance.look_at_referral(number, by=user))
 
 
@@ -45,11 +48,10 @@ def _page(
     request: HttpRequest,
     referral: assistance.Referral,
     *,
-    answer: forms.Form | None = None,
-    send_back: forms.Form | None = None,
+    form: AnswerForm | ReturnForm | None = None,
     problem: DoudiError | None = None,
 ) -> HttpResponse:
-    receiver = may(request.user, Act.ANSWER_REFERRAL)  # type: ignore[arg-type]
+    receiver = may(asker(request), Act.ANSWER_REFERRAL)
     shown: dict[str, Any] = {
         "referral": referral,
         # the receiving department needs the person; everybody else has the register
@@ -59,39 +61,38 @@ def _page(
         "problem": problem,
     }
     if receiver and referral.is_pending:
-        shown["answer_form"] = answer or AnswerForm()
-        shown["return_form"] = send_back or ReturnForm()
-    failed = problem is not None or answer is not None or send_back is not None
+        shown["answer_form"] = form if isinstance(form, AnswerForm) else AnswerForm()
+        shown["return_form"] = form if isinstance(form, ReturnForm) else ReturnForm()
+    failed = problem is not None or form is not None
     return render(request, "assistance/referral.html", shown, status=422 if failed else 200)
 
 
 def _take(
     request: HttpRequest,
     number: str,
-    form: forms.Form,
-    shown_as: str,
+    form: AnswerForm | ReturnForm,
     act: Callable[[dict[str, Any], User], Any],
     done: str,
 ) -> HttpResponse:
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     if request.method != "POST":
         return redirect("referral", number=number)
     referral = assistance.referral(number, by=user)
     if not form.is_valid():
-        return _page(request, referral, **{shown_as: form})
+        return _page(request, referral, form=form)
     try:
         act(form.cleaned_data, user)
     except DoudiError as problem:
         if problem.code == "not_allowed":
             raise
-        return _page(request, assistance.referral(number, by=user), problem=problem, **{shown_as: form})
+        return _page(request, assistance.referral(number, by=user), problem=problem, form=form)
     messages.success(request, done)
     return redirect("referral", number=number)
 
 
 def accept(request: HttpRequest, number: str) -> HttpResponse:
     """The department takes the need on."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     if request.method != "POST":
         return redirect("referral", number=number)
     try:
@@ -110,7 +111,6 @@ def answer(request: HttpRequest, number: str) -> HttpResponse:
         request,
         number,
         AnswerForm(request.POST),
-        "answer",
         lambda typed, user: chain.answer_referral(
             number, result=typed["result"], answer=typed["answer"], amount_fen=typed["amount"], by=user
         ),
@@ -124,7 +124,6 @@ def send_back(request: HttpRequest, number: str) -> HttpResponse:
         request,
         number,
         ReturnForm(request.POST),
-        "send_back",
         lambda typed, user: chain.return_referral(number, why=typed["why"], by=user),
         _("已退回民政部门。"),
     )

@@ -17,19 +17,22 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from doudi import chain
-from doudi.contexts.accounts.services import Act, User, may
+from doudi.contexts.accounts.services import Act, may
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.house.paths import home
 from doudi.web.forms import ScreenForm, UploadForm
+from doudi.web.guard import asker
 
 PAGE = 25
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+@require_safe
 def load_list(request: HttpRequest) -> HttpResponse:
     """Every file that was sent, with what came of it."""
     return _page(request)
@@ -42,20 +45,20 @@ def _page(
     screen_form: forms.Form | None = None,
     problem: DoudiError | None = None,
 ) -> HttpResponse:
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     specs = chain.rules()[0].feeds
     latest = registry.latest_register_date()
     page = Paginator(registry.loads(by=user), PAGE).get_page(request.GET.get("page"))
     shown: dict[str, Any] = {
         "page": page,
-        "rows": [(load, registry.counts_of(load), specs.get(load.feed)) for load in page],
+        "rows": [(load, counted(load)) for load in page],
         "run": monitoring.latest_run(),
         "problem": problem,
     }
     if may(user, Act.LOAD_FEEDS):
         shown["upload_form"] = upload_form or UploadForm(specs=specs, initial={"as_of": latest})
     if may(user, Act.SCREEN):
-        shown["screen_form"] = screen_form or ScreenForm(initial={"as_of": latest})
+        shown["screen_form"] = screen_form or ScreenForm(initial={"as_of": latest}, auto_id="screen_%s")
     failed = problem is not None or upload_form is not None or screen_form is not None
     return render(request, "registry/loads.html", shown, status=422 if failed else 200)
 
@@ -64,7 +67,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     """Take one file in."""
     if request.method != "POST":
         return redirect("loads")
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     form = UploadForm(request.POST, request.FILES, specs=chain.rules()[0].feeds)
     if not form.is_valid():
         return _page(request, upload_form=form)
@@ -100,8 +103,13 @@ def upload(request: HttpRequest) -> HttpResponse:
     return redirect("loads")
 
 
+def counted(load: registry.FeedLoad) -> dict[str, Any]:
+    """The counts of a load; a refused file was never counted."""
+    return {} if load.status == registry.FeedLoad.Status.REFUSED else registry.counts_of(load)
+
+
 @contextmanager
-def _set_down(upload: UploadedFile) -> Iterator[Path]:
+def _set_down(upload: UploadedFile[Any]) -> Iterator[Path]:
     """The uploaded file under its own name in a folder only this office's account can read, gone afterwards."""
     folder = home().work / f"upload-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700, parents=True)
@@ -119,11 +127,11 @@ def screen(request: HttpRequest) -> HttpResponse:
     """Screen everyone as of a date."""
     if request.method != "POST":
         return redirect("loads")
-    form = ScreenForm(request.POST)
+    form = ScreenForm(request.POST, auto_id="screen_%s")
     if not form.is_valid():
         return _page(request, screen_form=form)
     try:
-        run = chain.screen(as_of=form.cleaned_data["as_of"], by=request.user)  # type: ignore[arg-type]
+        run = chain.screen(as_of=form.cleaned_data["as_of"], by=asker(request))
     except DoudiError as problem:
         if problem.code == "not_allowed":
             raise
@@ -138,9 +146,10 @@ def screen(request: HttpRequest) -> HttpResponse:
     return redirect("loads")
 
 
+@require_safe
 def quarantine(request: HttpRequest, pk: int) -> HttpResponse:
     """The sender's own workbook with the wrong cells marked."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     load = registry.loads(by=user).filter(pk=pk).first()
     if load is None:
         raise Http404

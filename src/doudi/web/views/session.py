@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from django.views.i18n import set_language as _set_language
 
 from doudi.contexts.accounts.services import Role
+from doudi.web.guard import asker
 from doudi.web.shell import LARGE_COOKIE
 
 _YEAR = 365 * 24 * 3600
@@ -54,7 +55,7 @@ def set_large(request: HttpRequest) -> HttpResponse:
 
 def password(request: HttpRequest) -> HttpResponse:
     """Change one's own password; the session goes on."""
-    form = PasswordChangeForm(request.user, request.POST or None)  # type: ignore[arg-type]
+    form = PasswordChangeForm(asker(request), request.POST or None)
     if request.method == "POST" and form.is_valid():
         form.save()
         update_session_auth_hash(request, form.user)

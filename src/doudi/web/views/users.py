@@ -9,14 +9,15 @@ from django.utils.translation import gettext as _
 
 from doudi import chain
 from doudi.contexts.accounts import services as accounts
-from doudi.contexts.accounts.services import Role, User
+from doudi.contexts.accounts.services import Role
 from doudi.engine.errors import DoudiError
 from doudi.web.forms import UserForm
+from doudi.web.guard import asker
 
 
 def user_list(request: HttpRequest) -> HttpResponse:
     """All accounts, and a form to open one."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     form = UserForm(request.POST or None, handling=chain.rules()[1])
     problem = None
     if request.method == "POST" and form.is_valid():

@@ -9,11 +9,12 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts.services import Act, User, may
@@ -21,16 +22,19 @@ from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
+from doudi.engine.screening import Explanation
 from doudi.web.forms import CloseForm, DispatchForm, MeasureForm, PushForm, VisitForm
+from doudi.web.guard import asker
 from doudi.web.templatetags.doudi import said
 
 PAGE = 25
 STATUSES = ("open", "new", "dispatched", "visited", "closed", "cleared", "all")
 
 
+@require_safe
 def warning_list(request: HttpRequest) -> HttpResponse:
     """The warnings of the account's area, narrowed, sorted, 25 to a page."""
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     asked = {
         key: request.GET.get(key, "").strip() for key in ("status", "level", "code", "region", "text", "sort")
     }
@@ -72,7 +76,7 @@ def dispatch_ticked(request: HttpRequest) -> HttpResponse:
     """Send each ticked warning to the household's own township; what cannot be sent is named with the reason."""
     if request.method != "POST":
         return redirect("warnings")
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     sent = 0
     for number in dict.fromkeys(request.POST.getlist("number")):
         try:
@@ -99,9 +103,10 @@ def dispatch_ticked(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@require_safe
 def warning_page(request: HttpRequest, number: str) -> HttpResponse:
     """One warning with everything that is known of it and the steps that are next."""
-    return _case_page(request, monitoring.warning(number, by=request.user))  # type: ignore[arg-type]
+    return _case_page(request, monitoring.warning(number, by=asker(request)))
 
 
 def _case_page(
@@ -112,7 +117,7 @@ def _case_page(
     step: str = "",
     problem: DoudiError | None = None,
 ) -> HttpResponse:
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     finances = may(user, Act.VIEW_FINANCES)
     explanation, unexplained = _explanation(case) if finances else (None, None)
     steps = _steps(case, user)
@@ -122,6 +127,7 @@ def _case_page(
         "case": case,
         "household": _household(case, user),
         "signals": case.signals.all(),
+        "sentences": {part.name: part.sentence for part in explanation.variables} if explanation else {},
         "explanation": explanation,
         "unexplained": unexplained,
         "finances": finances,
@@ -145,7 +151,7 @@ def _household(case: monitoring.WarningCase, user: User) -> registry.Household |
         return None
 
 
-def _explanation(case: monitoring.WarningCase) -> tuple[Any, DoudiError | None]:
+def _explanation(case: monitoring.WarningCase) -> tuple[Explanation | None, DoudiError | None]:
     try:
         return chain.explain(case.household_no, as_of=case.as_of), None
     except DoudiError as problem:
@@ -168,6 +174,7 @@ def _townships(case: monitoring.WarningCase) -> list[tuple[str, str]]:
 def _dispatch_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
     return DispatchForm(
         *args,
+        auto_id="dispatch_%s",
         townships=_townships(case),
         initial={"to": case.region_code[:9] if len(case.region_code) >= 9 else "", "seen": case.version},
     )
@@ -176,6 +183,7 @@ def _dispatch_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
 def _visit_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
     return VisitForm(
         *args,
+        auto_id="visit_%s",
         handling=chain.rules()[1],
         initial={"visited_on": timezone.localdate(), "seen": case.version},
     )
@@ -184,6 +192,7 @@ def _visit_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
 def _measure_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
     return MeasureForm(
         *args,
+        auto_id="measure_%s",
         pack=chain.rules()[0],
         found_category=case.found_category,
         signals={signal.code for signal in case.signals.all()},
@@ -192,11 +201,11 @@ def _measure_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
 
 
 def _push_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
-    return PushForm(*args, handling=chain.rules()[1])
+    return PushForm(*args, auto_id="push_%s", handling=chain.rules()[1])
 
 
-def _close_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
-    return CloseForm(*args, initial={"seen": case.version})
+def _close_form(case: monitoring.WarningCase, *args: QueryDict) -> forms.Form:
+    return CloseForm(args[0] if args else None, auto_id="close_%s", initial={"seen": case.version})
 
 
 @dataclass(frozen=True)
@@ -224,7 +233,7 @@ def _take(
     """Read the form of a step, act, and go back to the case; where refused, show the form again as it was typed."""
     if request.method != "POST":
         return redirect("warning", number=number)
-    user: User = request.user  # type: ignore[assignment]
+    user = asker(request)
     case = monitoring.warning(number, by=user)
     form = STEPS[step].form(case, request.POST)
     if not form.is_valid():

@@ -1,0 +1,57 @@
+"""The fixed cast: one account per role in the small county, a second township, and a stranger who must see nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from doudi.contexts.accounts import services as accounts
+from doudi.contexts.accounts.services import Role, User
+from tests.small_county import TOWNSHIP_A, TOWNSHIP_B
+
+PASSWORD = "a-long-test-password"
+DEPARTMENT = "医保"
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Everybody who plays a part; ``stranger`` is a county officer of another county."""
+
+    county: User
+    township: User
+    other_township: User
+    department: User
+    director: User
+    auditor: User
+    admin: User
+    stranger: User
+
+    def everybody(self) -> list[User]:
+        return [getattr(self, part.name) for part in fields(self)]
+
+
+def assemble() -> Cast:
+    """Open the accounts of the cast."""
+    parts = {
+        "county": (Role.COUNTY, "520102", "陈县办", ""),
+        "township": (Role.TOWNSHIP, TOWNSHIP_A, "李乡办", ""),
+        "other_township": (Role.TOWNSHIP, TOWNSHIP_B, "吴乡办", ""),
+        "department": (Role.DEPARTMENT, "520102", "王医保", DEPARTMENT),
+        "director": (Role.DIRECTOR, "520102", "赵局长", ""),
+        "auditor": (Role.AUDITOR, "520102", "孙审计", ""),
+        "admin": (Role.ADMIN, "", "周管理", ""),
+        "stranger": (Role.COUNTY, "610102", "郑外县", ""),
+    }
+    return Cast(
+        **{
+            name: accounts.create_user(
+                username=name,
+                password=PASSWORD,
+                display_name=shown,
+                role=role,
+                region_code=region,
+                department=department,
+                by=accounts.system_user(),
+            )
+            for name, (role, region, shown, department) in parts.items()
+        }
+    )
