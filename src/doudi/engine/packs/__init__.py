@@ -7,6 +7,7 @@ with file and line. A pack runs no Python and no SQL of its own, and no word of 
 from doudi.engine.packs.cases import CaseReport, test_pack
 from doudi.engine.packs.changing import ParameterRefused, with_parameters
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
+from doudi.engine.packs.layers import layer_folders
 from doudi.engine.packs.loading import check_pack, load_pack
 from doudi.engine.packs.model import (
     Case,
@@ -24,5 +25,5 @@ from doudi.engine.packs.showing import Difference, Shown, diff_packs, new_pack, 
 __all__ = [
     "Case", "CaseReport", "Category", "CompiledPack", "Difference", "Indicator", "Measure", "Pack", "PackError",
     "Parameter", "ParameterRefused", "ParameterValue", "Problem", "Shown", "Variable", "check_pack", "compile_pack",
-    "diff_packs", "load_pack", "new_pack", "show_rule", "test_pack", "with_parameters",
+    "diff_packs", "layer_folders", "load_pack", "new_pack", "show_rule", "test_pack", "with_parameters",
 ]  # fmt: skip

@@ -99,6 +99,11 @@ def read_stack(folder: Path, report: Report, roots: tuple[Path, ...] = ()) -> St
     return stack
 
 
+def layer_folders(folder: Path) -> list[Path]:
+    """The folders of a pack's layers, base first: all that the pack is made of."""
+    return [layer.folder for layer in read_stack(folder, Report()).layers]
+
+
 def _read_layer(folder: Path, report: Report, *, own: bool) -> tuple[Layer, str, tuple[str, int]]:
     if not (folder / "pack.yaml").is_file():
         raise PackError(
@@ -185,6 +190,8 @@ def _lay(stack: Stack, layer: Layer, report: Report, *, own: bool) -> None:
         cases = node.get("例")
         stack.cases.extend(cases.elements() if cases is not None else [])
     if rules:
+        if stack.merge_rules and own:
+            stack.replaced.add("等级合并")
         stack.merge_rules = rules
 
 
@@ -208,8 +215,10 @@ def _lay_one(
     if below is None:
         if changes:
             report.add(item.place, "no_parent_rule", f"上级没有“{key}”可改", f"no parent layer holds {key!r}")
-        if section == "类别" and into and item.get("条件") is not None:
-            _before_the_rest(into, key, item)
+        if section == "类别" and item.get("条件") is not None:
+            _before_the_rest(into, key, item, stack)
+            if own and len(stack.layers) > 1:
+                stack.replaced.add(key)
         else:
             into[key] = item
         return
@@ -235,11 +244,13 @@ def _lay_one(
         stack.replaced.add(key)
 
 
-def _before_the_rest(into: dict[str, Node], key: str, item: Node) -> None:
+def _before_the_rest(into: dict[str, Node], key: str, item: Node, stack: Stack) -> None:
+    """A category that a child layer adds stands before the parent's last one, which takes the rest."""
     kept = list(into.items())
     into.clear()
     for name, node in kept:
-        if node.get("条件") is None and key not in into:
+        parents = stack.layer_of(node) != stack.layer_of(item)
+        if parents and node.get("条件") is None and key not in into:
             into[key] = item
         into[name] = node
     into.setdefault(key, item)
