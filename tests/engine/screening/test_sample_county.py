@@ -33,7 +33,7 @@ def test_the_export_is_the_expected_file_to_the_byte(county: SnapshotSet, tmp_pa
 
 
 def test_ranges_change_nothing(county: SnapshotSet, tmp_path: Path) -> None:
-    screen(PACK, county, to=tmp_path / "result", chunks=37)
+    screen(PACK, county, to=tmp_path / "result", chunks=7)
 
     write_export(tmp_path / "result", tmp_path / "out.csv")
 

@@ -76,8 +76,6 @@ class CompiledPack:
     missing: frozenset[str]
     with_clauses: tuple[tuple[str, str], ...]
     person_table: str
-    household_table: str
-    trace_table: str
     denominators: Mapping[str, int]
     undecidable: frozenset[str]
     feed_columns: Mapping[str, tuple[str, ...]]
@@ -85,20 +83,18 @@ class CompiledPack:
     person_columns: tuple[str, ...]
 
     def sql(self, dialect: str = "duckdb", *, select: str = "result") -> str:
-        """The query's text: ``result`` one row per household, ``trace`` its every value, ``persons`` theirs.
+        """The query's text, for household keys from ``$lo`` to below ``$hi``.
 
-        Household keys from ``$lo`` to below ``$hi``.
+        ``result`` gives one row per household, ``trace`` its every value, ``persons`` a row with the values of
+        each member, ``explained`` the trace with a list ``people`` of the members' values.
         """
         return _dialect(self._text(select), dialect)
 
     def _text(self, select: str) -> str:
-        table = {"result": "result", "trace": self.trace_table, "persons": self.person_table}[select]
+        table = self.person_table if select == "persons" else select
         order = "household_key, person_key" if select == "persons" else "household_key"
-        wanted: list[tuple[str, str]] = []
-        for clause, body in self.with_clauses:
-            wanted.append((clause, body))
-            if clause == table:
-                break
+        names = [clause for clause, _ in self.with_clauses]
+        wanted = self.with_clauses[: names.index(table) + 1]
         clauses = ",\n".join(f"{clause} AS (\n  {body}\n)" for clause, body in wanted)
         return f"WITH {clauses}\nSELECT * FROM {table} ORDER BY {order}"
 
@@ -199,6 +195,13 @@ class _Compiler:
         clauses.append(("r1", _add_columns("r0", self._level_items())))
         clauses.append(("result", self._result()))
         clauses.append(("trace", _add_columns("r1", shown)))
+        clauses.append(("people", _people(last_person, person)))
+        clauses.append(
+            (
+                "explained",
+                "SELECT t.*, p.people FROM trace t LEFT JOIN people p ON p.household_key = t.household_key",
+            )
+        )
         clauses[0] = ("hp", self._households())
         return CompiledPack(
             pack=self.pack,
@@ -206,8 +209,6 @@ class _Compiler:
             missing=self.missing,
             with_clauses=tuple(clauses),
             person_table=last_person,
-            household_table=last_household,
-            trace_table="trace",
             denominators=dict(self.dens),
             undecidable=frozenset(n for n, unknown in self.unknown.items() if unknown),
             feed_columns={feed: tuple(sorted(columns)) for feed, columns in self.feed_columns.items()},
@@ -806,6 +807,12 @@ def _member_parts(expr: Expr) -> list[Expr]:
         elif agg.member is not None:
             parts.append(agg.member)
     return parts
+
+
+def _people(persons: str, columns: list[str]) -> str:
+    """The members' values of each household as one list, in the order of their keys."""
+    cells = ", ".join(f"{literal(column)}: {name(column)}" for column in ("person_key", *columns))
+    return f"SELECT household_key, LIST({{{cells}}} ORDER BY person_key) AS people FROM {persons} GROUP BY household_key"
 
 
 def _add_columns(table: str, items: list[tuple[str, str]]) -> str:

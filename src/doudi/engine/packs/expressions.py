@@ -279,6 +279,8 @@ class Checker:
                     "比较里不能用除法或取整; 改成两边相乘, 或先立一个变量",
                     "no division inside a comparison: multiply both sides, or name a variable first",
                 )
+        if one.op == two.op == "lit":
+            raise FormulaError("constant", "两边都是固定的值, 比较没有意义", "both sides are constants")
         one, two = _agree(one, two)
         if one.kind in (Kind.BOOL, Kind.TEXT) and op not in ("eq", "neq"):
             raise FormulaError(

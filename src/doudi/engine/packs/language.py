@@ -24,8 +24,8 @@ _WORDS = {
     "是": "TRUE", "否": "FALSE",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d]\w*")
-_MONEY_LITERAL = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)(万)?元(?!\w)")
-_BIG_NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)万(?!\w)")
+_MONEY_LITERAL = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)元(?!\w)")
+_BIG_NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)万(?=元|\W|$)")
 
 FUNCTIONS = frozenset(
     {
@@ -83,9 +83,14 @@ def _outside(part: str) -> str:
     part = "".join(_SIGNS.get(char, char) for char in part)
     part = unicodedata.normalize("NFKC", part)
     part = "".join(_SIGNS.get(char, char) for char in part)
-    part = _MONEY_LITERAL.sub(lambda m: f"元('{m[1].replace(',', '')}{m[2] or ''}')", part)
-    part = _BIG_NUMBER.sub(lambda m: str(int(Fraction(m[1].replace(",", "")) * 10_000)), part)
+    part = _BIG_NUMBER.sub(_ten_thousands, part)
+    part = _MONEY_LITERAL.sub(lambda m: f"元('{m[1].replace(',', '')}')", part)
     return _WORD.sub(lambda m: _WORDS.get(m[0], m[0]), part)
+
+
+def _ten_thousands(match: re.Match[str]) -> str:
+    value = Fraction(match[1].replace(",", "")) * 10_000
+    return str(value) if value.denominator == 1 else match[0]
 
 
 def read_formula(text: str) -> exp.Expression:

@@ -138,7 +138,7 @@ class _Loader:
                 for n in self.stack.merge_rules
             ),
             measures=self._measures(categories, indicators),
-            figures=self._figures(variables),
+            figures=self._figures(),
             cases=(),
             replaced=frozenset(self.stack.replaced),
         )
@@ -474,15 +474,11 @@ class _Loader:
             )
         return measures
 
-    def _figures(self, variables: Mapping[str, Variable]) -> dict[str, str]:
+    def _figures(self) -> dict[str, str]:
         figures: dict[str, str] = {}
         for figure, node in self.stack.maps.get("输出", {}).items():
-            variable = variables.get(node.text)
-            if (
-                variable is None
-                or variable.entity != HOUSEHOLD
-                or variable.kind not in (Kind.MONEY, Kind.NUMBER)
-            ):
+            known = self.names.variables.get(node.text)
+            if known is None or known.entity != HOUSEHOLD or known.kind not in (Kind.MONEY, Kind.NUMBER):
                 self.report.add(
                     node.place,
                     "name",

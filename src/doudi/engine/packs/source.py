@@ -204,6 +204,6 @@ def _convert(node: Any, shown: str, report: Report) -> Node:
             )
         if key in mapping:
             report.add((shown, key_line), "duplicate_key", f"键“{key}”重复", f"the key {key!r} stands twice")
-        value = _convert(value_node, shown, report)
-        mapping[key] = value if not isinstance(value.value, str) else Node(value.value, shown, key_line)
+        # what a key holds is shown at the key's line
+        mapping[key] = Node(_convert(value_node, shown, report).value, shown, key_line)
     return Node(mapping, shown, line)

@@ -194,14 +194,16 @@ def _outcome(key: str, node: Node, pack: Pack, report: Report) -> Any:
 def spoken_of(case: Case, pack: Pack) -> set[str]:
     """The variables, indicators and ``类别`` whose rules a case exercises: what it expects, and what that needs."""
     wanted: list[str] = []
+    seen: set[str] = set()
     for key in case.expected:
         if key in ("类别", "变动"):
             wanted += [f"类别:{category.name}" for category in pack.categories]
         elif key in ("预警", "等级", "风险", "待定"):
             wanted += list(pack.indicators)
+            if key == "等级":
+                seen.add("等级合并")
         else:
             wanted.append(key)
-    seen: set[str] = set()
     while wanted:
         name = wanted.pop()
         if name in seen or name in case.given:

@@ -15,7 +15,7 @@ from doudi.engine.packs.expressions import HOUSEHOLD, PERSON, REGISTER, Expr
 from doudi.engine.packs.model import Indicator, ParameterValue, Variable
 from doudi.engine.packs.relations import parameter_table
 from doudi.engine.packs.units import Kind
-from doudi.engine.screening.running import ScreeningError, open_snapshots, prepare
+from doudi.engine.screening.running import OUT_OF_RANGE, ScreeningError, open_snapshots, prepare
 from doudi.engine.screening.sentences import Words
 from doudi.engine.status import Status
 
@@ -160,8 +160,7 @@ class Explainer:
         self._connection.register("parameters_given", table)
         self._connection.execute("CREATE TABLE parameters AS SELECT * FROM parameters_given")
         self._connection.unregister("parameters_given")
-        self._trace = self.compiled.sql(select="trace")
-        self._persons = self.compiled.sql(select="persons")
+        self._sql = self.compiled.sql(select="explained")
         self._lock = threading.Lock()
         self._missing_of = _missing_of(pack, self.compiled.missing)
 
@@ -195,14 +194,12 @@ class Explainer:
 
     def explain_key(self, key: int) -> Explanation:
         """The same by household key."""
-        bounds = {"lo": key, "hi": key + 1}
-        rows = self._query(self._trace, bounds)
+        rows = self._query(self._sql, {"lo": key, "hi": key + 1})
         if not rows:
             raise ScreeningError(
                 f"花名册里没有户键 {key}", f"the register has no household key {key}", code="no_household"
             )
-        persons = self._query(self._persons, bounds)
-        return self._told(rows[0], persons)
+        return self._told(rows[0], rows[0].pop("people"))
 
     def _query(self, sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         with self._lock:
@@ -211,7 +208,7 @@ class Explainer:
             result = cursor.execute(sql, dict(values))
             names = [column[0] for column in result.description]
             return [dict(zip(names, found, strict=True)) for found in result.fetchall()]
-        except duckdb.OutOfRangeException as error:
+        except OUT_OF_RANGE as error:
             raise ScreeningError(
                 "金额太大算不下: 请核对数据里的异常大数",
                 "a sum does not fit 64 bits: look for absurd amounts",

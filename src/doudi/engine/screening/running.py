@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from doudi.engine.feeds import SnapshotSet
 
 Progress = Callable[[int, int], None]
-HOUSEHOLDS_PER_CHUNK = 300_000
+HOUSEHOLDS_PER_CHUNK = 340_000
+# a sum or a product of whole fen that does not fit 64 bits is refused by DuckDB, never wrapped round
+OUT_OF_RANGE = (duckdb.OutOfRangeException, duckdb.ConversionException)
 _PLAN, _DONE = "plan.json", "result.json"
 
 
@@ -80,7 +82,7 @@ def screen(
     """Screen every household of the register in force; the result lies in the folder ``to``.
 
     The same pack and snapshots give the same folder back without work. ``chunks`` is the number of household
-    ranges (default: one per 300,000 households); ``memory`` bounds DuckDB, as ``2GB``.
+    ranges (default: one per 340,000 households); ``memory`` bounds DuckDB, as ``2GB``.
     """
     started = time.perf_counter()
     if engine != "duckdb":
@@ -198,7 +200,7 @@ def _write_range(
     bound = query.replace("$lo", str(low)).replace("$hi", str(high))
     try:
         connection.execute(f"COPY ({bound}) TO {_text(aside)} (FORMAT parquet, COMPRESSION zstd)")
-    except duckdb.OutOfRangeException as error:
+    except OUT_OF_RANGE as error:
         raise ScreeningError(
             f"金额太大算不下(户键 {low}–{high}): 请核对数据里的异常大数",
             f"a sum does not fit 64 bits (household keys {low}–{high}): look for absurd amounts",
