@@ -19,7 +19,7 @@ from ortools.graph.python import min_cost_flow
 from scipy.sparse import coo_array, csc_array
 from scipy.sparse.csgraph import connected_components
 
-from doudi.engine.matching.offers import Ints, Offers
+from doudi.engine.matching.offers import Ints, MatchingError, Offers
 
 _EXACT_ARCS = 3_000
 _SMALLEST, _LARGEST, _GROW_AFTER = 8, 60, 15
@@ -317,7 +317,7 @@ class _Search:
         warm = highspy.HighsSolution()
         warm.col_value = [float(self.at.get(i) == p) for i, p, _ in choices]
         solver.setSolution(warm)
-        solver.run()
+        _run(solver)
         proven = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
         taken = np.flatnonzero(np.array(solver.getSolution().col_value) > 0.5).tolist()
         found = [choices[k] for k in taken]
@@ -430,7 +430,7 @@ class _Search:
             worth, np.full(len(upper), -highspy.kHighsInf), upper, matrix.indptr, matrix.indices, matrix.data
         )
         solver.passModel(program)
-        solver.run()
+        _run(solver)
         dual = np.abs(np.array(solver.getSolution().row_dual))
         return dual[needs + projects :] if len(dual) == len(upper) else np.zeros(projects)
 
@@ -438,9 +438,17 @@ class _Search:
 def _quiet(seconds: float) -> highspy.Highs:
     solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)
+    # no "threads": HiGHS keeps one pool a process and fails when a second caller asks for another size
     solver.setOptionValue("time_limit", float(seconds))
     return solver
+
+
+def _run(solver: highspy.Highs) -> None:
+    if solver.run() == highspy.HighsStatus.kError:
+        raise MatchingError(
+            "求解器 HiGHS 运行失败。请重试；再次失败请把名单发给维护者。",
+            "The solver HiGHS failed. Try again; if it fails again send the lists to the maintainers.",
+        )
 
 
 def _program(
