@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from doudi.engine.siting.exchange import ExchangeSearch
+from doudi.engine.siting.exchange import SiteSearch
 from doudi.engine.siting.highs import Clock, minimise
 from doudi.engine.siting.limits import Limits
-from doudi.engine.siting.problem import Answer, Bools, Floats, grain
+from doudi.engine.siting.problem import Answer, Bools, Floats, Ints, grain
 
 _SEED = 20_240_601
 
@@ -43,16 +43,24 @@ class CoverSets:
 
 def maximise_coverage(sets: CoverSets, limits: Limits, clock: Clock) -> Answer:
     """The plan with the greatest covered weight, its value and a proven upper bound."""
-    search = _Search(sets, limits)
+    search = CoverageSearch(sets, limits)
     step = grain(sets.weight)
     total = float(sets.weight.sum())
-    incumbent = search.from_starts(total, clock.share(0.3, most=15.0))
-    value = search.value(incumbent) if incumbent is not None else -np.inf
-    if incumbent is not None and value >= total - 1e-9:
-        return Answer(search.trim(incumbent), value, value)
+    incumbent: Bools | None = None
+    search.reset(limits.fixed)
+    if search.fill():
+        search.descend(clock.share(0.1))
+        search.fill()
+        incumbent = search.chosen.copy()
+    if incumbent is not None and search.score >= total - 1e-9:
+        return Answer(search.trim(incumbent), search.score, search.score)
+
     multipliers, bound, incumbent = _lagrangian(search, incumbent, step, clock.share(0.2, most=8.0))
+    bound = round_down(bound, step)
+    # a gap this small HiGHS closes faster than a better start would help it
+    if incumbent is not None and bound - search.value(incumbent) > 5e-4 * bound:
+        incumbent = _anneal(search, incumbent, bound, clock.share(0.3, most=15.0))
     value = search.value(incumbent) if incumbent is not None else -np.inf
-    bound = _round_down(bound, step)
     if value < bound - 1e-9:
         found, bound, impossible = _branch(search, multipliers, incumbent, bound, step, clock)
         if impossible and incumbent is None:
@@ -64,92 +72,89 @@ def maximise_coverage(sets: CoverSets, limits: Limits, clock: Clock) -> Answer:
     return Answer(search.trim(incumbent), value, max(bound, value))
 
 
-def _round_down(bound: float, step: float) -> float:
+def round_down(bound: float, step: float) -> float:
+    """The greatest multiple of ``step`` not above ``bound``, a millionth of a step forgiven."""
     return float(np.floor(bound / step + 1e-6) * step) if step else bound
 
 
-class _Search:
-    """Greedy, swaps and restarts over one set of covers."""
+class CoverageSearch(SiteSearch):
+    """Moves over one set of covers; the score is the covered weight."""
 
     def __init__(self, sets: CoverSets, limits: Limits) -> None:
-        self.rows, self.weight, self.limits = sets.cover, sets.weight, limits
+        super().__init__(limits)
+        self.rows, self.weight = sets.cover, sets.weight
         self.columns = sets.cover.tocsc()
         self.transposed = sets.cover.T.tocsr()
-        self.random = np.random.default_rng(_SEED)
+        self.counts: Ints = np.zeros(len(self.weight), dtype=np.int64)
+        self.gain = self.transposed @ self.weight
+        self.score = 0.0
 
-    def value(self, chosen: Bools) -> float:
-        """The weight covered by ``chosen``."""
-        return float(self.weight[self.counts(chosen) > 0].sum())
+    def _open(self, place: int) -> None:
+        seen = self.seen(place)
+        fresh = seen[self.counts[seen] == 0]
+        self.counts[seen] += 1
+        self._shift(fresh, -1.0)
 
-    def counts(self, chosen: Bools) -> Floats:
-        """How many chosen places each row has in reach."""
+    def _close(self, place: int) -> None:
+        seen = self.seen(place)
+        self.counts[seen] -= 1
+        self._shift(seen[self.counts[seen] == 0], 1.0)
+
+    def _shift(self, rows: Ints, sign: float) -> None:
+        starts = self.rows.indptr[rows].astype(np.int64)
+        lengths = self.rows.indptr[rows + 1] - starts
+        entries = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+        places = self.rows.indices[entries + np.arange(len(entries))]
+        self.gain += np.bincount(
+            places, np.repeat(sign * self.weight[rows], lengths), minlength=self.limits.count
+        )
+        self.score -= sign * float(self.weight[rows].sum())
+
+    def seen(self, place: int) -> Ints:
+        """The rows that have ``place`` in reach."""
+        return self.columns.indices[self.columns.indptr[place] : self.columns.indptr[place + 1]]
+
+    def counts_of(self, chosen: Bools) -> Floats:
+        """How many of the ``chosen`` places each row has in reach."""
         counted: Floats = self.rows @ chosen.astype(np.float64)
         return counted
 
-    def from_starts(self, goal: float, clock: Clock) -> Bools | None:
-        """The best of greedy, climb and annealing from several starts; None if greedy breaks a limit."""
-        best: Bools | None = None
-        steps = int(np.clip(self.rows.nnz // 4, 3_000, 40_000))
-        for heat in (None, 0.05, 0.02):
-            if heat and (not clock.left or best is None or self.value(best) >= goal - 1e-9):
-                break
-            chosen = self.greedy(self.limits.fixed) if best is None else best
-            if not self.limits.admits(chosen):
-                continue
-            search = self._exchanges(chosen)
-            if heat:
-                mean = search.value / max(1, int(chosen.sum()))
-                chosen = search.anneal(steps, heat * mean, 0.05 * heat * mean, goal, clock, self.random)
-            chosen = self.climb(chosen, clock)
-            if best is None or self.value(chosen) > self.value(best):
-                best = chosen
-        return best
-
-    def climb(self, chosen: Bools, clock: Clock) -> Bools:
-        """Exchange uphill, then open what the limits still allow."""
-        return self.greedy(self._exchanges(chosen).climb(clock))
-
-    def _exchanges(self, chosen: Bools) -> ExchangeSearch:
-        return ExchangeSearch(self.rows, self.columns, self.weight, self.limits, chosen)
-
-    def greedy(self, chosen: Bools) -> Bools:
-        """Open the place that adds most, again and again, leaving room for the floors still unmet."""
-        limits = self.limits
-        chosen = chosen.copy()
-        bare = self.counts(chosen) == 0
-        gain: Floats = self.transposed @ (self.weight * bare)
-        while True:
-            counts = np.bincount(limits.group[chosen], minlength=len(limits.at_least))
-            lacking = np.maximum(limits.at_least - counts, 0)
-            allowed = limits.may_add(chosen)
-            if limits.sites - int(chosen.sum()) <= lacking.sum():
-                allowed &= (lacking > 0)[limits.group]
-            if not allowed.any() or float(gain[allowed].max()) <= 1e-9:
-                allowed &= (lacking > 0)[limits.group]
-                if not allowed.any():
-                    return chosen
-            place = int(np.argmax(np.where(allowed, gain, -np.inf)))
-            chosen[place] = True
-            covered = self.columns.indices[self.columns.indptr[place] : self.columns.indptr[place + 1]]
-            fresh = covered[bare[covered]]
-            bare[fresh] = False
-            gain = gain - self.rows[fresh].T @ self.weight[fresh]
+    def value(self, chosen: Bools) -> float:
+        """The weight covered by ``chosen``."""
+        return float(self.weight[self.counts_of(chosen) > 0].sum())
 
     def trim(self, chosen: Bools) -> Bools:
         """Close places that add nothing, dearest first, as far as floors and fixed sites allow."""
         chosen = chosen.copy()
-        counts = self.counts(chosen)
+        counts = self.counts_of(chosen)
         cost = self.limits.cost if self.limits.cost is not None else np.zeros(self.limits.count)
-        for place in sorted(np.flatnonzero(chosen), key=lambda j: (-cost[j], -j)):
-            covered = self.columns.indices[self.columns.indptr[place] : self.columns.indptr[place + 1]]
-            if (counts[covered] >= 2).all() and self.limits.may_drop(chosen)[place]:
+        for place in sorted(np.flatnonzero(chosen).tolist(), key=lambda j: (-cost[j], -j)):
+            seen = self.seen(place)
+            if (counts[seen] >= 2).all() and self.limits.may_drop(chosen)[place]:
                 chosen[place] = False
-                counts[covered] -= 1
+                counts[seen] -= 1
         return chosen
 
 
+def _anneal(search: CoverageSearch, incumbent: Bools, goal: float, clock: Clock) -> Bools:
+    best, best_value = incumbent, search.value(incumbent)
+    steps = int(np.clip(search.rows.nnz // 4, 2_000, 40_000))
+    for seed, heat in enumerate((0.05, 0.02)):
+        if best_value >= goal - 1e-9 or not clock.left:
+            break
+        mean = max(best_value / max(1, int(best.sum())), 1e-9)
+        search.reset(best)
+        chosen = search.anneal(steps, heat * mean, 0.05 * heat * mean, goal, clock, _SEED + seed)
+        search.reset(chosen)
+        search.descend(clock)
+        search.fill()
+        if search.score > best_value:
+            best, best_value = search.chosen.copy(), search.score
+    return best
+
+
 def _lagrangian(
-    search: _Search, incumbent: Bools | None, step: float, clock: Clock
+    search: CoverageSearch, incumbent: Bools | None, step: float, clock: Clock
 ) -> tuple[Floats, float, Bools | None]:
     """Subgradient search on the covering rows: multipliers in [0, weight], the least upper bound, a better plan.
 
@@ -159,12 +164,12 @@ def _lagrangian(
     value = search.value(incumbent) if incumbent is not None else 0.0
     u = weight / np.maximum(search.rows.sum(axis=1).A1, 1.0) if incumbent is None else weight.copy()
     if incumbent is not None:
-        u[search.counts(incumbent) > 1] = 0.0
+        u[search.counts_of(incumbent) > 1] = 0.0
     best_u, best_bound = u, np.inf
     pace, stale = 1.0, 0
     direction = np.zeros_like(u)
     for turn in range(4000):
-        if not clock.left or value >= _round_down(best_bound, step) - 1e-9:
+        if not clock.left or value >= round_down(best_bound, step) - 1e-9:
             break
         values = search.transposed @ u
         chosen = limits.best(values)
@@ -179,10 +184,12 @@ def _lagrangian(
             if pace < 1e-4:
                 break
             continue
-        counts = search.counts(chosen)
+        counts = search.counts_of(chosen)
         if limits.admits(chosen) and float(weight[counts > 0].sum()) > value:
-            incumbent = search.climb(chosen, clock.share(0.1))
-            value = search.value(incumbent)
+            search.reset(chosen)
+            search.descend(clock.share(0.1))
+            search.fill()
+            incumbent, value = search.chosen.copy(), search.score
         slope = counts - 1.0
         # a slope that pushes against its bound does not move u and must not shorten the step
         slope[((u <= 0) & (slope > 0)) | ((u >= weight) & (slope < 0))] = 0.0
@@ -195,7 +202,7 @@ def _lagrangian(
 
 
 def _branch(
-    search: _Search,
+    search: CoverageSearch,
     multipliers: Floats,
     incumbent: Bools | None,
     bound: float,
@@ -208,7 +215,7 @@ def _branch(
     ins, outs = settled(limits, search.transposed @ multipliers, float((weight - multipliers).sum()), value)
     free = ~ins & ~outs
     # a row that a settled place covers is won; one whose places are all out is lost
-    won = search.counts(ins) > 0
+    won = search.counts_of(ins) > 0
     open_rows = np.flatnonzero(~won & (search.rows @ free.astype(np.float64) > 0))
     cover = search.rows[open_rows]
     count, many = limits.count, len(open_rows)
@@ -240,7 +247,7 @@ def _branch(
         return None, value if incumbent is not None else bound, True
     sure = float(weight[won].sum())
     # plans that break a settled choice are no better than the plan in hand
-    bound = min(bound, max(_round_down(sure - outcome.bound, step), value))
+    bound = min(bound, max(round_down(sure - outcome.bound, step), value))
     chosen = None if outcome.point is None else outcome.point[:count] > 0.5
     return chosen, bound, False
 
@@ -262,10 +269,8 @@ def settled(limits: Limits, values: Floats, constant: float, goal: float) -> tup
         turned = values.copy()
         turned[place] = -huge if chosen[place] else huge
         plan = limits.best(turned)
-        if plan[place] == chosen[place]:  # the limits do not let it turn
-            certain = True
-        else:
-            certain = constant + float(values[plan].sum()) < goal - tolerance
+        # it is also certain where the limits do not let the place turn
+        certain = plan[place] == chosen[place] or constant + float(values[plan].sum()) < goal - tolerance
         if certain:
             (ins if chosen[place] else outs)[place] = True
     return ins, outs

@@ -113,12 +113,24 @@ class Limits:
         chosen[order[free][: max(room, 0)]] = True
         return chosen
 
+    def room(self, chosen: Bools) -> int:
+        """How many sites more may be opened beside ``chosen``."""
+        return self.sites - int(np.count_nonzero(chosen))
+
+    def lacking(self, chosen: Bools) -> Ints:
+        """Per group (the last: candidates without a floor) how many sites are still owed."""
+        if self.only_a_number:
+            return self.at_least
+        return np.maximum(self.at_least - np.bincount(self.group[chosen], minlength=len(self.at_least)), 0)
+
     def may_add(self, chosen: Bools) -> Bools:
         """Which closed places could be opened beside ``chosen`` without passing any upper limit."""
-        if int(chosen.sum()) >= self.sites:
+        if self.room(chosen) <= 0:
             return np.zeros(self.count, dtype=bool)
+        if self.only_a_number:
+            return ~chosen
         counts = np.bincount(self.group[chosen], minlength=len(self.at_least))
-        open_to = ~chosen & (counts < self.at_most)[self.group]
+        open_to: Bools = ~chosen & (counts < self.at_most)[self.group]
         if self.budget is not None and self.cost is not None:
             open_to &= self.cost <= self.budget - self.cost[chosen].sum() + 1e-9
         return open_to
@@ -127,19 +139,6 @@ class Limits:
         """Which open places could be closed without falling below a floor; fixed sites never."""
         counts = np.bincount(self.group[chosen], minlength=len(self.at_least))
         return chosen & ~self.fixed & (counts > self.at_least)[self.group]
-
-    def may_swap(self, chosen: Bools, out: Ints) -> Bools:
-        """For each open place in ``out`` (rows) which closed place (columns) may stand in for it."""
-        counts = np.bincount(self.group[chosen], minlength=len(self.at_least))
-        leaves = (counts > self.at_least)[self.group[out]]
-        enters = (counts < self.at_most)[self.group]
-        same = self.group[out][:, None] == self.group[None, :]
-        allowed: Bools = (same | (leaves[:, None] & enters[None, :])) & ~chosen[None, :]
-        allowed &= ~self.fixed[out][:, None]
-        if self.budget is not None and self.cost is not None:
-            slack = self.budget - float(self.cost[chosen].sum()) + 1e-9
-            allowed &= self.cost[None, :] - self.cost[out][:, None] <= slack
-        return allowed
 
     def admits(self, chosen: Bools) -> bool:
         """Whether ``chosen`` keeps every limit."""
