@@ -11,7 +11,7 @@ import csv
 import hashlib
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -47,6 +47,15 @@ class LoadOutcome:
     counts: dict[str, Any]
     unchanged: bool = False
     problem: DoudiError | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a screen stood on: the loads in force on a date, register first, and what was missing."""
+
+    as_of: date
+    loads: tuple[int, ...]
+    missing: dict[str, Status]
 
 
 @dataclass
@@ -308,51 +317,81 @@ def register_on(as_of: date) -> FeedLoad | None:
 def loads_in_force(feed: FeedSpec, as_of: date) -> list[FeedLoad]:
     """A snapshot feed: the latest load of each source; an event feed: every file once."""
     found = FeedLoad.objects.filter(feed=feed.name, status=FeedLoad.Status.IN_FORCE, as_of__lte=as_of)
+    return _newest(feed, found.order_by("as_of", "pk"))
+
+
+def _newest(feed: FeedSpec, loads: Iterable[FeedLoad]) -> list[FeedLoad]:
+    """Of loads from old to new, those in force."""
     latest: dict[str, FeedLoad] = {}
-    for load in found.order_by("as_of", "pk"):
+    for load in loads:
         latest[load.source if feed.kind == "snapshot" else load.file_hash] = load
     return sorted(latest.values(), key=lambda load: load.pk)
 
 
-def snapshots_on(specs: Mapping[str, FeedSpec], as_of: date) -> SnapshotSet:
-    """Everything in force on ``as_of``, matched to the register of that date."""
+def evidence_on(specs: Mapping[str, FeedSpec], as_of: date) -> Evidence:
+    """Which loads are in force on ``as_of`` and which feeds are missing."""
     register = register_on(as_of)
     if register is None:
         raise DoudiError(
             f"{as_of} 及以前没有装载过《低收入家庭花名册》。请先运行 doudi feed load household_register 文件 --as-of 日期。",
-            f"No household register on or before {as_of}. Load one first: doudi feed load household_register FILE --as-of DATE.",
+            f"No household register on or before {as_of}. Load one first: "
+            "doudi feed load household_register FILE --as-of DATE.",
             code="register_missing",
         )
-    folder = _register_folder(register, specs)
-    files: dict[str, tuple[Path, ...]] = {}
+    loads = [register]
     missing: dict[str, Status] = {}
-    hashes = [register.file_hash]
     for name, spec in specs.items():
         if name == REGISTER:
             continue
-        loads = loads_in_force(spec, as_of)
-        if loads:
-            files[name] = tuple(_resolved(load, register, spec, specs) for load in loads)
-            hashes += [f"{name}:{load.file_hash}" for load in loads]
-        else:
+        found = loads_in_force(spec, as_of)
+        loads += found
+        if not found:
             failed = FeedLoad.objects.filter(
                 feed=name, as_of__lte=as_of, status=FeedLoad.Status.REFUSED
             ).exists()
             missing[name] = Status.FAILED if failed else Status.NOT_ARRIVED
-            hashes.append(f"{name}:{missing[name]}")
-    digest = hashlib.sha256("\n".join([str(as_of), *hashes]).encode()).hexdigest()
-    return SnapshotSet(as_of=as_of, register=folder, feeds=files, missing=missing, digest=digest)
+    return Evidence(as_of, tuple(load.pk for load in loads), missing)
+
+
+def snapshots_on(specs: Mapping[str, FeedSpec], as_of: date) -> SnapshotSet:
+    """Everything in force on ``as_of``, matched to the register of that date."""
+    return snapshots_of(specs, evidence_on(specs, as_of))
+
+
+def snapshots_of(specs: Mapping[str, FeedSpec], evidence: Evidence) -> SnapshotSet:
+    """The snapshots that a piece of evidence names, made again from the sealed originals where they are gone."""
+    by_key = {load.pk: load for load in FeedLoad.objects.filter(pk__in=evidence.loads)}
+    loads = [by_key[key] for key in evidence.loads]
+    register = next(load for load in loads if load.feed == REGISTER)
+    graded = set(Grading.objects.filter(register_hash=register.file_hash).values_list("load_id", flat=True))
+    files: dict[str, tuple[Path, ...]] = {}
+    for load in loads:
+        if load.feed != REGISTER:
+            path = _resolved_path(load, register)
+            if load.pk not in graded or not path.exists():
+                _resolve(load, register, specs[load.feed], specs)
+            files[load.feed] = (*files.get(load.feed, ()), path)
+    facts = [str(evidence.as_of), *(f"{load.feed}:{load.file_hash}" for load in loads)]
+    facts += [f"{name}:{status}" for name, status in evidence.missing.items()]
+    digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()
+    folder = _register_folder(register, specs)
+    return SnapshotSet(
+        as_of=evidence.as_of, register=folder, feeds=files, missing=evidence.missing, digest=digest
+    )
 
 
 def bring_up_to_date(specs: Mapping[str, FeedSpec]) -> None:
     """Match every load in force on its own date to the register of that date, where that has not been done."""
+    graded = set(Grading.objects.values_list("load_id", "register_hash"))
     for load in (
         FeedLoad.objects.filter(status=FeedLoad.Status.IN_FORCE).exclude(feed=REGISTER).order_by("pk")
     ):
         register = _register_for(load)
         spec = specs.get(load.feed)
-        if spec is not None and register is not None:
-            _resolved(load, register, spec, specs)
+        if spec is None or register is None:
+            continue
+        if (load.pk, register.file_hash) not in graded or not _resolved_path(load, register).exists():
+            _resolve(load, register, spec, specs)
 
 
 def _register_for(load: FeedLoad) -> FeedLoad | None:
@@ -379,22 +418,22 @@ def counts_of(load: FeedLoad) -> dict[str, Any]:
     return {**load.counts, **(unmatched if grading is None else grading.grades)}
 
 
-def _resolved(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: Mapping[str, FeedSpec]) -> Path:
+def _resolved_path(load: FeedLoad, register: FeedLoad) -> Path:
+    return _folder_of_register(register.file_hash) / f"{load.feed}-{load.file_hash[:24]}.parquet"
+
+
+def _resolve(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: Mapping[str, FeedSpec]) -> None:
+    """Match a load to a register, from its sealed original, and remember the grades."""
     folder = _register_folder(register, specs)
-    path = folder / f"{spec.name}-{load.file_hash[:24]}.parquet"
-    graded = Grading.objects.filter(load=load, register_hash=register.file_hash).exists()
-    if path.exists() and graded:
-        return path
     with _opened(load) as original:
         parsed = feeds.parse_file(spec, original, today=timezone.localdate(load.loaded_at))
-        grades = feeds.resolve_feed(parsed, folder, path, blind=_blind)
+        grades = feeds.resolve_feed(parsed, folder, _resolved_path(load, register), blind=_blind)
     answer = feeds.counts(parsed, grades)
     Grading.objects.update_or_create(
         load=load,
         register_hash=register.file_hash,
         defaults={"grades": {key: answer[key] for key in ("grades", "leads", "not_registered")}},
     )
-    return path
 
 
 def _folder_of_register(digest: str) -> Path:
