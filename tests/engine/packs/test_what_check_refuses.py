@@ -1,5 +1,6 @@
 """``pack check``: everything that is wrong with a pack, at its line, in words a clerk understands."""
 
+# ruff: noqa: E501 - a table of changes reads best one to a line
 from __future__ import annotations
 
 from pathlib import Path

@@ -204,7 +204,7 @@ def test_an_absurd_amount_is_named_and_not_wrapped_round(tmp_path: Path) -> None
 def test_changes_since_another_screen_are_counted(tmp_path: Path) -> None:
     families = Families(5, DAY).some(60)
     before = write_snapshots(families[:50], tmp_path / "a", PACK.feeds, as_of=DAY)
-    after = write_snapshots(families[:49] + [family()] + families[50:], tmp_path / "b", PACK.feeds, as_of=DAY)
+    after = write_snapshots([*families[:49], family(), *families[50:]], tmp_path / "b", PACK.feeds, as_of=DAY)
     screen(PACK, before, to=tmp_path / "before")
     screen(PACK, after, to=tmp_path / "after")
 

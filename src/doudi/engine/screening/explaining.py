@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
 from doudi.engine.packs import Pack
-from doudi.engine.packs.expressions import HOUSEHOLD, PERSON, REGISTER, Expr
-from doudi.engine.packs.model import Indicator, ParameterValue, Variable
+from doudi.engine.packs.expressions import HOUSEHOLD, PERSON
+from doudi.engine.packs.model import Category, Indicator, ParameterValue, Variable
 from doudi.engine.packs.relations import parameter_table
 from doudi.engine.packs.units import Kind
+from doudi.engine.screening.grounds import grounds_of, in_order
 from doudi.engine.screening.running import OUT_OF_RANGE, ScreeningError, open_snapshots, prepare
 from doudi.engine.screening.sentences import Words
 from doudi.engine.status import Status
@@ -22,6 +22,8 @@ from doudi.engine.status import Status
 if TYPE_CHECKING:
     from doudi.engine.feeds import SnapshotSet
 
+_BLOCK = 128
+_BLOCKS_KEPT = 32
 _LEVELS = ("none", "yellow", "orange", "red")
 
 
@@ -162,7 +164,13 @@ class Explainer:
         self._connection.unregister("parameters_given")
         self._sql = self.compiled.sql(select="explained")
         self._lock = threading.Lock()
-        self._missing_of = _missing_of(pack, self.compiled.missing)
+        self._blocks: OrderedDict[int, dict[int, dict[str, Any]]] = OrderedDict()
+        self.grounds = grounds_of(pack, self.compiled.missing)
+        names = [name for name, v in pack.variables.items() if v.entity == HOUSEHOLD]
+        self._household_order = in_order(pack, names, self.grounds)
+        used = {feed for ground in self.grounds.values() for feed in ground.missing}
+        self._missing_used = {f: status for f, status in self._prepared.missing.items() if f in used}
+        self._parameters: dict[tuple[str, str], dict[str, ParameterValue]] = {}
 
     def close(self) -> None:
         self._connection.close()
@@ -194,12 +202,26 @@ class Explainer:
 
     def explain_key(self, key: int) -> Explanation:
         """The same by household key."""
-        rows = self._query(self._sql, {"lo": key, "hi": key + 1})
-        if not rows:
+        row = self._block(key // _BLOCK).get(key)
+        if row is None:
             raise ScreeningError(
                 f"花名册里没有户键 {key}", f"the register has no household key {key}", code="no_household"
             )
-        return self._told(rows[0], rows[0].pop("people"))
+        return self._told(row, row["people"])
+
+    def _block(self, number: int) -> dict[int, dict[str, Any]]:
+        """The values of a run of households: the query costs a block hardly more than a single one."""
+        with self._lock:
+            if number in self._blocks:
+                self._blocks.move_to_end(number)
+                return self._blocks[number]
+        bounds = {"lo": number * _BLOCK, "hi": (number + 1) * _BLOCK}
+        block = {row["household_key"]: row for row in self._query(self._sql, bounds)}
+        with self._lock:
+            self._blocks[number] = block
+            while len(self._blocks) > _BLOCKS_KEPT:
+                self._blocks.popitem(last=False)
+        return block
 
     def _query(self, sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         with self._lock:
@@ -219,54 +241,49 @@ class Explainer:
 
     def _told(self, raw: dict[str, Any], persons: list[dict[str, Any]]) -> Explanation:
         pack, on = self.pack, self.snapshots.as_of
-        region, urban_rural = raw["region_code"], raw["urban_rural"]
-        parameters = {
-            name: value
-            for name, parameter in pack.parameters.items()
-            if (value := parameter.lookup(region=region, urban_rural=urban_rural, on=on)) is not None
-        }
+        parameters = self._in_force(raw["region_code"], raw["urban_rural"])
         values = self._exact(raw)
-        row = self._row(raw)
-        names = [n for n, v in pack.variables.items() if v.entity == HOUSEHOLD]
-        why = {name: self._why(name, parameters) for name in (*names, *pack.indicators)}
-        words = Words(pack, values, parameters, why)
         people = [self._exact(person) for person in persons]
+
+        def why(name: str) -> str:
+            return self._why(name, parameters)
+
         told: list[Explained] = []
-        for number, (person, found) in enumerate(zip(persons, people, strict=True), 1):
-            own = Words(
-                pack, found, parameters, {n: self._why(n, parameters) for n in self.compiled.person_columns}
-            )
-            for name in self.compiled.person_columns:
-                variable = pack.variables[name]
-                told.append(
-                    self._variable(
-                        variable, found, own, parameters, people=(), member=(number, person["person_key"])
-                    )
-                )
-        for name in self._ordered(names):
-            told.append(self._variable(pack.variables[name], values, words, parameters, people, member=None))
-        for category in pack.categories:
-            if category.condition is not None:
-                told.append(self._category_value(category, values, words, parameters))
-        for indicator in pack.indicators.values():
-            told.append(self._indicator(indicator, raw, values, words, parameters, people))
-        used = {feed: status for feed, status in self._prepared.missing.items() if feed in self._used_feeds()}
+        for number, found in enumerate(people, 1):
+            own = _Told(self, found, Words(pack, found, parameters, why), (), number)
+            told += [own.variable(pack.variables[name]) for name in self.compiled.person_columns]
+        words = Words(pack, values, parameters, why)
+        household = _Told(self, values, words, people, None)
+        told += [household.variable(pack.variables[name]) for name in self._household_order]
+        told += [household.category(c) for c in pack.categories if c.condition is not None]
+        told += [household.indicator(i) for i in pack.indicators.values()]
+        row = self._row(raw)
         return Explanation(
             household_no=raw["household_no"],
             household_key=raw["household_key"],
-            region_code=region,
+            region_code=raw["region_code"],
             as_of=on.isoformat(),
             row=row,
             variables=tuple(told),
-            missing=used,
-            paragraph=words.paragraph(row, f"{on.year}年{on.month}月{on.day}日", used),
+            missing=self._missing_used,
+            paragraph=words.paragraph(row, f"{on.year}年{on.month}月{on.day}日", self._missing_used),
             label=pack.label(row["category"]),
             pack=pack.name,
             pack_hash=pack.hash,
         )
 
-    def _used_feeds(self) -> set[str]:
-        return set().union(*self._missing_of.values())
+    def _in_force(self, region: str, urban_rural: str) -> dict[str, ParameterValue]:
+        with self._lock:
+            found = self._parameters.get((region, urban_rural))
+        if found is None:
+            looked_up = {
+                name: parameter.lookup(region=region, urban_rural=urban_rural, on=self.snapshots.as_of)
+                for name, parameter in self.pack.parameters.items()
+            }
+            found = {name: value for name, value in looked_up.items() if value is not None}
+            with self._lock:
+                self._parameters[region, urban_rural] = found
+        return found
 
     def _exact(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -295,171 +312,114 @@ class Explainer:
             **{figure: raw[variable] for figure, variable in self.pack.figures.items()},
         }
 
-    def _ordered(self, names: Iterable[str]) -> list[str]:
-        done: dict[str, None] = {}
-
-        def visit(name: str) -> None:
-            if name not in done:
-                for other in sorted(self.pack.dependencies(name) & set(self.pack.variables)):
-                    visit(other)
-                done[name] = None
-
-        for name in names:
-            visit(name)
-        return [name for name in done if self.pack.variables[name].entity == HOUSEHOLD]
-
     def _why(self, name: str, parameters: Mapping[str, ParameterValue]) -> str:
-        feeds = self._missing_of.get(name, frozenset())
-        if feeds:
+        """Why a value is undecided, in words."""
+        ground = self.grounds[name]
+        if ground.missing:
             statuses = self._prepared.missing
-            said = (f"{self.pack.feeds[f].label}({statuses[f].label})" for f in sorted(feeds))
-            return "缺" + "、".join(said)
-        absent = [p for p in self._parameters_of(name) if p not in parameters]
+            return "缺" + "、".join(
+                f"{self.pack.feeds[f].label}({statuses[f].label})" for f in ground.missing
+            )
+        absent = [p for p in ground.all_parameters if p not in parameters]
         if absent:
-            return f"参数没有值: {'、'.join(sorted(absent))}"
+            return f"参数没有值: {'、'.join(absent)}"
         return "几条例外同时成立而结果不同, 须由人判断"
 
-    def _parameters_of(self, name: str) -> set[str]:
-        if name in self.pack.variables:
-            found = set().union(*(part.parameters() for part in self.pack.variables[name].parts()))
-        elif name in self.pack.indicators:
-            found = set().union(*(part.parameters() for part in self.pack.indicators[name].levels.values()))
-        else:
-            found = set()
-        for other in self.pack.dependencies(name) if found is not None else ():
-            found |= self._parameters_of(other)
-        return found
 
-    def _variable(
+class _Told:
+    """Tells the values of one person (``member`` counts from 1) or of the household."""
+
+    def __init__(
         self,
-        variable: Variable,
+        explainer: Explainer,
         values: Mapping[str, Any],
         words: Words,
-        parameters: Mapping[str, ParameterValue],
-        people: Iterable[Mapping[str, Any]],
-        member: tuple[int, int] | None,
-    ) -> Explained:
-        value = values[variable.name]
-        parts = list(variable.parts())
-        return Explained(
-            name=variable.name,
-            entity=variable.entity,
-            member=member[0] if member else None,
-            person_key=member[1] if member else None,
-            value=value,
-            unit=variable.unit,
-            kind=variable.kind.value,
-            inputs=self._inputs(parts, values, people),
-            parameters=self._values_of(parts, parameters),
-            feeds=tuple(sorted(set().union(*(part.feeds() for part in parts)) | _reads_register(parts))),
+        people: Sequence[Mapping[str, Any]],
+        member: int | None,
+    ) -> None:
+        self.explainer = explainer
+        self.values = values
+        self.words = words
+        self.people = people
+        self.member = member
+
+    def variable(self, variable: Variable) -> Explained:
+        sentence = self.words.of_variable(variable, self.values[variable.name])
+        return self._explained(
+            variable.name,
             clause=variable.clause,
-            reason=variable.reason,
             formula=variable.formula,
-            sentence=words.of_variable(variable, value),
-            missing=tuple(sorted(self._missing_of.get(variable.name, ()))) if value is None else (),
+            sentence=sentence,
             place=str(variable.place),
+            unit=variable.unit,
+            kind=variable.kind,
+            reason=variable.reason,
         )
 
-    def _category_value(
-        self, category: Any, values: Mapping[str, Any], words: Words, parameters: Mapping[str, ParameterValue]
-    ) -> Explained:
+    def category(self, category: Category) -> Explained:
         name = f"类别:{category.name}"
-        parts = [category.condition]
-        inputs = category.condition.variables()
-        missing = set().union(set(), *(self._missing_of.get(n, frozenset()) for n in inputs))
-        return Explained(
-            name=name,
-            entity=HOUSEHOLD,
-            member=None,
-            person_key=None,
-            value=values[name],
-            unit="",
-            kind=Kind.BOOL.value,
-            inputs=self._inputs(parts, values, ()),
-            parameters=self._values_of(parts, parameters),
-            feeds=(),
+        return self._explained(
+            name,
             clause=category.clause,
-            reason="",
             formula=category.formula,
-            sentence=words.of_category(category, values[name]),
-            missing=tuple(sorted(missing)) if values[name] is None else (),
+            sentence=self.words.of_category(category, self.values[name]),
             place=str(category.place),
         )
 
-    def _indicator(
-        self,
-        indicator: Indicator,
-        raw: Mapping[str, Any],
-        values: Mapping[str, Any],
-        words: Words,
-        parameters: Mapping[str, ParameterValue],
-        people: Iterable[Mapping[str, Any]],
-    ) -> Explained:
-        value = raw[indicator.code]
-        parts = list(indicator.levels.values())
+    def indicator(self, indicator: Indicator) -> Explained:
+        value = self.values[indicator.code]
         if value is None:
-            sentence = f"{indicator.name}待核: {self._why(indicator.code, parameters)}"
+            sentence = f"{indicator.name}待核: {self.words.why_open(indicator.code)}"
         elif value:
-            sentence = words.fill(indicator.sentence) if indicator.sentence else indicator.name
+            sentence = self.words.fill(indicator.sentence) if indicator.sentence else indicator.name
         else:
             sentence = f"没有{indicator.name}"
-        return Explained(
-            name=indicator.code,
-            entity=HOUSEHOLD,
-            member=None,
-            person_key=None,
-            value=value,
-            unit="",
-            kind=Kind.BOOL.value,
-            inputs=self._inputs(parts, values, people),
-            parameters=self._values_of(parts, parameters),
-            feeds=tuple(sorted(set().union(*(part.feeds() for part in parts)))),
+        return self._explained(
+            indicator.code,
             clause=indicator.clause,
-            reason="",
             formula="; ".join(f"{level}: {text}" for level, text in indicator.formulas.items()),
             sentence=sentence,
-            missing=tuple(sorted(self._missing_of.get(indicator.code, ()))) if value is None else (),
             place=str(indicator.place),
         )
 
-    def _inputs(
-        self, parts: Iterable[Expr], values: Mapping[str, Any], people: Iterable[Mapping[str, Any]]
-    ) -> dict[str, Any]:
-        """What a value is made of: household inputs by value, members' by the list of theirs."""
-        inputs: dict[str, Any] = {}
-        members = list(people)
-        for name in sorted(set().union(*(part.variables() for part in parts))):
-            variable = self.pack.variables.get(name)
-            kind = variable.kind.value if variable is not None else Kind.BOOL.value
-            if variable is not None and variable.entity == PERSON and members:
-                inputs[name] = [_plain(person[name], kind) for person in members]
-            else:
-                inputs[name] = _plain(values.get(name), kind)
-        return inputs
+    def _explained(
+        self,
+        name: str,
+        *,
+        clause: str,
+        formula: str,
+        sentence: str,
+        place: str,
+        unit: str = "",
+        kind: Kind = Kind.BOOL,
+        reason: str = "",
+    ) -> Explained:
+        ground = self.explainer.grounds[name]
+        value = self.values[name]
+        parameters = self.words.parameters
+        return Explained(
+            name=name,
+            entity=PERSON if self.member is not None else HOUSEHOLD,
+            member=self.member,
+            person_key=self.values.get("person_key") if self.member is not None else None,
+            value=value,
+            unit=unit,
+            kind=kind.value,
+            inputs={other: self._input(other) for other in ground.inputs},
+            parameters=tuple(parameters[p] for p in ground.parameters if p in parameters),
+            feeds=ground.feeds,
+            clause=clause,
+            reason=reason,
+            formula=formula,
+            sentence=sentence,
+            missing=ground.missing if value is None else (),
+            place=place,
+        )
 
-    def _values_of(
-        self, parts: Iterable[Expr], parameters: Mapping[str, ParameterValue]
-    ) -> tuple[ParameterValue, ...]:
-        named = sorted(set().union(*(part.parameters() for part in parts)))
-        return tuple(parameters[name] for name in named if name in parameters)
-
-
-def _reads_register(parts: Iterable[Expr]) -> set[str]:
-    return {REGISTER} if any(node.op in ("self", "head") for part in parts for node in part.walk()) else set()
-
-
-def _missing_of(pack: Pack, missing: frozenset[str]) -> dict[str, frozenset[str]]:
-    """For each variable and indicator the missing feeds it needs, directly or through others."""
-    found: dict[str, frozenset[str]] = {}
-
-    def feeds(name: str) -> frozenset[str]:
-        if name not in found:
-            variable = pack.variables.get(name)
-            parts = list(variable.parts() if variable else pack.indicators[name].levels.values())
-            own = frozenset().union(*(part.feeds() for part in parts)) & missing
-            found[name] = own.union(*(feeds(other) for other in pack.dependencies(name)))
-        return found[name]
-
-    for name in (*pack.variables, *pack.indicators):
-        feeds(name)
-    return found
+    def _input(self, name: str) -> Any:
+        """An input by its value; a members' value by the list of theirs."""
+        variable = self.explainer.pack.variables.get(name)
+        kind = variable.kind.value if variable is not None else Kind.BOOL.value
+        if variable is not None and variable.entity == PERSON and self.member is None:
+            return [_plain(person[name], kind) for person in self.people]
+        return _plain(self.values.get(name), kind)

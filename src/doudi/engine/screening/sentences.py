@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -34,7 +34,7 @@ class Words:
         pack: Pack,
         values: Mapping[str, Any],
         parameters: Mapping[str, ParameterValue],
-        why_open: Mapping[str, str],
+        why_open: Callable[[str], str],
     ) -> None:
         self.pack = pack
         self.values = values
@@ -64,7 +64,7 @@ class Words:
     def of_variable(self, variable: Variable, value: Any) -> str:
         """What one variable's value says, in a sentence."""
         if value is None:
-            return f"{variable.name}待核: {self.why_open.get(variable.name, '数据不足')}"
+            return f"{variable.name}待核: {self.why_open(variable.name)}"
         if variable.kind is Kind.BOOL:
             template = variable.met if value else variable.missed
             return (
