@@ -38,7 +38,7 @@ class CoverSets:
         keys = np.column_stack([np.add.reduceat(mark[rows.indices], rows.indptr[:-1]) for mark in marks])
         _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         summed = np.bincount(inverse.ravel(), weights=weight[live], minlength=len(first))
-        return cls(rows[first].tocsr(), summed)
+        return cls(rows[first].tocsr(), summed.astype(np.float64))
 
 
 def maximise_coverage(sets: CoverSets, limits: Limits, clock: Clock) -> Answer:
@@ -53,7 +53,7 @@ def maximise_coverage(sets: CoverSets, limits: Limits, clock: Clock) -> Answer:
         search.fill()
         incumbent = search.chosen.copy()
     if incumbent is not None and search.score >= total - 1e-9:
-        return Answer(search.trim(incumbent), search.score, search.score)
+        return Answer(_in_the_end(search, incumbent, search.score, clock), search.score, search.score)
 
     multipliers, bound, incumbent = _lagrangian(search, incumbent, step, clock.share(0.2, most=8.0))
     bound = round_down(bound, step)
@@ -69,7 +69,44 @@ def maximise_coverage(sets: CoverSets, limits: Limits, clock: Clock) -> Answer:
             incumbent, value = found, search.value(found)
     if incumbent is None:
         return Answer(None, None, bound)
-    return Answer(search.trim(incumbent), value, max(bound, value))
+    if value >= bound - 1e-9:
+        return Answer(_in_the_end(search, incumbent, value, clock), value, value)
+    return Answer(search.trim(incumbent), value, bound)
+
+
+def _in_the_end(search: CoverageSearch, incumbent: Bools, value: float, clock: Clock) -> Bools:
+    """Of the plans as good as this proven one the cheapest, without sites that add nothing."""
+    return search.trim(
+        incumbent if search.limits.cost is None else _cheapest(search, incumbent, value, clock)
+    )
+
+
+def _cheapest(search: CoverageSearch, incumbent: Bools, value: float, clock: Clock) -> Bools:
+    """Among plans that cover ``value`` the cheapest found in time."""
+    limits, weight, many = search.limits, search.weight, len(search.weight)
+    assert limits.cost is not None
+    limit_rows, limit_lower, limit_upper = limits.rows()
+    outcome = minimise(
+        np.concatenate((limits.cost, np.zeros(many))),
+        sparse.vstack(
+            [
+                sparse.hstack([limit_rows, sparse.csr_matrix((limit_rows.shape[0], many))]),
+                sparse.hstack([search.rows, -sparse.identity(many)]),
+                sparse.hstack([sparse.csr_matrix((1, limits.count)), sparse.csr_matrix(weight[None, :])]),
+            ],
+            format="csr",
+        ),
+        np.concatenate((limit_lower, np.zeros(many), [value - 1e-6])),
+        np.concatenate((limit_upper, np.full(many + 1, np.inf))),
+        lower=np.concatenate((limits.fixed, np.zeros(many))).astype(np.float64),
+        upper=np.ones(limits.count + many),
+        whole=np.concatenate((np.ones(limits.count, dtype=bool), np.zeros(many, dtype=bool))),
+        clock=clock,
+        start=np.concatenate((incumbent, np.minimum(search.counts_of(incumbent), 1.0))).astype(np.float64),
+        step=grain(limits.cost),
+    )
+    chosen = incumbent if outcome.point is None else outcome.point[: limits.count] > 0.5
+    return chosen if search.value(chosen) >= value - 1e-9 else incumbent
 
 
 def round_down(bound: float, step: float) -> float:

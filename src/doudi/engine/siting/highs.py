@@ -11,7 +11,6 @@ from scipy import sparse
 
 from doudi.engine.siting.problem import Bools, Floats
 
-
 _INTERIOR_POINT_ABOVE = 20_000
 
 
@@ -92,7 +91,9 @@ def minimise(
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", max(1e-6, 0.999 * step))
     solver.setOptionValue("mip_feasibility_tolerance", 1e-7)
-    if matrix.nnz > _INTERIOR_POINT_ABOVE:  # 3 s against 45 s by simplex on a root of 12,740 rows × 2,000 places
+    if (
+        matrix.nnz > _INTERIOR_POINT_ABOVE
+    ):  # 3 s against 45 s by simplex on a root of 12,740 rows × 2,000 places
         solver.setOptionValue("mip_lp_solver", "ipm")
     solver.setOptionValue("time_limit", max(0.05, clock.left))
     solver.passModel(lp)
@@ -110,10 +111,21 @@ def minimise(
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         return Outcome(None, np.inf, bound)
     point = np.array(solver.getSolution().col_value)
-    if start is not None and abs(float(cost @ point) - info.objective_function_value) > 1e-6 * max(1.0, abs(bound)):
+    if start is not None and abs(float(cost @ point) - info.objective_function_value) > 1e-6 * max(
+        1.0, abs(bound)
+    ):
         # HiGHS 1.16 can carry a start into its presolved model at a wrong objective and then prune the optimum;
         # seen on OR-Library pmed20 (start 1089, "1063 in the reduced space", optimum 1087)
         return minimise(
-            cost, rows, row_lower, row_upper, lower=lower, upper=upper, whole=whole, clock=clock, step=step, seed=seed
+            cost,
+            rows,
+            row_lower,
+            row_upper,
+            lower=lower,
+            upper=upper,
+            whole=whole,
+            clock=clock,
+            step=step,
+            seed=seed,
         )
     return Outcome(point, float(info.objective_function_value), bound)

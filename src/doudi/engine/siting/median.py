@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from doudi.engine.siting.cover_all import cover_everyone
 from doudi.engine.siting.coverage import settled
 from doudi.engine.siting.exchange import SiteSearch
 from doudi.engine.siting.highs import Clock, minimise
@@ -68,11 +69,22 @@ def minimise_distance(reach: Reach, weight: Floats, limits: Limits, clock: Clock
         search.fill()
         incumbent = search.chosen.copy()
     value = _true_cost(reach, arcs, weight, incumbent)
+    if not np.isfinite(value):  # moves found nobody for some points: ask for any set that reaches them all
+        reaching = cover_everyone(reach.within()[arcs.rows], limits, clock.share(0.5))
+        if reaching.infeasible:
+            return reaching
+        if reaching.chosen is not None:
+            search.reset(reaching.chosen)
+            search.fill()
+            search.descend(clock.share(0.15))
+            incumbent, value = search.chosen.copy(), _true_cost(reach, arcs, weight, search.chosen)
     bounds = _Lagrangian(arcs, limits)
     incumbent, value = bounds.run(reach, weight, search, incumbent, value, step, clock.share(0.35, most=30.0))
     bound = _round_up(bounds.bound, step)
     if incumbent is not None and value - bound > 1e-3 * value:
-        incumbent, value = _anneal(reach, weight, search, incumbent, value, bound, clock.share(0.5, most=40.0))
+        incumbent, value = _anneal(
+            reach, weight, search, incumbent, value, bound, clock.share(0.5, most=40.0)
+        )
     if value > bound + 1e-9 * max(1.0, abs(value)):
         found, bound, impossible = _branch(reach, weight, arcs, bounds, limits, incumbent, value, step, clock)
         if impossible and incumbent is None:
@@ -93,7 +105,7 @@ def _true_cost(reach: Reach, arcs: Arcs, weight: Floats, chosen: Bools | None) -
     """Σ weight × metres to the nearest chosen place over the live points; inf where one has none in reach."""
     if chosen is None or not chosen.any():
         return np.inf
-    metres = reach.to_sites(np.flatnonzero(chosen)).min(axis=1)
+    metres = reach.nearest_of(np.flatnonzero(chosen))[1]
     return float(weight[arcs.rows] @ metres[arcs.rows])
 
 
@@ -107,7 +119,9 @@ class MedianSearch(SiteSearch):
         finite = np.isfinite(arcs.cost)
         far = np.where(finite, arcs.cost, 0.0).max(axis=1)
         # within the K nearest there is an arc left out a little farther; beyond it nothing at all
-        penalty = np.where(np.isfinite(arcs.rest), 1.5 * far, 10.0 * far.max() + far.sum() / max(1, limits.sites))
+        penalty = np.where(
+            np.isfinite(arcs.rest), 1.5 * far, 10.0 * far.max() + far.sum() / max(1, limits.sites)
+        )
         spare = limits.count  # the column that takes in the padding of short rows
         self._place = np.where(arcs.place >= 0, arcs.place, spare)
         self._cost = np.where(finite, arcs.cost, np.inf)
@@ -256,7 +270,13 @@ class _Lagrangian:
 
 
 def _anneal(
-    reach: Reach, weight: Floats, search: MedianSearch, incumbent: Bools, value: float, goal: float, clock: Clock
+    reach: Reach,
+    weight: Floats,
+    search: MedianSearch,
+    incumbent: Bools,
+    value: float,
+    goal: float,
+    clock: Clock,
 ) -> tuple[Bools, float]:
     steps = int(np.clip(min(100 * incumbent.sum(), search.arcs.place.size // 8), 1_000, 20_000))
     for seed, heat in enumerate((0.03, 0.01)):
@@ -292,7 +312,7 @@ def _branch(
         ins, outs = settled(limits, bounds.values, -float(bounds.multipliers.sum()), -value)
     # an arc dearer than its multiplier by more than the gap is in no better plan
     ceiling = bounds.multipliers + gap
-    while (arcs.rest <= ceiling).any():
+    while (np.isfinite(arcs.rest) & (arcs.rest <= ceiling)).any():
         k = arcs.place.shape[1]
         if len(arcs.rows) * k >= _MOST_ARCS or k >= limits.count:
             return incumbent, lowest, False
@@ -352,7 +372,9 @@ def _solve_radius_model(
         opened = np.asarray(at_level @ incumbent.astype(np.float64)) > 0
         seen = np.cumsum(opened)
         before = np.concatenate(([0], seen))[np.flatnonzero(start_of_row)]
-        start = np.concatenate((incumbent, (seen - np.repeat(before, np.bincount(level_row)[np.unique(level_row)])) == 0))
+        start = np.concatenate(
+            (incumbent, (seen - np.repeat(before, np.bincount(level_row)[np.unique(level_row)])) == 0)
+        )
     outcome = minimise(
         np.concatenate((np.zeros(count), rise)),
         rows,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from doudi.engine.errors import DoudiError
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer]
 Bools = NDArray[np.bool_]
 
 

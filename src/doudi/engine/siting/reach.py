@@ -41,8 +41,8 @@ class Reach(Protocol):
         """The ``k`` nearest candidates in reach of each point: numbers (−1: none) and metres (inf), N × k."""
         ...
 
-    def to_sites(self, sites: Ints) -> Floats:
-        """Metres from each point to each of ``sites`` (candidate numbers), inf where out of reach."""
+    def nearest_of(self, sites: Ints) -> tuple[Ints, Floats]:
+        """For each point the nearest of ``sites`` (candidate numbers) in reach, −1 if none, and metres or inf."""
         ...
 
 
@@ -64,7 +64,9 @@ class CoordinateReach:
             part = slice(begin, min(begin + _BLOCK, self.shape[0]))
             angle = min(float(self.radius[part].max(initial=0.0)) / self.detour / EARTH_RADIUS, np.pi)
             chord = min(2.0 * np.sin(angle / 2.0) * (1 + _SLACK) + 1e-12, 2.0 + _SLACK)
-            pairs = cKDTree(self._points[part]).sparse_distance_matrix(self._tree, chord, output_type="ndarray")
+            pairs = cKDTree(self._points[part]).sparse_distance_matrix(
+                self._tree, chord, output_type="ndarray"
+            )
             near, place = pairs["i"], pairs["j"]
             kept = self._metres(near + begin, place) <= self.radius[part][near]
             ones = np.ones(int(kept.sum()), dtype=np.float64)
@@ -98,11 +100,14 @@ class CoordinateReach:
         index[out], metres[out] = -1, np.inf
         return index, metres
 
-    def to_sites(self, sites: Ints) -> Floats:
-        """Metres from each point to each of ``sites`` (candidate numbers), inf where out of reach."""
-        metres = self._metres(np.arange(self.shape[0])[:, None], sites[None, :])
-        metres[metres > self.radius[:, None]] = np.inf
-        return metres
+    def nearest_of(self, sites: Ints) -> tuple[Ints, Floats]:
+        """For each point the nearest of ``sites`` (candidate numbers) in reach, −1 if none, and metres or inf."""
+        if not len(sites):
+            return np.full(self.shape[0], -1), np.full(self.shape[0], np.inf)
+        found = sites[cKDTree(self._tree.data[sites]).query(self._points)[1]]
+        metres = self._metres(np.arange(self.shape[0]), found)
+        out = metres > self.radius
+        return np.where(out, -1, found), np.where(out, np.inf, metres)
 
     def _metres(self, rows: Ints, places: Ints) -> Floats:
         return self.detour * great_circle(
@@ -139,14 +144,15 @@ class TableReach:
         metres[self._row[near], rank[near]] = self._metres[near]
         return index, metres
 
-    def to_sites(self, sites: Ints) -> Floats:
-        """Metres from each point to each of ``sites`` (candidate numbers), inf where out of reach."""
-        column = np.full(self.shape[1], -1)
-        column[sites] = np.arange(len(sites))
-        metres = np.full((self.shape[0], len(sites)), np.inf)
-        wanted = column[self._place] >= 0
-        metres[self._row[wanted], column[self._place[wanted]]] = self._metres[wanted]
-        return metres
+    def nearest_of(self, sites: Ints) -> tuple[Ints, Floats]:
+        """For each point the nearest of ``sites`` (candidate numbers) in reach, −1 if none, and metres or inf."""
+        opened = np.zeros(self.shape[1], dtype=bool)
+        opened[sites] = True
+        arcs = np.flatnonzero(opened[self._place])
+        rows, first = np.unique(self._row[arcs], return_index=True)
+        found, metres = np.full(self.shape[0], -1), np.full(self.shape[0], np.inf)
+        found[rows], metres[rows] = self._place[arcs[first]], self._metres[arcs[first]]
+        return found, metres
 
 
 def _unit_vectors(lon: Floats, lat: Floats) -> Floats:
