@@ -81,7 +81,14 @@ def take_in_folder(
 def screen(*, as_of: date, by: User, **options: Any) -> monitoring.ScreeningRun:
     """Screen everyone and bring the warnings up to date (筛查)."""
     pack, handling = rules()
+    monitoring.keep_pack(pack, settings.PACK)
     return monitoring.screen(pack, handling, as_of=as_of, by=by, **options)
+
+
+def replay(run_number: int, *, by: User) -> monitoring.Replay:
+    """Compute a screen again with the pack and the files of then, and say whether it is the same (重演)."""
+    run = monitoring.run_of(run_number)
+    return monitoring.replay(run, monitoring.kept_pack(run.pack_hash), by=by)
 
 
 def explain(household_no: str, *, as_of: date) -> screening.Explanation:

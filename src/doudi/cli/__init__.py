@@ -20,6 +20,7 @@ from doudi.engine.errors import DoudiError
 _GROUPS = {
     "feed": ("doudi.cli.feed", "部门数据：检查、装载 department feeds: check, load"),
     "screen": ("doudi.cli.screening:screen", "筛查全部家庭 screen every household"),
+    "replay": ("doudi.cli.screening:replay", "重算一次旧的筛查 compute an old screen again"),
     "explain": ("doudi.cli.screening:explain", "解释一户 explain one household"),
     "export": ("doudi.cli.export", "导出 exports"),
     "simulate": ("doudi.cli.screening:simulate", "改标准会怎样 what if a standard changed"),

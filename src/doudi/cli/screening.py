@@ -104,3 +104,23 @@ def simulate(
 
     outcome = chain.simulate(as_of=as_of, changes=changes)
     answer(outcome.to_json(), as_json=as_json, words=str(outcome))
+
+
+def replay(
+    run: Annotated[int, typer.Argument(help="筛查编号（doudi screen 回答里的 run）/ run number")],
+    as_json: Json = False,
+) -> None:
+    """用当时的政策包和当时的数据重算一次筛查，说结果是否一致 / compute a screen again and say whether it is the same."""
+    open_office(quiet=as_json)
+    from doudi import chain
+    from doudi.contexts.accounts.services import system_user
+
+    outcome = chain.replay(run, by=system_user())
+    words = (
+        "结果一致 / equal"
+        if outcome.equal
+        else f"结果不一致 / differs: {outcome.expected[:12]} {outcome.found[:12]}"
+    )
+    answer(outcome.to_json(), as_json=as_json, words=f"第 {run} 次筛查（{outcome.as_of}）{words}")
+    if not outcome.equal:
+        raise typer.Exit(1)

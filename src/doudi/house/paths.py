@@ -44,6 +44,11 @@ class Home:
         return self.root / "results"
 
     @property
+    def packs(self) -> Path:
+        """The policy packs that results stand on, by the hash of their content."""
+        return self.root / "packs"
+
+    @property
     def static(self) -> Path:
         return self.root / "static"
 

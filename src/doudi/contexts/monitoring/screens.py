@@ -7,6 +7,8 @@ on where it stopped; the change of all warnings is one transaction, so it happen
 from __future__ import annotations
 
 import hashlib
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,6 +18,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from doudi import __version__
 from doudi.contexts.accounts.services import Act, User, record, require
 from doudi.contexts.monitoring.models import LEVELS, OPEN, CaseEvent, ScreeningRun, Signal, WarningCase
 from doudi.contexts.registry import services as registry
@@ -23,6 +26,7 @@ from doudi.engine import screening
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs import Pack
 from doudi.engine.packs.handling import Handling
+from doudi.engine.status import Status
 from doudi.house.paths import home
 
 _BATCH = 500
@@ -56,23 +60,25 @@ def screen(
     A screen of a date before the latest one is a replay: it gives its result and leaves the warnings alone.
     """
     require(by, Act.SCREEN)
-    snapshots = registry.snapshots_on(pack.feeds, as_of)
+    evidence = registry.evidence_on(pack.feeds, as_of)
+    snapshots = registry.snapshots_of(pack.feeds, evidence)
     folder = home().results / hashlib.sha256(f"{pack.hash}\n{snapshots.digest}".encode()).hexdigest()[:32]
     result = screening.screen(pack, snapshots, to=folder, chunks=chunks, on_progress=on_progress, **engine)
-    return _take_in(pack, handling, snapshots.digest, result, folder, as_of=as_of, by=by)
+    return _take_in(pack, handling, evidence, snapshots.digest, result, folder, by=by)
 
 
 @transaction.atomic
 def _take_in(
     pack: Pack,
     handling: Handling,
+    evidence: registry.Evidence,
     digest: str,
     result: screening.ScreeningResult,
     folder: Path,
     *,
-    as_of: date,
     by: User,
 ) -> ScreeningRun:
+    as_of = evidence.as_of
     record(
         by=by,
         act=Act.SCREEN,
@@ -86,6 +92,9 @@ def _take_in(
         pack_version=pack.version,
         pack_hash=pack.hash,
         snapshots=digest,
+        loads=list(evidence.loads),
+        result_hash=_export_hash(folder),
+        doudi_version=__version__,
         result=folder.name,
         households=result.households,
         persons=result.persons,
@@ -269,6 +278,80 @@ def _clear(case: WarningCase, signals: list[Signal], by: User, changes: WarningC
     changes.closed += 1
 
 
+def _export_hash(folder: Path) -> str:
+    """SHA-256 over a result's export, the form in which two results are the same or not."""
+    out = home().work / f"{secrets.token_hex(8)}.csv"
+    try:
+        screening.write_export(folder, out)
+        digest = hashlib.sha256()
+        with out.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+    finally:
+        out.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A run computed again: with the same pack and evidence, is the result the same to the byte."""
+
+    run: int
+    as_of: date
+    equal: bool
+    expected: str
+    found: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run": self.run,
+            "as_of": self.as_of.isoformat(),
+            "equal": self.equal,
+            "expected": self.expected,
+            "found": self.found,
+        }
+
+
+def replay(run: ScreeningRun, pack: Pack, *, by: User) -> Replay:
+    """Compute a run again as of its date, with the pack ``pack`` of then and the files of then, and compare.
+
+    The pack must be the run's own (its hash says so); files that came since do not count.
+    """
+    require(by, Act.SCREEN)
+    if pack.hash != run.pack_hash:
+        raise DoudiError(
+            f"给出的政策包（{pack.hash[:12]}）不是第 {run.pk} 次筛查所用的（{run.pack_hash[:12]}）。",
+            f"The pack given ({pack.hash[:12]}) is not the one of run {run.pk} ({run.pack_hash[:12]}).",
+            code="pack_differs",
+        )
+    evidence = registry.Evidence(
+        run.as_of, tuple(run.loads), {name: Status(status) for name, status in run.missing.items()}
+    )
+    snapshots = registry.snapshots_of(pack.feeds, evidence)
+    folder = home().work / secrets.token_hex(8)
+    try:
+        screening.screen(pack, snapshots, to=folder)
+        found = _export_hash(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    with transaction.atomic():
+        equal = found == run.result_hash
+        record(by=by, act="replay", subject=f"screen:{run.as_of}", detail={"run": run.pk, "equal": equal})
+    return Replay(run.pk, run.as_of, equal, run.result_hash, found)
+
+
+def run_of(number: int) -> ScreeningRun:
+    """A finished run by its number."""
+    found = ScreeningRun.objects.filter(pk=number, status=ScreeningRun.Status.DONE).first()
+    if found is None:
+        raise DoudiError(
+            f"没有第 {number} 次筛查。用 doudi screen 的回答里的 run。",
+            f"No run {number}.",
+            code="run_unknown",
+        )
+    return found
+
+
 def latest_run(as_of: date | None = None) -> ScreeningRun | None:
     """The newest finished screen, of a date where one is named."""
     runs = ScreeningRun.objects.filter(status=ScreeningRun.Status.DONE)
@@ -309,4 +392,15 @@ def export_result(*, as_of: date, to: Path, by: User) -> int:
     return run.households
 
 
-__all__ = ["OPEN", "WarningChanges", "export_result", "latest_run", "result_folder", "result_rows", "screen"]
+__all__ = [
+    "OPEN",
+    "Replay",
+    "WarningChanges",
+    "export_result",
+    "latest_run",
+    "replay",
+    "result_folder",
+    "result_rows",
+    "run_of",
+    "screen",
+]

@@ -20,6 +20,7 @@ from doudi.contexts.monitoring.cases import (
     record_visit,
     warning,
 )
+from doudi.contexts.monitoring.keeping import keep_pack, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
     CaseEvent,
@@ -29,13 +30,23 @@ from doudi.contexts.monitoring.models import (
     WarningCase,
     WarningQuerySet,
 )
-from doudi.contexts.monitoring.screens import export_result, latest_run, result_folder, result_rows, screen
+from doudi.contexts.monitoring.screens import (
+    Replay,
+    export_result,
+    latest_run,
+    replay,
+    result_folder,
+    result_rows,
+    run_of,
+    screen,
+)
 
 __all__ = [
     "LEVELS",
     "CaseEvent",
     "LoopFigures",
     "Outrun",
+    "Replay",
     "ScreeningRun",
     "StepRefused",
     "Visit",
@@ -50,12 +61,16 @@ __all__ = [
     "dispatch_warning",
     "export_result",
     "household_warnings",
+    "keep_pack",
+    "kept_pack",
     "latest_run",
     "loop_figures",
     "note",
     "record_visit",
+    "replay",
     "result_folder",
     "result_rows",
+    "run_of",
     "runs",
     "screen",
     "warning",
