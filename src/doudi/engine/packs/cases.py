@@ -21,12 +21,12 @@ import pyarrow as pa
 
 from doudi.engine.packs.changing import with_parameters
 from doudi.engine.packs.compiling import CompiledPack, Given, compile_pack
-from doudi.engine.packs.expressions import HOUSEHOLD, PERSON, REGISTER
 from doudi.engine.packs.loading import load_pack
 from doudi.engine.packs.model import Case, Pack
 from doudi.engine.packs.problems import PackError, Problem
 from doudi.engine.packs.relations import ARROW_TYPES, given_table, parameter_table, unknown_parameters
 from doudi.engine.packs.source import Node
+from doudi.engine.packs.terms import HOUSEHOLD, PERSON, REGISTER
 from doudi.engine.packs.units import Kind, parse_quantity, show_quantity
 from doudi.engine.packs.worked_cases import spoken_of
 

@@ -1,108 +1,37 @@
 """The meaning of a formula: names found, kinds and units agreed, aggregates told apart by what they run over.
 
-``Checker.read`` turns the syntax tree into an :class:`Expr`, the one form that the compiler knows. A feed row's
+``Checker.read`` turns the syntax tree into an :class:`~doudi.engine.packs.terms.Expr`, the one form that the compiler knows. A feed row's
 empty cell is ordinary SQL NULL (a condition on it does not hold); a value that was never asked for is unknown
 and spreads, which is the compiler's part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from sqlglot import exp
 
 from doudi.engine.packs.language import FormulaError, read_formula
+from doudi.engine.packs.terms import (
+    AS_OF,
+    AS_OF_MONTH,
+    HOUSEHOLD,
+    PERSON,
+    REGISTER,
+    Agg,
+    ColumnLike,
+    Expr,
+    Known,
+    Names,
+)
 from doudi.engine.packs.units import PURE, YUAN_PER_MONTH, YUAN_PER_YEAR, Kind, Unit, parse_quantity
-
-REGISTER = "household_register"
-PERSON = "人员"
-HOUSEHOLD = "家庭"
-AS_OF = "截止日"
-AS_OF_MONTH = "截止月"
 
 _COLUMN_KINDS = {
     "money": Kind.MONEY, "date": Kind.DATE, "month": Kind.MONTH, "bool": Kind.BOOL, "int": Kind.NUMBER,
     "decimal": Kind.NUMBER, "code": Kind.TEXT, "text": Kind.TEXT, "region": Kind.TEXT,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Agg:
-    """One aggregate: over the rows of ``feed``, or over the members of a household where it is None."""
-
-    func: str
-    feed: str | None
-    value: Expr | None = None
-    by: Expr | None = None
-    where: Expr | None = None
-    member: Expr | None = None
-    other: Expr | None = None
-
-
-@dataclass(frozen=True)
-class Expr:
-    """A checked expression. ``unit`` None fits any unit (a feed's money, a plain zero)."""
-
-    op: str
-    args: tuple[Expr, ...] = ()
-    kind: Kind = Kind.NUMBER
-    unit: Unit | None = None
-    data: Any = None
-    nullable: bool = False
-
-    def walk(self) -> Iterator[Expr]:
-        """This expression and all below it, into the aggregates too."""
-        yield self
-        for arg in self.args:
-            yield from arg.walk()
-        if self.op == "agg":
-            for part in (self.data.value, self.data.by, self.data.where, self.data.member, self.data.other):
-                if part is not None:
-                    yield from part.walk()
-
-    def variables(self) -> set[str]:
-        return {node.data for node in self.walk() if node.op == "var"}
-
-    def parameters(self) -> set[str]:
-        named = {node.data for node in self.walk() if node.op == "param"}
-        return named | {node.data for node in self.walk() if node.op == "cut" and isinstance(node.data, str)}
-
-    def aggregates(self) -> list[Agg]:
-        return [node.data for node in self.walk() if node.op == "agg"]
-
-    def feeds(self) -> set[str]:
-        return {agg.feed for agg in self.aggregates() if agg.feed is not None}
-
-
-class ColumnLike(Protocol):
-    name: str
-    label: str
-    type: str
-    nullable: bool
-    codes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a name stands for outside the feeds: a variable of an entity, or an indicator of the household."""
-
-    entity: str
-    kind: Kind
-    unit: Unit | None
-
-
-@dataclass(frozen=True)
-class Names:
-    """Every name that a formula of this pack may use."""
-
-    feeds: Mapping[str, Any]
-    variables: Mapping[str, Known]
-    parameters: Mapping[str, Known]
-
-    def feed_by_label(self, label: str) -> Any | None:
-        return next((spec for spec in self.feeds.values() if spec.label == label), None)
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,7 @@ from typing import Any
 
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds.spec import load_feed_specs
-from doudi.engine.packs.expressions import (
-    AS_OF,
-    AS_OF_MONTH,
-    HOUSEHOLD,
-    REGISTER,
-    Checker,
-    Expr,
-    Known,
-    Names,
-)
+from doudi.engine.packs.expressions import Checker
 from doudi.engine.packs.language import FUNCTIONS, FormulaError
 from doudi.engine.packs.layers import Stack, read_stack
 from doudi.engine.packs.model import (
@@ -37,6 +28,15 @@ from doudi.engine.packs.model import (
 from doudi.engine.packs.parameters import read_parameter
 from doudi.engine.packs.problems import PackError, Problem, Report
 from doudi.engine.packs.source import Node
+from doudi.engine.packs.terms import (
+    AS_OF,
+    AS_OF_MONTH,
+    HOUSEHOLD,
+    REGISTER,
+    Expr,
+    Known,
+    Names,
+)
 from doudi.engine.packs.units import YUAN_PER_MONTH, Kind, kind_and_unit
 from doudi.engine.packs.worked_cases import check_coverage, read_case
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from doudi.engine.errors import DoudiError
-from doudi.engine.packs.expressions import HOUSEHOLD, PERSON, Expr
+from doudi.engine.packs.terms import HOUSEHOLD, PERSON, Expr
 from doudi.engine.packs.units import Kind, Unit, show_quantity
 
 UNKNOWN = "UNKNOWN"

@@ -12,10 +12,10 @@ from fractions import Fraction
 from typing import Any
 
 from doudi.engine.packs.changing import ParameterRefused, with_parameters
-from doudi.engine.packs.expressions import HOUSEHOLD, REGISTER
 from doudi.engine.packs.model import LEVELS, UNKNOWN, Case, Pack, Place, Variable
 from doudi.engine.packs.problems import Report
 from doudi.engine.packs.source import Node
+from doudi.engine.packs.terms import HOUSEHOLD, REGISTER
 from doudi.engine.packs.units import Kind, parse_quantity
 
 UNKNOWN_WORDS = frozenset({"待核", "查询失败", "失败", "未到", "未查", "未授权", "不知"})

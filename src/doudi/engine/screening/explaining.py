@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from doudi.engine.packs import Pack
-from doudi.engine.packs.expressions import HOUSEHOLD, PERSON
 from doudi.engine.packs.model import Category, Indicator, ParameterValue, Variable
 from doudi.engine.packs.relations import parameter_table
+from doudi.engine.packs.terms import HOUSEHOLD, PERSON
 from doudi.engine.packs.units import Kind
 from doudi.engine.screening.grounds import grounds_of, in_order
 from doudi.engine.screening.running import OUT_OF_RANGE, ScreeningError, open_snapshots, prepare

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from doudi.engine.packs import Pack
-from doudi.engine.packs.expressions import REGISTER, Expr
+from doudi.engine.packs.terms import REGISTER, Expr
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ import duckdb
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs import Pack
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
-from doudi.engine.packs.expressions import REGISTER
 from doudi.engine.packs.relations import parameter_table, unknown_parameters
+from doudi.engine.packs.terms import REGISTER
 from doudi.engine.status import Status
 
 if TYPE_CHECKING:

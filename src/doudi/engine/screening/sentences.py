@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from doudi.engine.packs.expressions import Expr
 from doudi.engine.packs.model import UNKNOWN, Category, Pack, ParameterValue, Variable
+from doudi.engine.packs.terms import Expr
 from doudi.engine.packs.units import Kind, show_money, show_quantity
 from doudi.engine.status import Status
 
