@@ -54,7 +54,9 @@ def test_each_role_gets_what_the_table_says_and_never_a_fault(county, browser) -
                     or Role(person.role) in POLICY[route.policy]
                 ):
                     assert answer.status_code in (200, 302, 400, 404, 405, 422), where
-                    assert method == "post" or answer.status_code != 405, where
+                    assert answer.status_code != 405 or method == "post" or route.policy is Entry.PUBLIC, (
+                        where
+                    )
                 else:
                     assert answer.status_code == 403, where
                     assert person.username in answer.content.decode(), where
@@ -67,7 +69,8 @@ def test_rows_of_another_area_are_not_there(county, browser) -> None:
     for person in (county.stranger, county.other_township):
         desk = browser(person)
         for route in routes:
-            answer = desk.post(address(route))
+            ask = desk.get if route.name in ("warning", "household") else desk.post
+            answer = ask(address(route))
             assert answer.status_code in (403, 404), f"{person.username} {route.name} {answer.status_code}"
             assert "王强" not in answer.content.decode()
 

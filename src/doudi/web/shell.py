@@ -22,7 +22,7 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
     ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
     ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
-    ("users", gettext_noop("账号"), Act.MANAGE_USERS),
+    ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
 )
 
 

@@ -33,7 +33,7 @@ EVENTS = {
 ACTS = {"export_quarantine": n("下载退回表")}
 """Audit entries that are no act of the policy table."""
 
-SUBJECTS = {"household": n("家庭"), "feed": n("数据"), "user": n("账号"), "screen": n("筛查")}
+SUBJECTS = {"household": n("户"), "feed": n("数据"), "user": n("账号"), "screen": n("筛查")}
 
 SEXES = {"男": n("男性"), "女": n("女性")}
 """女 alone is also 女儿 in the column of relations."""

@@ -83,6 +83,12 @@ def region(code: str) -> str:
 
 
 @register.filter
+def place(code: str) -> str:
+    """Township and village by name; the county where the register names no more."""
+    return registry.region_path(code).partition(" ")[2] or registry.region_name(code)
+
+
+@register.filter
 def region_path(code: str) -> str:
     """County, township and village by name."""
     return registry.region_path(code)
@@ -125,7 +131,12 @@ def value_of(part: Explained) -> str:
 def title_of(part: Explained) -> str:
     """The name of a value: the law's term, a category, or an indicator by code and name."""
     pack = chain.rules()[0]
-    return f"{part.name} {coded(part.name)}" if part.name in pack.indicators else part.name.replace(":", "：")
+    if part.name in pack.indicators:
+        return f"{part.name} {coded(part.name)}"
+    variable = pack.variables.get(part.name)
+    if english() and variable is not None and variable.label_en:
+        return f"{part.name} ({variable.label_en})"
+    return part.name.replace(":", "：")
 
 
 @register.filter

@@ -92,12 +92,14 @@ def _pictures(shown: dict[str, Any]) -> dict[str, Any]:
     """What the charts and the map draw; the same figures stand in the tables."""
     return {
         "level": {
-            "labels": [words.level(level) for level in shown["levels"]],
+            "labels": [
+                _("仅有风险信号") if level == "none" else words.level(level) for level in shown["levels"]
+            ],
             "keys": list(shown["levels"]),
             "series": [{"name": _("未办结预警"), "values": list(shown["levels"].values())}],
         },
         "township": {
-            "labels": [registry.region_name(row["region_code"]) for row in shown["townships"][:15]],
+            "labels": [words.place(row["region_code"]) for row in shown["townships"][:15]],
             "series": [
                 {
                     "name": words.level(key),

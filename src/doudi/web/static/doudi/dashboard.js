@@ -21,7 +21,7 @@ function draw(box) {
     animation: false,
     textStyle: { fontFamily: FONT, fontSize: SIZE },
     color: PALETTE,
-    grid: { left: 8, right: 24, top: picture.series.length > 1 ? 34 : 12, bottom: 8, containLabel: true },
+    grid: { left: 8, right: 24, top: picture.series.length > 1 ? 38 : 24, bottom: 8, containLabel: true },
     legend: picture.series.length > 1 ? { top: 0, textStyle: { fontSize: SIZE } } : undefined,
     tooltip: { trigger: "axis", axisPointer: { type: "shadow" } },
     xAxis: flat ? counts : names,
@@ -59,7 +59,9 @@ async function drawMap(box) {
         shape.bindTooltip(`${area.properties.name} ${words.open} ${count}`);
       },
     }).addTo(map);
-    map.fitBounds(layer.getBounds(), { padding: [4, 4] });
+    // an office sees its own counties with their neighbours, not the whole file
+    const own = L.featureGroup(layer.getLayers().filter((shape) => counts[shape.feature.properties.adcode]));
+    map.fitBounds(own.getLayers().length ? own.getBounds().pad(1.2) : layer.getBounds(), { padding: [4, 4] });
     note.textContent = areas["审图号"] ? words.approval + areas["审图号"] : words.no_approval;
   } catch {
     box.classList.add("off");
