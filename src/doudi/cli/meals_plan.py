@@ -61,8 +61,11 @@ def plan(
         ),
     ] = False,
     time_limit: Annotated[
-        float, typer.Option(min=1.0, help="总秒数，读表在内 · seconds in all, reading included")
-    ] = 50.0,
+        float | None,
+        typer.Option(
+            min=1.0, help="总秒数，读表在内，默认 50，median 100 · seconds in all, reading included"
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="输出 JSON · one JSON object on standard output")
     ] = False,
@@ -91,7 +94,7 @@ def plan(
         floors=lists.floors,
         budget=budget,
         leave_out_unreachable=leave_out_unreachable,
-        time_limit=time_limit,
+        time_limit=time_limit or (100.0 if model is Model.MEDIAN else 50.0),
         started=started,
     )
     if as_json:

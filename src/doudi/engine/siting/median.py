@@ -79,12 +79,17 @@ def minimise_distance(reach: Reach, weight: Floats, limits: Limits, clock: Clock
             search.descend(clock.share(0.15))
             incumbent, value = search.chosen.copy(), _true_cost(reach, arcs, weight, search.chosen)
     bounds = _Lagrangian(arcs, limits)
-    incumbent, value = bounds.run(reach, weight, search, incumbent, value, step, clock.share(0.35, most=30.0))
+    incumbent, value = bounds.run(reach, weight, search, incumbent, value, step, clock.share(0.35, most=min(30.0, 3.0 + arcs.place.size / 1e5)))
     bound = _round_up(bounds.bound, step)
     if incumbent is not None and value - bound > 1e-3 * value:
         incumbent, value = _anneal(
             reach, weight, search, incumbent, value, bound, clock.share(0.5, most=40.0)
         )
+        # a better plan tells the multipliers better how far to go
+        incumbent, value = bounds.run(
+            reach, weight, search, incumbent, value, step, clock.share(0.4, most=30.0)
+        )
+        bound = _round_up(bounds.bound, step)
     if value > bound + 1e-9 * max(1.0, abs(value)):
         found, bound, impossible = _branch(reach, weight, arcs, bounds, limits, incumbent, value, step, clock)
         if impossible and incumbent is None:
@@ -127,7 +132,8 @@ class MedianSearch(SiteSearch):
         self._cost = np.where(finite, arcs.cost, np.inf)
         self._now = penalty.copy()
         self._penalty = penalty
-        self._rank = np.full(rows, k)
+        self._size = finite.sum(axis=1)  # arcs per row; as a rank it means that none is open
+        self._rank = self._size.copy()
         pairs = np.argsort(self._place.ravel(), kind="stable")
         self._row_of, self._rank_of = (part.astype(np.int32) for part in np.divmod(pairs, k))
         self._starts = np.searchsorted(self._place.ravel()[pairs], np.arange(spare + 1))
@@ -146,7 +152,7 @@ class MedianSearch(SiteSearch):
         entries = slice(self._starts[place], self._starts[place + 1])
         rows, rank = self._row_of[entries], self._rank_of[entries]
         cost = self._cost[rows, rank]
-        nearer = (rank < self._rank[rows]) & (cost < self._penalty[rows])
+        nearer = (rank < self._rank[rows]) & (cost < self._now[rows])
         rows, rank, cost = rows[nearer], rank[nearer], cost[nearer]
         self._assign(rows, rank, cost)
 
@@ -156,8 +162,8 @@ class MedianSearch(SiteSearch):
         rows = self._row_of[entries]
         rows = rows[self._rank_of[entries] == self._rank[rows]]
         open_ones = self._is_open[self._place[rows]]
-        rank = np.where(open_ones.any(axis=1), open_ones.argmax(axis=1), open_ones.shape[1])
-        served = rank < open_ones.shape[1]
+        served = open_ones.any(axis=1)
+        rank = np.where(served, open_ones.argmax(axis=1), self._size[rows])
         cost = self._penalty[rows].copy()
         cost[served] = self._cost[rows[served], rank[served]]
         self._assign(rows, rank, cost)
@@ -169,10 +175,12 @@ class MedianSearch(SiteSearch):
         self._add_gain(rows, 1.0)
 
     def _add_gain(self, rows: Ints, sign: float) -> None:
-        reaching = int(self._rank[rows].max(initial=0))  # a nearer place has a smaller rank
-        saved = np.maximum(self._now[rows][:, None] - self._cost[rows, :reaching], 0.0)
+        lengths = self._rank[rows]  # only a nearer place, of smaller rank, would save anything
+        cells = np.repeat(rows * self._place.shape[1] - (np.cumsum(lengths) - lengths), lengths)
+        cells += np.arange(len(cells))
+        saved = np.repeat(self._now[rows], lengths) - self._cost.ravel()[cells]
         summed = np.bincount(
-            self._place[rows, :reaching].ravel(), sign * saved.ravel(), minlength=self.limits.count + 1
+            self._place.ravel()[cells], sign * np.maximum(saved, 0.0), minlength=self.limits.count + 1
         )
         self.gain += summed[: self.limits.count]
 
@@ -191,14 +199,23 @@ class _Lagrangian:
         self.multipliers: Floats = np.zeros(len(arcs.rows))
         self.values: Floats = np.zeros(limits.count)
         self.bound = -np.inf
+        self.focus(arcs.rest)
+
+    def focus(self, ceiling: Floats) -> None:
+        """Look only at arcs cheaper than ``ceiling`` per row; multipliers must stay at or below it."""
+        self.ceiling = np.minimum(ceiling, self.arcs.rest)
+        kept = self._cost < self.ceiling[self._row]
+        self._near_cost, self._near_row = self._cost[kept], self._row[kept]
+        self._near_starts = np.concatenate(([0], np.cumsum(kept)))[self._starts]
 
     def at(self, multipliers: Floats) -> tuple[Floats, Bools, float]:
         """Worth of each place, the best set for it, and the bound that these multipliers prove."""
-        spare = np.maximum(multipliers[self._row] - self._cost, 0.0)
+        spare = np.maximum(multipliers[self._near_row] - self._near_cost, 0.0)
         # summed place by place: reduceat alone would repeat an entry for places without arcs
         values = np.zeros(self.limits.count)
-        filled = np.flatnonzero(np.diff(self._starts))
-        values[filled] = np.add.reduceat(spare, self._starts[filled])
+        filled = np.flatnonzero(np.diff(self._near_starts))
+        if len(filled):
+            values[filled] = np.add.reduceat(spare, self._near_starts[filled])
         chosen = self.limits.best(values)
         return values, chosen, float(multipliers.sum() - values[chosen].sum())
 
@@ -214,16 +231,25 @@ class _Lagrangian:
     ) -> tuple[Bools | None, float]:
         """Raise the bound until it meets ``value`` or stalls; a better plan met on the way is kept."""
         arcs = self.arcs
+        first = not np.isfinite(self.bound)
         # the second nearest open place is where the multipliers settle; the nearest few stand in for it
         begin = arcs.cost[:, min(arcs.cost.shape[1] - 1, 1)]
         current = np.where(np.isfinite(begin), begin, arcs.cost[:, 0])
-        if incumbent is not None:
+        # a row's multiplier stays among the places that are nearest when P are open, or it would not come back
+        usual = arcs.cost[
+            :, min(arcs.cost.shape[1] - 1, int(2 * self.limits.count / max(1, self.limits.sites)))
+        ]
+        if not first:
+            current = self.multipliers
+        elif incumbent is not None:
             search.reset(incumbent)
             current = np.minimum(1.1 * search.nearest_costs(), arcs.rest)
-        pace, stale = 1.0, 0
+        pace, stale = (1.0 if first else 0.2), 0
         goal = value if np.isfinite(value) else 2.0 * float(current.sum())
         direction = np.zeros_like(current)
-        for _ in range(3000):
+        for turn in range(3000):
+            if turn % 25 == 0:
+                self.focus(np.maximum(1.5 * current, usual))
             if not clock.left or value <= _round_up(self.bound, step) + 1e-9 * max(1.0, abs(value)):
                 break
             values, chosen, bound = self.at(current)
@@ -235,6 +261,7 @@ class _Lagrangian:
             if stale >= 20:
                 pace, stale = pace * 0.6, 0
                 current, direction = self.multipliers, np.zeros_like(current)
+                self.focus(np.maximum(1.5 * current, usual))
                 if pace < 2e-3:
                     break
                 continue
@@ -251,7 +278,7 @@ class _Lagrangian:
             if length <= 1e-12:
                 break
             move = pace * max(goal - bound, 1e-9 * abs(goal)) / length
-            current = np.clip(current + move * direction, 0.0, arcs.rest)
+            current = np.clip(current + move * direction, 0.0, self.ceiling)
         return incumbent, value
 
     def _times_served(self, chosen: Bools, multipliers: Floats) -> Floats:
@@ -312,6 +339,8 @@ def _branch(
         ins, outs = settled(limits, bounds.values, -float(bounds.multipliers.sum()), -value)
     # an arc dearer than its multiplier by more than the gap is in no better plan
     ceiling = bounds.multipliers + gap
+    if int((arcs.cost <= ceiling[:, None]).sum()) > _MOST_MODEL_ARCS:
+        return incumbent, lowest, False
     while (np.isfinite(arcs.rest) & (arcs.rest <= ceiling)).any():
         k = arcs.place.shape[1]
         if len(arcs.rows) * k >= _MOST_ARCS or k >= limits.count:
