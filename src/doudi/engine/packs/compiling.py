@@ -116,7 +116,8 @@ class _Compiler(Lowering):
             clauses.append(
                 ("g", f"SELECT household_key, {columns} FROM {last_person} GROUP BY household_key")
             )
-        clauses += self._household_feed_clauses(last_person)
+        clauses += self._narrow_clauses()
+        clauses += self._household_feed_clauses()
         clauses.append(("h0", self._household_base()))
         for i, items in enumerate(household_sql):
             clauses.append((f"h{i + 1}", _add_columns(f"h{i}", items)))
@@ -294,7 +295,40 @@ class _Compiler(Lowering):
             )
         return clauses
 
-    def _household_feed_clauses(self, persons: str) -> list[tuple[str, str]]:
+    def _narrow_clauses(self) -> list[tuple[str, str]]:
+        """The persons once more with only what narrows the members of a feed's rows.
+
+        Were the full relation read twice, DuckDB would keep all its columns in memory for the second reader.
+        """
+        members = [
+            agg.member
+            for (owner, _), plan in self.plans.items()
+            for agg in plan.columns
+            if owner == HOUSEHOLD and agg.member is not None
+        ]
+        if not members:
+            return []
+        needed: list[str] = []
+
+        def visit(item: str) -> None:
+            for other in sorted(self._needs(item)):
+                visit(other)
+            if item not in needed:
+                needed.append(item)
+
+        for member in members:
+            for item in sorted(member.variables()):
+                visit(item)
+        exprs = [part for item in needed for part in self.pack.variables[item].parts()]
+        feeds = set().union(*(expr.feeds() for expr in exprs)) - self.missing
+        clauses = [("c0", self._persons_from(feeds, _parameter_columns([*exprs, *members])))]
+        layers = self._layers(needed)
+        for i, layer in enumerate(layers):
+            clauses.append((f"c{i + 1}", _add_columns(f"c{i}", self._layer_items(layer))))
+        self.narrow = f"c{len(layers)}"
+        return clauses
+
+    def _household_feed_clauses(self) -> list[tuple[str, str]]:
         clauses = []
         for (owner, feed), plan in self.plans.items():
             if owner != HOUSEHOLD or not plan.columns:
@@ -302,9 +336,7 @@ class _Compiler(Lowering):
             columns, where = self._feed_columns_sql(plan, "f.", "m.")
             source = f"feed_{feed} f"
             if any(agg.member is not None for agg in plan.columns):
-                source += (
-                    f" JOIN {persons} m ON m.household_key = f.household_key AND m.person_key = f.person_key"
-                )
+                source += f" JOIN {self.narrow} m ON m.household_key = f.household_key AND m.person_key = f.person_key"
             if self._joins_parameters(plan):
                 source += " JOIN hp q ON q.household_key = f.household_key"
             clauses.append(
@@ -382,22 +414,7 @@ class _Compiler(Lowering):
         return f"(({bits[0]} & {bits[1]}) <> 0)"
 
     def _person_base(self, person: Iterable[str]) -> str:
-        feeds = [feed for (owner, feed), plan in self.plans.items() if owner == PERSON and plan.columns]
-        columns = ["m.*"]
-        source = "members m"
-        for feed in feeds:
-            columns += [f"fp_{feed}.{name(c)}" for c in self.plans[PERSON, feed].columns.values()]
-            source += (
-                f" LEFT JOIN fp_{feed} ON fp_{feed}.household_key = m.household_key"
-                f" AND fp_{feed}.person_key = m.person_key"
-            )
-        parameters = self._person_parameters(person)
-        if parameters:
-            columns += [f"hp.{name(p)}" for p in parameters]
-            source += " JOIN hp ON hp.household_key = m.household_key"
-        return f"SELECT {', '.join(columns)} FROM {source} WHERE {self._range('m.')}"
-
-    def _person_parameters(self, person: Iterable[str]) -> list[str]:
+        feeds = {feed for (owner, feed), plan in self.plans.items() if owner == PERSON and plan.columns}
         exprs: list[Expr] = [part for item in person for part in self.pack.variables[item].parts()]
         for variable in self.pack.variables.values():
             for part in variable.parts():
@@ -408,14 +425,22 @@ class _Compiler(Lowering):
         for category in self.pack.categories:
             for condition in (category.condition, category.cost):
                 exprs += _member_parts(condition) if condition is not None else []
-        found: dict[str, None] = {}
-        for expr in exprs:
-            for node in expr.walk():
-                if node.op == "param":
-                    found[node.data] = None
-                elif node.op == "cut" and isinstance(node.data, str):
-                    found[f"{node.data}:界"] = None
-        return list(found)
+        return self._persons_from(feeds, _parameter_columns(exprs))
+
+    def _persons_from(self, feeds: set[str], parameters: list[str]) -> str:
+        """Members with the aggregates of some feeds and the parameters of their household."""
+        columns = ["m.*"]
+        source = "members m"
+        for feed in sorted(feeds):
+            columns += [f"fp_{feed}.{name(c)}" for c in self.plans[PERSON, feed].columns.values()]
+            source += (
+                f" LEFT JOIN fp_{feed} ON fp_{feed}.household_key = m.household_key"
+                f" AND fp_{feed}.person_key = m.person_key"
+            )
+        if parameters:
+            columns += [f"hp.{name(p)}" for p in parameters]
+            source += " JOIN hp ON hp.household_key = m.household_key"
+        return f"SELECT {', '.join(columns)} FROM {source} WHERE {self._range('m.')}"
 
     def _household_base(self) -> str:
         columns = ["hp.*"]
@@ -513,6 +538,18 @@ def _people(persons: str, columns: list[str]) -> str:
     """The members' values of each household as one list, in the order of their keys."""
     cells = ", ".join(f"{literal(column)}: {name(column)}" for column in ("person_key", *columns))
     return f"SELECT household_key, LIST({{{cells}}} ORDER BY person_key) AS people FROM {persons} GROUP BY household_key"
+
+
+def _parameter_columns(exprs: Iterable[Expr]) -> list[str]:
+    """The columns of the relation ``parameters`` that some expressions read."""
+    found: dict[str, None] = {}
+    for expr in exprs:
+        for node in expr.walk():
+            if node.op == "param":
+                found[node.data] = None
+            elif node.op == "cut" and isinstance(node.data, str):
+                found[f"{node.data}:界"] = None
+    return list(found)
 
 
 def _add_columns(table: str, items: list[tuple[str, str]]) -> str:
