@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from doudi import chain
 from doudi.contexts.accounts.services import system_user
@@ -52,7 +53,7 @@ def test_a_warning_walks_from_file_to_closed_case(empty_office, sit_down, tmp_pa
     # the warning is on the list, is found by typing, and is dispatched
     county.open("/warnings/")
     county.page.fill("#text", "王强")
-    county.page.wait_for_function("document.querySelectorAll('#result tbody tr').length === 1")
+    expect(county.page.locator("#result tbody tr")).to_have_count(1)
     county.press("#result tbody a")
     assert "M2 新确诊重病" in county.text()
     county.page.select_option("#dispatch_to", small_county.TOWNSHIP_A)
