@@ -172,3 +172,15 @@ def test_the_pack_and_a_reading_by_hand_agree(screened: Any, rows: list[tuple[in
     cases = [_case(f"第{i}户", _numbers(*row), {"类别": _by_hand(*row)}) for i, row in enumerate(rows)]
 
     assert screened(cases).failures == []
+
+
+def test_a_province_that_writes_at_or_below_changes_the_sign_alone(county: Path, screened: Any) -> None:
+    rule = county / "rules.yaml"
+    rule.write_text("变量:\n  收入低于边缘线: {改自: 上级, 比较: ≤}\n", "utf-8")
+    try:
+        on_the_line = _case("刚好1.5倍", _numbers(2, 1_800_00, 0, 0), {"收入低于边缘线": "是", "类别": "BY"})
+        above = _case("多一分", _numbers(2, 1_800_01, 0, 0), {"收入低于边缘线": "否", "类别": "NONE"})
+
+        assert screened([on_the_line, above]).failures == []
+    finally:
+        rule.unlink()
