@@ -40,7 +40,9 @@ def guizhou(seed: int = 7) -> tuple[Demand, Candidates, list[Floor]]:
             places.append((township["township_code"], lon, lat, code))
             for number in range(int(township["villages"])):
                 x, y = random.normal((lon, lat), 0.02)
-                villages.append((f"{township['township_code']}{number + 1:03d}", x, y, township["township_code"]))
+                villages.append(
+                    (f"{township['township_code']}{number + 1:03d}", x, y, township["township_code"])
+                )
         share = random.gamma(4.0, 1.0, len(villages))
         people = _whole(float(county["pop60"]) * share / share.sum())
         points += [(v[0], v[1], v[2], float(n), v[3]) for v, n in zip(villages, people, strict=True)]
@@ -75,7 +77,9 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def _outlines() -> dict[str, list[np.ndarray]]:
     found: dict[str, list[np.ndarray]] = {}
-    features: list[dict[str, Any]] = json.loads((DATA / "guizhou_counties.geojson").read_text("utf-8"))["features"]
+    features: list[dict[str, Any]] = json.loads((DATA / "guizhou_counties.geojson").read_text("utf-8"))[
+        "features"
+    ]
     for feature in features:
         rings = [np.array(ring) for polygon in feature["geometry"]["coordinates"] for ring in polygon]
         found[feature["properties"]["adcode"]] = rings

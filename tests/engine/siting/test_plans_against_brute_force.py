@@ -88,7 +88,9 @@ def questions(draw) -> Question:
         )
     )
     distances = np.array([UNREACHABLE if c is None else float(c) for c in cells]).reshape(points, places)
-    weight = np.array(draw(st.lists(st.sampled_from([0, 1, 2, 5, 0.5]), min_size=points, max_size=points)), float)
+    weight = np.array(
+        draw(st.lists(st.sampled_from([0, 1, 2, 5, 0.5]), min_size=points, max_size=points)), float
+    )
     fixed = np.array(draw(st.lists(st.sampled_from([False, False, True]), min_size=places, max_size=places)))
     groups = draw(st.lists(st.sampled_from(["", "甲", "乙"]), min_size=places, max_size=places))
     floors = []
@@ -96,7 +98,13 @@ def questions(draw) -> Question:
         least = draw(st.integers(0, 2))
         floors.append(Floor(group, least, draw(st.sampled_from([None, least, least + 1]))))
     return Question(
-        distances, weight, draw(st.integers(1, places)), draw(st.sampled_from([8.0, 15.0, np.inf])), fixed, groups, floors
+        distances,
+        weight,
+        draw(st.integers(1, places)),
+        draw(st.sampled_from([8.0, 15.0, np.inf])),
+        fixed,
+        groups,
+        floors,
     )
 
 
@@ -195,11 +203,19 @@ def best_with_capacity(question: Question, capacity: np.ndarray, model: Model) -
         for i, weight in enumerate(question.weight):
             after: dict[tuple[float, ...], float] = {}
             for left, value in states.items():
-                options = [(left, value)] if model is Model.COVERAGE or (model is Model.MEDIAN and nowhere[i]) else []
+                options = (
+                    [(left, value)]
+                    if model is Model.COVERAGE or (model is Model.MEDIAN and nowhere[i])
+                    else []
+                )
                 for slot, j in enumerate(chosen):
                     if reach[i, j] and left[slot] >= weight - 1e-9:
-                        gain = {Model.COVERAGE: -weight, Model.MEDIAN: weight * question.distances[i, j]}.get(model, 0)
-                        options.append((left[:slot] + (left[slot] - weight,) + left[slot + 1 :], value + gain))
+                        gain = {Model.COVERAGE: -weight, Model.MEDIAN: weight * question.distances[i, j]}.get(
+                            model, 0
+                        )
+                        options.append(
+                            ((*left[:slot], left[slot] - weight, *left[slot + 1 :]), value + gain)
+                        )
                 for key, cost in options:
                     after[key] = min(after.get(key, np.inf), cost)
             states = after
@@ -229,7 +245,13 @@ def test_a_budget_is_kept_and_the_cheapest_of_equal_plans_is_taken(
         Model.COVERAGE,
         Demand([f"d{i}" for i in range(points)], question.weight),
         Candidates([f"c{j}" for j in range(places)], cost=cost, group=question.groups),
-        TableReach((points, places), row, place, question.distances[row, place], radius=np.full(points, question.radius)),
+        TableReach(
+            (points, places),
+            row,
+            place,
+            question.distances[row, place],
+            radius=np.full(points, question.radius),
+        ),
         sites=question.sites,
         fixed=question.fixed,
         floors=question.floors,

@@ -79,7 +79,15 @@ def minimise_distance(reach: Reach, weight: Floats, limits: Limits, clock: Clock
             search.descend(clock.share(0.15))
             incumbent, value = search.chosen.copy(), _true_cost(reach, arcs, weight, search.chosen)
     bounds = _Lagrangian(arcs, limits)
-    incumbent, value = bounds.run(reach, weight, search, incumbent, value, step, clock.share(0.35, most=min(30.0, 3.0 + arcs.place.size / 1e5)))
+    incumbent, value = bounds.run(
+        reach,
+        weight,
+        search,
+        incumbent,
+        value,
+        step,
+        clock.share(0.35, most=min(30.0, 3.0 + arcs.place.size / 1e5)),
+    )
     bound = _round_up(bounds.bound, step)
     if incumbent is not None and value - bound > 1e-3 * value:
         incumbent, value = _anneal(
@@ -343,7 +351,7 @@ def _branch(
         return incumbent, lowest, False
     while (np.isfinite(arcs.rest) & (arcs.rest <= ceiling)).any():
         k = arcs.place.shape[1]
-        if len(arcs.rows) * k >= _MOST_ARCS or k >= limits.count:
+        if len(arcs.rows) * k >= _MOST_ARCS or k >= limits.count or clock.left < 1.0:
             return incumbent, lowest, False
         arcs = Arcs.nearest(reach, weight, 2 * k)
     kept = (arcs.place >= 0) & (arcs.cost <= ceiling[:, None])

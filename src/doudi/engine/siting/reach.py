@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from doudi.engine.siting.problem import Bools, Floats, Ints
 
 EARTH_RADIUS = 6_371_008.8  # metres, IUGG mean radius (Moritz 2000)
-_BLOCK = 4096
+_BLOCK = 2048
 _SLACK = 1e-9
 
 
@@ -86,14 +86,13 @@ class CoordinateReach:
         metres = np.empty((self.shape[0], k))
         for begin in range(0, self.shape[0], _BLOCK):
             part = slice(begin, min(begin + _BLOCK, self.shape[0]))
+            rows = np.arange(part.start, part.stop)[:, None]
             if k > self.shape[1] // 4:  # the tree does not pay when most places are asked for
-                chords = -(self._points[part] @ self._tree.data.T)
-                found = np.argsort(chords, axis=1, kind="stable")[:, :k]
+                found = np.broadcast_to(np.arange(self.shape[1]), (len(rows), self.shape[1]))
             else:
                 found = self._tree.query(self._points[part], k=k)[1].reshape(-1, k)
-            rows = np.broadcast_to(np.arange(part.start, part.stop)[:, None], found.shape)
             exact = self._metres(rows, found)
-            order = np.lexsort((found, exact), axis=1)
+            order = np.argsort(exact, axis=1, kind="stable")[:, :k]
             index[part] = np.take_along_axis(found, order, axis=1)
             metres[part] = np.take_along_axis(exact, order, axis=1)
         out = metres > self.radius[:, None]
