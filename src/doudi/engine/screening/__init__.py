@@ -5,12 +5,21 @@ person's identity and decides nothing: a warning is a lead.
 """
 
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
+from doudi.engine.screening.backtesting import (
+    BackTest,
+    BackTestRefused,
+    Forecast,
+    Trial,
+    back_test,
+    threshold_parameters,
+)
 from doudi.engine.screening.explaining import Explained, Explainer, Explanation
 from doudi.engine.screening.results import Changes, compare_results, read_result, write_export
 from doudi.engine.screening.running import ScreeningError, ScreeningResult, screen
-from doudi.engine.screening.simulating import Flow, Simulation, simulate
+from doudi.engine.screening.simulating import Flow, Mover, Simulation, simulate
 
 __all__ = [
-    "Changes", "CompiledPack", "Explained", "Explainer", "Explanation", "Flow", "ScreeningError", "ScreeningResult",
-    "Simulation", "compare_results", "compile_pack", "read_result", "screen", "simulate", "write_export",
+    "BackTest", "BackTestRefused", "Changes", "CompiledPack", "Explained", "Explainer", "Explanation", "Flow", "Forecast",
+    "Mover", "ScreeningError", "ScreeningResult", "Simulation", "Trial", "back_test", "compare_results", "compile_pack",
+    "read_result", "screen", "simulate", "threshold_parameters", "write_export",
 ]  # fmt: skip

@@ -21,11 +21,12 @@ from doudi.engine.packs.changing import ParameterRefused, with_parameters
 from doudi.engine.packs.model import UnknownName
 from doudi.engine.packs.relations import parameter_table
 from doudi.engine.screening.running import (
+    Prepared,
     Progress,
-    household_ranges,
     missing_feeds,
     open_snapshots,
     prepare,
+    region_ranges,
 )
 from doudi.engine.status import Status
 
@@ -174,7 +175,9 @@ class BackTest:
 
 def written(changes: Mapping[tuple[str, str], str]) -> str:
     """Changed numbers as a clerk types them: 城镇低保标准=800@520102."""
-    return ", ".join(f"{name}={text}{'@' + region if region else ''}" for (name, region), text in changes.items())
+    return ", ".join(
+        f"{name}={text}{'@' + region if region else ''}" for (name, region), text in changes.items()
+    )
 
 
 def threshold_parameters(pack: Pack, indicator: str) -> tuple[str, ...]:
@@ -213,7 +216,8 @@ def back_test(
     """
     if not 1 <= months <= MAX_MONTHS:
         raise BackTestRefused(
-            f"回测月数应在 1 到 {MAX_MONTHS} 之间, 现为 {months}", f"months must be from 1 to {MAX_MONTHS}: {months}"
+            f"回测月数应在 1 到 {MAX_MONTHS} 之间, 现为 {months}",
+            f"months must be from 1 to {MAX_MONTHS}: {months}",
         )
     narrow = _narrowed(pack, indicator)
     for changes in alternatives:
@@ -225,20 +229,16 @@ def back_test(
         tempfile.TemporaryDirectory(prefix="doudi-back-test-") as spill,
         open_snapshots(pack, snapshots, threads=threads, memory=memory, spill=Path(spill)) as connection,
     ):
-        low, high, total = connection.execute(
-            "SELECT coalesce(min(household_key), 0), coalesce(max(household_key) + 1, 0), count(*) FROM households"
-            " WHERE starts_with(region_code, ?)",
-            [region],
-        ).fetchall()[0]
-        ranges = [(low + one, low + two) for one, two in household_ranges(high - low, chunks)]
+        total, ranges = region_ranges(connection, region, chunks)
         steps = len(ranges) * len(packs) * (months + 1)
         done = 0
         for one, tally in zip(packs, tallies, strict=True):
-            for first, last in ranges:
-                for end in (before, *ends):
-                    _month(connection, one, replace(snapshots, as_of=end), indicator, region, (first, last))
-                    if end != before:
-                        tally.take(connection, end)
+            days = [prepare(connection, one, replace(snapshots, as_of=end)) for end in (before, *ends)]
+            for keys in ranges:
+                for prepared in days:
+                    _month(connection, prepared, indicator, region, keys)
+                    if prepared.compiled.on != before:
+                        tally.take(connection, prepared.compiled.on)
                     connection.execute("CREATE OR REPLACE TEMP TABLE before AS SELECT * FROM now")
                     done += 1
                     if on_progress is not None:
@@ -249,7 +249,7 @@ def back_test(
         name=pack.indicators[indicator].name,
         parameters=tuple(narrow.parameters),
         months=tuple(ends),
-        households=int(total),
+        households=total,
         trials=tuple(
             tally.trial(changes) for tally, changes in zip(tallies, ({}, *alternatives), strict=True)
         ),
@@ -279,14 +279,12 @@ class _Tally:
 
 def _month(
     connection: duckdb.DuckDBPyConnection,
-    pack: Pack,
-    snapshots: SnapshotSet,
+    prepared: Prepared,
     indicator: str,
     region: str,
     keys: tuple[int, int],
 ) -> None:
     """Whether each household of a range is raised on a day: the relation ``now``."""
-    prepared = prepare(connection, pack, snapshots)
     connection.register("parameters", parameter_table(prepared.compiled, prepared.pairs))
     query = prepared.compiled.sql("duckdb", select="trace")
     query = query.replace("$lo", str(keys[0])).replace("$hi", str(keys[1]))

@@ -187,6 +187,18 @@ def household_ranges(households: int, chunks: int | None) -> list[tuple[int, int
     return list(pairwise(edges))
 
 
+def region_ranges(
+    connection: duckdb.DuckDBPyConnection, region: str, chunks: int | None
+) -> tuple[int, list[tuple[int, int]]]:
+    """The households of a division, counted, and the ranges of keys that hold them (and maybe others)."""
+    low, high, count = connection.execute(
+        "SELECT coalesce(min(household_key), 0), coalesce(max(household_key) + 1, 0), count(*) FROM households"
+        " WHERE starts_with(region_code, ?)",
+        [region],
+    ).fetchall()[0]
+    return int(count), [(low + one, low + two) for one, two in household_ranges(high - low, chunks)]
+
+
 def _size(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     sql = "SELECT (SELECT count(*) FROM households), (SELECT count(*) FROM members)"
     households, persons = connection.execute(sql).fetchall()[0]

@@ -22,6 +22,21 @@ _CHANGES = {
 _COLOURS = {"red": "红", "orange": "橙", "yellow": "黄", "none": "无"}
 
 
+_PRINTED = (
+    (re.compile(r",\s+|(?<!\d),"), "，"),
+    (re.compile(r";\s*"), "；"),
+    (re.compile(r":\s+|(?<!\d):"), "："),
+    (re.compile(r"\(([^()]*)\)"), r"（\1）"),
+)
+
+
+def printed(text: str) -> str:
+    """A sentence with the signs of Chinese print; the loader folds what a pack's author typed to half width."""
+    for sign, full in _PRINTED:
+        text = sign.sub(full, text)
+    return text
+
+
 class Words:
     """The words of one household on one date.
 
@@ -63,6 +78,9 @@ class Words:
 
     def of_variable(self, variable: Variable, value: Any) -> str:
         """What one variable's value says, in a sentence."""
+        return printed(self._of_variable(variable, value))
+
+    def _of_variable(self, variable: Variable, value: Any) -> str:
         if value is None:
             return f"{variable.name}待核: {self.why_open(variable.name)}"
         if variable.kind is Kind.BOOL:
@@ -78,6 +96,9 @@ class Words:
 
     def of_category(self, category: Category, value: bool | None) -> str:
         """Why a category holds, fails or cannot be told: the parts that settle it."""
+        return printed(self._of_category(category, value))
+
+    def _of_category(self, category: Category, value: bool | None) -> str:
         own = category.met if value else category.missed
         if own and value is not None:
             return self.fill(own)
@@ -119,7 +140,7 @@ class Words:
             listed = "、".join(f"{self.pack.feeds[f].label}({status.label})" for f, status in missing.items())
             said.append(f"尚缺数据: {listed}, 用到的结论为待核, 不当作没有")
         said.append("筛查结果只是线索, 由工作人员入户核实后决定")
-        return "。".join(said) + "。"
+        return printed("。".join(said) + "。")
 
     def _reasons(self) -> list[str]:
         said: list[str] = []

@@ -17,7 +17,7 @@ from doudi.engine.packs.changing import with_parameters
 from doudi.engine.packs.model import UNKNOWN
 from doudi.engine.packs.relations import parameter_table
 from doudi.engine.packs.units import show_money
-from doudi.engine.screening.running import Progress, household_ranges, open_snapshots, prepare
+from doudi.engine.screening.running import Progress, open_snapshots, prepare, region_ranges
 
 if TYPE_CHECKING:
     from doudi.engine.feeds import SnapshotSet
@@ -52,17 +52,33 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class Mover:
+    """A household that gains or loses (得益, 失去); costs in fen a month."""
+
+    household_no: str
+    region_code: str
+    persons: int
+    before: str
+    after: str
+    cost_before: int
+    cost_after: int
+    gains: bool
+
+
+@dataclass(frozen=True)
 class Simulation:
     """A what-if over a whole register.
 
     A gainer is a household whose category rises, or that keeps it and is paid more; a loser the other way
-    round. Households that are 待核 on either side are counted apart.
+    round. Households that are 待核 on either side are counted apart, and where they are 待核 they cost nothing in
+    these sums. ``movers`` are the gainers and losers by number, as many as were asked for.
     """
 
     changes: Mapping[tuple[str, str], str]
     households: int
     flows: tuple[Flow, ...]
     labels: Mapping[str, str]
+    movers: tuple[Mover, ...] = ()
 
     @property
     def gainers(self) -> int:
@@ -164,6 +180,8 @@ def simulate(
     snapshots: SnapshotSet,
     *,
     changes: Mapping[tuple[str, str], str],
+    region: str = "",
+    name_up_to: int = 0,
     chunks: int | None = None,
     threads: int = 2,
     memory: str = "2GB",
@@ -172,15 +190,16 @@ def simulate(
     """Screen everyone under the pack and under the pack with ``changes``, and compare.
 
     ``changes`` maps (parameter, region code or '') to a value as it is written, with or without its unit.
+    ``region`` narrows the households to a division; ``name_up_to`` is how many gainers and losers are named.
     """
     other = with_parameters(pack, changes)
     flows: dict[tuple[str, str, str], list[int]] = {}
+    movers: list[Mover] = []
     with (
         tempfile.TemporaryDirectory(prefix="doudi-simulate-") as spill,
         open_snapshots(pack, snapshots, threads=threads, memory=memory, spill=Path(spill)) as connection,
     ):
-        total = int(connection.execute("SELECT count(*) FROM households").fetchall()[0][0])
-        ranges = household_ranges(total, chunks)
+        total, ranges = region_ranges(connection, region, chunks)
         sides = {
             "before": prepare(connection, pack, snapshots),
             "after": prepare(connection, other, snapshots),
@@ -192,13 +211,19 @@ def simulate(
                 query = prepared.compiled.sql("duckdb").replace("$lo", str(low)).replace("$hi", str(high))
                 connection.execute(
                     f"CREATE OR REPLACE TEMP TABLE {side} AS"
-                    f" SELECT household_key, region_code, persons, category, monthly_cost FROM ({query})"
+                    " SELECT household_key, household_no, region_code, persons, category, monthly_cost"
+                    f" FROM ({query}) WHERE starts_with(region_code, ?)",
+                    [region],
                 )
                 connection.unregister("parameters")
-            for region, before, after, *sums in connection.execute(_COMPARE.format(ranks=ranks)).fetchall():
-                row = flows.setdefault((region, before, after), [0] * 6)
+            connection.execute(_COMPARE.format(ranks=ranks))
+            for township, before, after, *sums in connection.execute(_FLOWS).fetchall():
+                row = flows.setdefault((township, before, after), [0] * 6)
                 for i, value in enumerate(sums):
                     row[i] += int(value)
+            wanted = name_up_to - len(movers)
+            if wanted > 0:
+                movers += [Mover(*row) for row in connection.execute(_MOVERS, [wanted]).fetchall()]
             if on_progress is not None:
                 on_progress(number + 1, len(ranges))
     codes = {code for _, before, after in flows for code in (before, after)}
@@ -207,6 +232,7 @@ def simulate(
         households=total,
         flows=tuple(Flow(*key, *row) for key, row in sorted(flows.items())),
         labels={code: pack.label(code) for code in codes},
+        movers=tuple(movers),
     )
 
 
@@ -216,14 +242,23 @@ def _ranks(pack: Pack) -> str:
 
 
 _COMPARE = """
-SELECT left(b.region_code, 9) AS region, b.category, a.category, count(*), sum(b.persons),
-       count(*) FILTER (WHERE known AND (rank_a > rank_b OR (rank_a = rank_b AND a.monthly_cost > b.monthly_cost))),
-       count(*) FILTER (WHERE known AND (rank_a < rank_b OR (rank_a = rank_b AND a.monthly_cost < b.monthly_cost))),
-       sum(b.monthly_cost), sum(a.monthly_cost)
+CREATE OR REPLACE TEMP TABLE compared AS
+SELECT b.household_no, b.region_code, b.persons, b.category AS before, a.category AS after,
+       b.monthly_cost AS cost_before, a.monthly_cost AS cost_after,
+       known AND (rank_a > rank_b OR (rank_a = rank_b AND a.monthly_cost > b.monthly_cost)) AS gains,
+       known AND (rank_a < rank_b OR (rank_a = rank_b AND a.monthly_cost < b.monthly_cost)) AS loses
 FROM (SELECT *, {ranks}[category] AS rank_b FROM before) b
 JOIN (SELECT *, {ranks}[category] AS rank_a FROM after) a USING (household_key)
 CROSS JOIN LATERAL (SELECT rank_a IS NOT NULL AND rank_b IS NOT NULL AS known)
-GROUP BY ALL
+"""
+_FLOWS = """
+SELECT left(region_code, 9), before, after, count(*), sum(persons), count(*) FILTER (WHERE gains),
+       count(*) FILTER (WHERE loses), sum(cost_before), sum(cost_after)
+FROM compared GROUP BY ALL
+"""
+_MOVERS = """
+SELECT household_no, region_code, persons, before, after, cost_before, cost_after, gains
+FROM compared WHERE gains OR loses ORDER BY region_code, household_no LIMIT ?
 """
 
 
