@@ -97,7 +97,7 @@ def test_an_explanation_says_what_the_export_says(county: SnapshotSet) -> None:
 def test_a_family_one_fen_under_the_line_is_told_so(county: SnapshotSet) -> None:
     told = Explainer(PACK, county).explain("LL00002")
 
-    assert "家庭月收入1,279.99元, 低于低保标准640元×2人=1,280元, 差0.01元" in told.paragraph
+    assert "家庭月收入1,279.99元，低于低保标准640元×2人=1,280元，差0.01元" in told.paragraph
     line = next(v for v in told.variables if v.name == "收入低于标准").to_json()
     assert line["value"] is True
     assert line["inputs"] == {"家庭人口": 2, "家庭月收入": "1279.99"}
@@ -112,7 +112,7 @@ def test_an_explanation_names_the_feed_that_never_arrived(county: SnapshotSet) -
     told = Explainer(PACK, without(county, ["deposit"])).explain("LL00002")
 
     assert told.category == "UNKNOWN"
-    assert "银行存款(未到)" in told.paragraph
+    assert "银行存款（未到）" in told.paragraph
     assets = next(v for v in told.variables if v.name == "金融资产")
     assert assets.value is None
     assert assets.missing == ("deposit",)

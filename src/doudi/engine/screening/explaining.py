@@ -16,7 +16,7 @@ from doudi.engine.packs.terms import HOUSEHOLD, PERSON
 from doudi.engine.packs.units import Kind
 from doudi.engine.screening.grounds import grounds_of, in_order
 from doudi.engine.screening.running import OUT_OF_RANGE, ScreeningError, open_snapshots, prepare
-from doudi.engine.screening.sentences import Words
+from doudi.engine.screening.sentences import Words, printed
 from doudi.engine.status import Status
 
 if TYPE_CHECKING:
@@ -371,7 +371,7 @@ class _Told:
         if value is None:
             sentence = f"{indicator.name}待核: {self.words.why_open(indicator.code)}"
         elif value:
-            sentence = self.words.fill(indicator.sentence) if indicator.sentence else indicator.name
+            sentence = printed(self.words.fill(indicator.sentence)) if indicator.sentence else indicator.name
         else:
             sentence = f"没有{indicator.name}"
         return self._explained(
