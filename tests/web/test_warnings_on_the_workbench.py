@@ -216,3 +216,13 @@ def test_a_step_asked_for_by_its_address_alone_leads_to_the_case(county, browser
     answer = browser(county.county).get(reverse("close", args=[WANG]))
 
     assert answer["Location"] == reverse("warning", args=[WANG])
+
+
+def test_a_township_that_the_table_of_divisions_does_not_know_can_still_be_chosen(county, browser) -> None:
+    desk = browser(county.county)
+    monitoring.WarningCase.objects.filter(number=WANG).update(region_code="520102999")
+
+    page = text_of(desk.get(reverse("warning", args=[WANG])))
+
+    assert '<option value="520102999" selected>' in page
+    assert desk.post(reverse("dispatch", args=[WANG]), {"to": "520102999"}).status_code == 302

@@ -101,7 +101,6 @@ def _result_words(result: Any) -> str:
         {
             "measure": _("下一步：给予措施"),
             "referral": _("下一步：推送部门"),
-            "charity": _("须本人同意"),
         }.get(result.follow_up, ""),
     ]
     words = _("，").join(ask for ask in asks if ask)

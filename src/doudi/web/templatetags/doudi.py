@@ -128,6 +128,13 @@ def value_of(part: Explained) -> str:
 
 
 @register.filter
+def says(part: Explained) -> str:
+    """The sentence of a value, where it says more than name and value."""
+    bare = {part.name, f"{part.name}{value_of(part)}", f"{part.name}: 是", f"{part.name}: 否"}
+    return "" if part.sentence in bare else part.sentence
+
+
+@register.filter
 def title_of(part: Explained) -> str:
     """The name of a value: the law's term, a category, or an indicator by code and name."""
     pack = chain.rules()[0]

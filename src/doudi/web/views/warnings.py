@@ -168,7 +168,12 @@ def _steps(case: monitoring.WarningCase, user: User) -> dict[str, forms.Form]:
 
 
 def _townships(case: monitoring.WarningCase) -> list[tuple[str, str]]:
-    return registry.children(case.region_code[:6])
+    """The townships of the household's county; its own stays a choice where the divisions do not know it."""
+    listed = registry.children(case.region_code[:6])
+    own = case.region_code[:9]
+    if listed and len(own) == 9 and own not in dict(listed):
+        listed = [(own, registry.region_name(own)), *listed]
+    return listed
 
 
 def _dispatch_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
