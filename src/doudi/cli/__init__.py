@@ -24,6 +24,10 @@ _GROUPS = {
     "explain": ("doudi.cli.screening:explain", "解释一户 explain one household"),
     "export": ("doudi.cli.export", "导出 exports"),
     "simulate": ("doudi.cli.screening:simulate", "改标准会怎样 what if a standard changed"),
+    "backtest": (
+        "doudi.cli.backtest:backtest",
+        "换一条预警线会怎样 what a warning's threshold would have raised",
+    ),
     "pack": ("doudi.cli.pack", "政策包 policy packs: check, test, diff, show, new"),
     "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, route"),
     "charity": ("doudi.cli.charity", "慈善衔接 charity linkage: match"),

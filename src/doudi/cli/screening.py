@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from doudi.cli.shell import answer, console, open_office, parse_date
+from doudi.cli.shell import answer, console, open_office, parse_change, parse_date
 
 Json = Annotated[bool, typer.Option("--json", help="一个 JSON 对象到标准输出 / one JSON object on stdout")]
 AsOf = Annotated[
@@ -92,17 +92,12 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """改一个标准会怎样：谁得益、谁失去、要多少钱 / what a new standard would do."""
-    changes = {}
-    for text in settings:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            raise typer.BadParameter(f"“{text}”应写成 参数=值[@地区] / write PARAMETER=VALUE[@REGION]")
-        amount, _at, region = value.partition("@")
-        changes[(name.strip(), region.strip())] = amount.strip()
+    changes = dict(parse_change(text) for text in settings)
     open_office(quiet=as_json)
     from doudi import chain
+    from doudi.contexts.accounts.services import system_user
 
-    outcome = chain.simulate(as_of=as_of, changes=changes)
+    outcome = chain.simulate(as_of=as_of, changes=changes, by=system_user())
     answer(outcome.to_json(), as_json=as_json, words=str(outcome))
 
 

@@ -70,6 +70,15 @@ def parse_date(text: str) -> date:
     raise typer.BadParameter(f"“{text}”不是有效日期，请写成 2024-11-15 / not a date, write 2024-11-15")
 
 
+def parse_change(text: str) -> tuple[tuple[str, str], str]:
+    """A changed parameter as people type it, PARAMETER=VALUE[@REGION]: (name, region code or '') and the value."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip() or not value.strip():
+        raise typer.BadParameter(f"“{text}”应写成 参数=值[@地区] / write PARAMETER=VALUE[@REGION]")
+    amount, _at, region = value.partition("@")
+    return (name.strip(), region.strip()), amount.strip()
+
+
 def answer(result: dict[str, Any], *, as_json: bool, words: str = "") -> None:
     """The answer: one JSON object on standard output, or words for people."""
     if as_json:

@@ -48,6 +48,7 @@ class Act(StrEnum):
     LOAD_FEEDS = "load_feeds"
     VIEW_LOADS = "view_loads"
     SCREEN = "screen"
+    SIMULATE = "simulate"
     VIEW_DASHBOARD = "view_dashboard"
     VIEW_HOUSEHOLDS = "view_households"
     VIEW_FINANCES = "view_finances"
@@ -80,6 +81,7 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.LOAD_FEEDS: {R.COUNTY: Scope.REGION},
     A.VIEW_LOADS: {R.COUNTY: Scope.REGION, R.AUDITOR: Scope.REGION},
     A.SCREEN: {R.COUNTY: Scope.REGION},
+    A.SIMULATE: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.AGGREGATE},
     A.VIEW_DASHBOARD: {
         R.COUNTY: Scope.REGION,
         R.TOWNSHIP: Scope.REGION,
@@ -159,6 +161,7 @@ ACT_LABELS = {
     A.LOAD_FEEDS: "装载部门数据",
     A.VIEW_LOADS: "查看数据装载",
     A.SCREEN: "筛查",
+    A.SIMULATE: "测算",
     A.VIEW_DASHBOARD: "查看总览",
     A.VIEW_HOUSEHOLDS: "查看家庭",
     A.VIEW_FINANCES: "查看家庭经济状况",

@@ -40,19 +40,34 @@ from doudi.contexts.monitoring.screens import (
     run_of,
     screen,
 )
+from doudi.contexts.monitoring.whatif import (
+    HELPING,
+    BackTested,
+    Outcome,
+    TrialOutcome,
+    back_test,
+    may_see_movers,
+    record_export,
+    simulate,
+)
 
 __all__ = [
+    "HELPING",
     "LEVELS",
+    "BackTested",
     "CaseEvent",
     "LoopFigures",
+    "Outcome",
     "Outrun",
     "Replay",
     "ScreeningRun",
     "StepRefused",
+    "TrialOutcome",
     "Visit",
     "WarningCase",
     "WarningNotFound",
     "WarningQuerySet",
+    "back_test",
     "by_level",
     "by_township",
     "case_of",
@@ -65,7 +80,9 @@ __all__ = [
     "kept_pack",
     "latest_run",
     "loop_figures",
+    "may_see_movers",
     "note",
+    "record_export",
     "record_visit",
     "replay",
     "result_folder",
@@ -73,6 +90,7 @@ __all__ = [
     "run_of",
     "runs",
     "screen",
+    "simulate",
     "warning",
     "warnings",
 ]
@@ -194,7 +212,7 @@ class LoopFigures:
     """Warnings leading to help (A–E, H) ÷ warnings visited (handbook 02 §2.7); None before the first visit."""
 
 
-def loop_figures(*, by: User, helping: Iterable[str] = ("A", "B", "C", "D", "E", "H")) -> LoopFigures:
+def loop_figures(*, by: User, helping: Iterable[str] = HELPING) -> LoopFigures:
     """Count the loop for the account's area."""
     require(by, Act.VIEW_DASHBOARD)
     figures = WarningCase.objects.visible_to(by).aggregate(
