@@ -98,7 +98,12 @@ def _numbered(prefix: str, digits: int) -> Column:
 
 
 def _decimal(low: int, high: int) -> Column:
-    return lambda r, n: pa.array(r.integers(low, high, n)).cast(pa.decimal128(19, 0)).cast(pa.decimal128(23, 4)).cast(pa.decimal128(18, 4))
+    return lambda r, n: (
+        pa.array(r.integers(low, high, n))
+        .cast(pa.decimal128(19, 0))
+        .cast(pa.decimal128(23, 4))
+        .cast(pa.decimal128(18, 4))
+    )
 
 
 @dataclass(frozen=True)
@@ -193,7 +198,9 @@ def _fixed(characters: np.ndarray) -> pa.Array:
     """Texts of one width from their bytes, shape (n, width)."""
     n, width = characters.shape
     offsets = np.arange(0, (n + 1) * width, width, dtype=np.int32)
-    return pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(characters)))
+    return pa.StringArray.from_buffers(
+        n, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(characters))
+    )
 
 
 _BIRTHDAYS = np.array(
@@ -228,7 +235,18 @@ def _name_pool() -> pa.Array:
     return pa.array(singles + doubles, pa.string())
 
 
-_VARIANTS = {"峰": "峯", "群": "羣", "杰": "傑", "强": "強", "云": "雲", "丽": "麗", "黄": "黃", "张": "張", "刘": "劉", "陈": "陳"}
+_VARIANTS = {
+    "峰": "峯",
+    "群": "羣",
+    "杰": "傑",
+    "强": "強",
+    "云": "雲",
+    "丽": "麗",
+    "黄": "黃",
+    "张": "張",
+    "刘": "劉",
+    "陈": "陳",
+}
 
 
 @dataclass
@@ -261,7 +279,14 @@ def _chunks(persons: int, names: int) -> Iterator[_Chunk]:
 
 
 def _some_households(
-    number: int, county: str, low: int, high: int, edges: list[int], serial: int, first_person: int, names: int
+    number: int,
+    county: str,
+    low: int,
+    high: int,
+    edges: list[int],
+    serial: int,
+    first_person: int,
+    names: int,
 ) -> _Chunk:
     r = np.random.default_rng([SEED, low])
     n = high - low
@@ -284,16 +309,24 @@ def _some_households(
     category_place = _picks(r, n, len(_CATEGORIES), _CATEGORY_SHARES)
     category = pa.array([c or "" for c in _CATEGORIES]).take(pa.array(category_place))
     since = _within(2500)(r, n)
-    since = pa.array(since.cast(pa.int32()).to_numpy(), pa.int32(), mask=category_place == 5).cast(pa.date32())
+    since = pa.array(since.cast(pa.int32()).to_numpy(), pa.int32(), mask=category_place == 5).cast(
+        pa.date32()
+    )
     left = _within(900)(r, n).cast(pa.int32()).to_numpy()
     left_on = pa.array(left, pa.int32(), mask=(category_place != 5) | (r.random(n) > 0.05)).cast(pa.date32())
-    household_no = _fixed(np.concatenate([np.tile(np.frombuffer(f"H{county}".encode(), np.uint8), (n, 1)), _digits(in_county, 7)], axis=1))
+    household_no = _fixed(
+        np.concatenate(
+            [np.tile(np.frombuffer(f"H{county}".encode(), np.uint8), (n, 1)), _digits(in_county, 7)], axis=1
+        )
+    )
     owner = pa.array(household_of)
     members = pa.table(
         {
             "household_key": pa.array(household_of + low, pa.int64()),
             "person_key": pa.array(np.arange(first_person, first_person + count), pa.int64()),
-            "relation": pa.array(["户主", "配偶", "子", "女", "父", "母", "孙子女", "其他"]).take(pa.array(relation)),
+            "relation": pa.array(["户主", "配偶", "子", "女", "父", "母", "孙子女", "其他"]).take(
+                pa.array(relation)
+            ),
             "living_together": pa.array(r.random(count) < 0.95),
             "left_on": left_on.take(owner),
             "category": category.take(owner),
@@ -313,7 +346,9 @@ def _some_households(
             "persons": pa.array(size_of, pa.int32()),
         }
     )
-    return _Chunk(low, first_person, household_of, ids, r.integers(0, names, count), members, households, household_no)
+    return _Chunk(
+        low, first_person, household_of, ids, r.integers(0, names, count), members, households, household_no
+    )
 
 
 # ---- writing -------------------------------------------------------------------------------------------------
@@ -360,7 +395,9 @@ class _Departments:
             if key not in self.writers:
                 path = self.folder / feed / f".part-{part:03d}.growing"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self.writers[key] = pq.ParquetWriter(path, table.schema, compression="lz4", store_schema=False)
+                self.writers[key] = pq.ParquetWriter(
+                    path, table.schema, compression="lz4", store_schema=False
+                )
             self.writers[key].write_table(table.slice(low, high - low))
 
     def close(self) -> None:
@@ -377,7 +414,12 @@ class _Departments:
 
 
 def _department_rows(
-    r: np.random.Generator, kind: _Kind, facts: dict[str, pa.Array], chunk: _Chunk, who: np.ndarray, pool: pa.Array
+    r: np.random.Generator,
+    kind: _Kind,
+    facts: dict[str, pa.Array],
+    chunk: _Chunk,
+    who: np.ndarray,
+    pool: pa.Array,
 ) -> pa.Table:
     """The rows of one department: those resolved, some whose name does not fit, and strangers."""
     n = len(who)
@@ -386,7 +428,9 @@ def _department_rows(
     strangers = r.integers(0, n, max(1, n // 50)) if n else np.zeros(0, np.int64)
     drawn = r.integers(0, len(chunk.ids), len(strangers))
     unknown = chunk.ids[drawn].copy()
-    unknown[:, 6:17] = _digits(18_500_101_000 + r.integers(0, 900, len(drawn)), 11)  # no one on the register is that old
+    unknown[:, 6:17] = _digits(
+        18_500_101_000 + r.integers(0, 900, len(drawn)), 11
+    )  # no one on the register is that old
     all_ids = _fixed(np.concatenate([ids, _checked(unknown)]))
     all_names = pa.concat_arrays([names, names.take(pa.array(strangers))])
     back = pa.array(np.concatenate([np.arange(n), strangers]))
@@ -455,7 +499,9 @@ def population(persons: int) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--persons", type=float, default=1e6)
     options = parser.parse_args()
     print(population(round(options.persons)))

@@ -150,7 +150,7 @@ def _date_in(number: str) -> date | None:
 
 _SEPARATORS = "·•・.．‧"
 _VARIANT_PAIRS = "峰峯 群羣 杰傑 强強 云雲 丽麗 黄黃 吕呂 张張 刘劉 陈陳 杨楊 赵趙 吴吳 龙龍 华華 国國 兰蘭 凤鳳"  # feeds contract, point 3
-_SAME_NAME: dict[int, int | str | None] = {
+SAME_NAME: dict[int, int | str | None] = {
     **_DROP_BLANKS,
     **dict.fromkeys(map(ord, _SEPARATORS)),
     **{ord(pair[1]): pair[0] for pair in _VARIANT_PAIRS.split()},
@@ -162,7 +162,7 @@ def normal_name(name: str) -> str:
 
     Two names with one ID that are equal so, but not letter by letter, are match grade B (handbook 03 §3.8).
     """
-    return name.translate(_SAME_NAME)
+    return name.translate(SAME_NAME)
 
 
 # ---- whole columns -------------------------------------------------------------------------------------------

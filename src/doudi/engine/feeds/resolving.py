@@ -28,7 +28,7 @@ from doudi.engine.feeds.spec import IDENTIFYING
 from doudi.engine.feeds.validating import ARROW, ParsedFile
 from doudi.engine.identity import normal_name
 
-_MEMBER_COLUMNS = (
+MEMBER_COLUMNS = (
     "household_key", "person_key", "relation", "living_together", "left_on", "category", "category_since",
     "urban_rural", "region_code", "is_head",
 )  # fmt: skip
@@ -109,7 +109,7 @@ def build_register(parsed: ParsedFile, folder: Path, *, blind: Blinder) -> Regis
             "person_key": keyed["person_key"],
         }
     )
-    write_folder({MEMBERS: keyed.select(_MEMBER_COLUMNS), HOUSEHOLDS: households, INDEX: index}, folder)
+    write_folder({MEMBERS: keyed.select(MEMBER_COLUMNS), HOUSEHOLDS: households, INDEX: index}, folder)
     return RegisterBuild(folder, keyed.select(_REGISTER_ROWS), households.num_rows, persons)
 
 
