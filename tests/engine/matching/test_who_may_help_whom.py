@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from doudi.engine.matching import Need, Project, built_in_offers, gap_after_aid, match, within_gap
+from doudi.engine.matching.offers import built_in_fit, conditions_against
+from tests.engine.matching.small import allowed, choice_of, offers, score
 
 
 def may(need: Need, project: Project) -> bool:
@@ -119,7 +123,7 @@ def test_needs_of_one_kind_share_one_list_of_projects() -> None:
     needs = [Need(f"n{i}", 1, kind="大病") for i in range(100)]
     offers = built_in_offers(needs, [Project(f"p{i}", 1) for i in range(50)])
 
-    assert len(offers.project) == 50
+    assert len(offers.project) == 50 and len(offers.shelf) == 1
     assert len(match(needs, [Project(f"p{i}", 1) for i in range(50)]).pairs) == 50
 
 
@@ -128,3 +132,60 @@ def test_no_needs_and_no_projects_are_an_empty_proposal() -> None:
     found = match([Need("n", 1)], [])
     assert found.unserved == ["n"]
     assert "项目表是空的" in next(found.why_unserved())[1]
+
+
+@st.composite
+def county(draw: st.DrawFn) -> tuple[list[Need], list[Project]]:
+    """Needs and projects over a few areas, kinds and groups, with ties, places and sometimes budgets."""
+    areas, kinds, groups = ["", "52", "5227", "522730"], ["", "大病", "教育"], ["", "老人", "儿童"]
+    needs = [
+        Need(
+            f"n{i}",
+            draw(st.integers(1, 3)),
+            draw(st.integers(0, 5)),
+            draw(st.sampled_from([*areas, "520102"])),
+            draw(st.sampled_from(kinds)),
+            draw(st.sampled_from(groups)),
+            draw(st.integers(0, 9)),
+        )
+        for i in range(draw(st.integers(1, 9)))
+    ]
+    projects = [
+        Project(
+            f"p{p}",
+            draw(st.integers(0, 3)),
+            draw(st.one_of(st.none(), st.integers(0, 12))),
+            draw(st.sampled_from(areas)),
+            frozenset(draw(st.sets(st.sampled_from(kinds[1:])))),
+            frozenset(draw(st.sets(st.sampled_from(groups[1:])))),
+            frozenset(draw(st.sets(st.sampled_from([need.id for need in needs]), max_size=1))),
+        )
+        for p in range(draw(st.integers(1, 5)))
+    ]
+    return needs, projects
+
+
+@settings(max_examples=150, deadline=None)
+@given(county())
+def test_classes_and_shelves_change_nothing_about_who_is_served(
+    drawn: tuple[list[Need], list[Project]],
+) -> None:
+    needs, projects = drawn
+    fits = {
+        (i, p): built_in_fit(project)
+        for i, need in enumerate(needs)
+        for p, project in enumerate(projects)
+        if not any(conditions_against(need, [project]).values())
+    }
+    built_in = built_in_offers(needs, projects)
+    assert {(i, p): fit for i in range(len(needs)) for p, fit in built_in.of(i)} == fits
+
+    by_conditions = match(needs, projects)
+    by_list = match(needs, projects, offers(needs, projects, fits))
+
+    one, two = (choice_of(found, needs, projects) for found in (by_conditions, by_list))
+    assert allowed(needs, projects, one)
+    assert all(p is None or (i, p) in fits for i, p in enumerate(one))
+    assert score(needs, fits, one)[:-1] == score(needs, fits, two)[:-1]
+    assert by_conditions.optimal and by_conditions.bound_by_tier == by_list.bound_by_tier
+    assert len(list(by_conditions.why_served())) + len(list(by_conditions.why_unserved())) == len(needs)

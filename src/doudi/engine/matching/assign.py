@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -96,7 +96,7 @@ def match(
         dtype=np.int64,
     )
     active = np.array([need.amount is None or need.amount > 0 for need in needs], dtype=bool)
-    offers = _without(offers, ~active)
+    offers = offers.without(~active)
 
     project, exact = assign_by_flow(tiers, queue, offers, places)
     bound, cut_short = _by_tier(tiers, project >= 0), False
@@ -105,7 +105,7 @@ def match(
     over = (budget >= 0) & (spent > budget)
     if over.any():
         touched = _components_of(offers, len(projects), over)
-        inside = np.flatnonzero(touched[len(projects) :][offers.of_need] & active)
+        inside = np.flatnonzero(touched[offers.of_need] & active)
         outside = np.setdiff1d(np.flatnonzero(project >= 0), inside)
         bound = _by_tier(tiers, np.isin(np.arange(len(needs)), outside), like=bound)
         found = assign_with_budgets(
@@ -148,38 +148,28 @@ def _canonical(
     place = np.empty(len(projects), dtype=np.int64)
     place[by_project] = np.arange(len(projects))
     if not offers.built_in:
-        # one class per need: the classes move with their needs
+        # one class and one shelf per need: they move with their needs
         sizes = np.diff(offers.start)[by_need]
         start = np.concatenate(([0], np.cumsum(sizes)))
         take = np.repeat(offers.start[:-1][by_need] - start[:-1], sizes) + np.arange(start[-1])
         project = place[offers.project[take]]
         order = np.lexsort((project, np.repeat(np.arange(len(needs)), sizes)))
-        own = np.arange(len(needs), dtype=np.int64)
-        moved = Offers(own, start, project[order], offers.fit[take][order], offers.scale, built_in=False)
+        moved = replace(offers, start=start, project=project[order], fit=offers.fit[take][order])
         return sorted_needs, sorted_projects, moved
     return sorted_needs, sorted_projects, built_in_offers(sorted_needs, sorted_projects)
 
 
-def _without(offers: Offers, closed: np.ndarray) -> Offers:
-    """The same offers with an empty list for the needs marked ``closed``."""
-    if not closed.any():
-        return offers
-    of_need = offers.of_need.copy()
-    of_need[closed] = len(offers.start) - 1
-    start = np.append(offers.start, offers.start[-1])
-    return Offers(of_need, start, offers.project, offers.fit, offers.scale, offers.built_in)
-
-
 def _components_of(offers: Offers, projects: int, wanted: np.ndarray) -> np.ndarray:
-    """Which projects and classes (in that order) hang together with a wanted project."""
-    classes = len(offers.start) - 1
-    owner = np.repeat(np.arange(classes), np.diff(offers.start))
-    size = projects + classes
-    links = coo_array(
-        (np.ones(len(owner), dtype=bool), (offers.project, projects + owner)), shape=(size, size)
-    )
+    """Which classes hang together with a wanted project."""
+    classes, shelves = len(offers.seen) - 1, len(offers.start) - 1
+    viewer = np.repeat(np.arange(classes), np.diff(offers.seen))
+    owner = np.repeat(np.arange(shelves), np.diff(offers.start))
+    tails = np.concatenate((projects + offers.shelf, offers.project))
+    heads = np.concatenate((projects + shelves + viewer, projects + owner))
+    size = projects + shelves + classes
+    links = coo_array((np.ones(len(tails), dtype=bool), (tails, heads)), shape=(size, size))
     label = connected_components(links.tocsr(), directed=False)[1]
-    return np.isin(label, np.unique(label[:projects][wanted]))
+    return np.isin(label[projects + shelves :], np.unique(label[:projects][wanted]))
 
 
 def _by_tier(tiers: Ints, chosen: np.ndarray, like: Mapping[int, int] | None = None) -> dict[int, int]:

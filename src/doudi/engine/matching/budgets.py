@@ -24,7 +24,7 @@ from doudi.engine.matching.offers import Ints, MatchingError, Offers
 _EXACT_ARCS = 3_000
 _SMALLEST, _LARGEST, _GROW_AFTER = 8, 60, 15
 _PATIENCE = 250
-_ARCS_PER_NEED = 400
+_MOST_ARCS, _FEWEST, _KEPT_LISTS = 3_000_000, 20, 2_000
 _EARLIER = 3.0
 _BOUND_ARCS = 1_500_000
 
@@ -55,13 +55,13 @@ class Found:
 def assign_with_budgets(problem: Budgeted, needs: Ints, *, time_limit: float) -> Found:
     """Assign the given needs; ``time_limit`` in seconds is shared by the components, larger ones first."""
     deadline = time.monotonic() + time_limit
-    need, project, fit = _affordable(problem, needs)
+    need, project, fit, whole = _affordable(problem, needs)
     bound: dict[int, int] = dict.fromkeys(np.unique(problem.tiers[needs]).tolist(), 0)
     out = np.full(len(problem.tiers), -1, dtype=np.int64)
     exact, cut_short = True, False
     for part in _components(need, project, len(problem.tiers), len(problem.places)):
         search = _Search(problem, need[part], project[part], fit[part], deadline)
-        proven = search.run()
+        proven = search.run(bounded=whole) and whole
         for tier, value in search.bound.items():
             bound[tier] += value
         for one, at in search.at.items():
@@ -71,27 +71,37 @@ def assign_with_budgets(problem: Budgeted, needs: Ints, *, time_limit: float) ->
     return Found(out, bound, exact, cut_short)
 
 
-def _affordable(problem: Budgeted, needs: Ints) -> tuple[Ints, Ints, Ints]:
-    """Arcs (need, project, fit) that the budget of the project can pay at all.
+def _affordable(problem: Budgeted, needs: Ints) -> tuple[Ints, Ints, Ints, bool]:
+    """Arcs (need, project, fit) that the budget of the project can pay at all, and whether they are all there are.
 
-    A need open to more than a few hundred projects keeps the best fitting, spread over its queue, so that a
-    province-wide purpose does not multiply into millions of arcs.
+    Above some millions of arcs each need keeps only its best fitting, spread evenly over projects of one fit,
+    so that purposes open to a whole province do not fill the memory; no bound is taken from such a part.
     """
-    start, of_need = problem.offers.start, problem.offers.of_need[needs]
-    sizes = np.diff(start)[of_need]
-    offset = np.concatenate(([0], np.cumsum(sizes)))
-    take = np.repeat(start[:-1][of_need] - offset[:-1], sizes) + np.arange(offset[-1])
-    need, project, fit = np.repeat(needs, sizes), problem.offers.project[take], problem.offers.fit[take]
-    budget = problem.budget[project]
-    pays = (budget < 0) | (problem.amounts[need] <= budget)
-    need, project, fit = need[pays], project[pays], fit[pays]
-    if len(need) and np.bincount(need).max() > _ARCS_PER_NEED:
-        turn = (project * 7919 + need * 104_729) % 65_521
-        order = np.lexsort((turn, -fit, need))
-        first = np.searchsorted(need[order], need[order], side="left")
-        order = np.sort(order[np.arange(len(order)) - first < _ARCS_PER_NEED])
-        need, project, fit = need[order], project[order], fit[order]
-    return need, project, fit
+    offers, cap = problem.offers, max(_FEWEST, _MOST_ARCS // max(1, len(needs)))
+    parts: list[tuple[Ints, Ints, Ints]] = []
+    whole = True
+    known: dict[int, tuple[Ints, Ints]] = {}
+    for need in needs.tolist():
+        group = int(offers.of_need[need])
+        if group not in known:
+            pairs = np.array(offers.of(need), dtype=np.int64).reshape(-1, 2)
+            known = {group: (pairs[:, 0], pairs[:, 1])} if len(known) > _KEPT_LISTS else known
+            known[group] = (pairs[:, 0], pairs[:, 1])
+        project, fit = known[group]
+        budget = problem.budget[project]
+        pays = (budget < 0) | (problem.amounts[need] <= budget)
+        project, fit = project[pays], fit[pays]
+        if len(project) > cap:
+            whole = False
+            turn = (project * 7919 + need * 104_729) % 65_521
+            best = np.sort(np.lexsort((turn, -fit))[:cap])
+            project, fit = project[best], fit[best]
+        parts.append((np.full(len(project), need), project, fit))
+    none = np.empty(0, dtype=np.int64)
+    need_arcs, project_arcs, fit_arcs = (
+        np.concatenate([none, *(part[k] for part in parts)]) for k in range(3)
+    )
+    return need_arcs, project_arcs, fit_arcs, whole
 
 
 def _components(need: Ints, project: Ints, needs: int, projects: int) -> list[Ints]:
@@ -138,10 +148,13 @@ class _Search:
         self.cut_short = False
         self.random = np.random.default_rng(len(need))
 
-    def run(self) -> bool:
-        """Fill the component tier by tier, then better fit and standing; True if every level is proven."""
+    def run(self, *, bounded: bool) -> bool:
+        """Fill the component tier by tier, then better fit and standing; True if every level is proven.
+
+        Without ``bounded`` the arcs are not all there are, and only the number of needs is a bound.
+        """
         tiers = sorted(set(self.tier.values()))
-        small = len(self.arcs[0]) <= _EXACT_ARCS
+        small = bounded and len(self.arcs[0]) <= _EXACT_ARCS
         proven = True
         for tier in tiers:
             ours = sorted(
@@ -156,7 +169,7 @@ class _Search:
             elif self._served(tier) < target:
                 # the more urgent tier has the larger share of the time: what it loses no later one makes good
                 self._improve(tier, seconds=0.35 * self._left())
-                if self._served(tier) < target:
+                if bounded and self._served(tier) < target:
                     target = min(target, self._lagrangian_bound(tier, seconds=0.35 * self._left()))
             self.bound[tier] = max(target, self._served(tier))
             proven = proven and self._served(tier) == self.bound[tier]

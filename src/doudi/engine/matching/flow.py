@@ -69,33 +69,51 @@ def weigh(tiers: Ints, queue: Ints, fit: Ints, *, projects: int, nodes: int) -> 
 def assign_by_flow(tiers: Ints, queue: Ints, offers: Offers, places: Ints) -> tuple[Ints, bool]:
     """The project of each need (index, or −1) in the lexicographic optimum, and whether that order was strict.
 
-    ``places[p]`` is how many needs project p may serve. Needs that share a class of two or more pass through
-    one node of the network, so the network grows with needs plus lists rather than with their product.
+    ``places[p]`` is how many needs project p may serve. Classes of several needs and shelves that several
+    classes see are nodes of the network, so it grows with the lists rather than with the possible pairs.
     """
-    needs, projects = len(tiers), len(places)
-    shared = np.flatnonzero(offers.classes > 1)
-    class_node = np.full(len(offers.classes), -1, dtype=np.int64)
-    class_node[shared] = needs + projects + np.arange(len(shared))
-    sink = needs + projects + len(shared)
-    weights = weigh(tiers, queue, offers.fit, projects=projects, nodes=sink)
+    needs, projects, shelves = len(tiers), len(places), len(offers.start) - 1
+    size = np.bincount(offers.of_need, minlength=len(offers.seen) - 1)
+    viewer = np.repeat(np.arange(len(size)), np.diff(offers.seen))
+    viewer, view = viewer[size[viewer] > 0], offers.shelf[size[viewer] > 0]
+    watched = np.bincount(view, minlength=shelves)
 
-    owner = np.repeat(np.arange(len(offers.classes), dtype=np.int32), np.diff(offers.start))
-    tail = class_node[owner].astype(np.int32)
-    alone = np.full(len(offers.classes), -1, dtype=np.int32)
-    alone[offers.of_need] = np.arange(needs)
-    direct = tail < 0
-    tail[direct] = alone[owner[direct]]
-    capacity = np.where(direct, 1, np.minimum(offers.classes[owner], places[offers.project]))
-    del owner, direct
+    # a class of one is its need; a shelf that one class sees is that class
+    class_node = np.full(len(size), -1, dtype=np.int64)
+    class_node[offers.of_need] = np.arange(needs)
+    several = size > 1
+    class_node[several] = needs + projects + np.arange(int(several.sum()))
+    shelf_node = np.full(shelves, -1, dtype=np.int64)
+    shelf_node[view] = class_node[viewer]
+    common = watched > 1
+    sink = needs + projects + int(several.sum()) + int(common.sum())
+    shelf_node[common] = np.arange(sink - int(common.sum()), sink)
+    weights = weigh(tiers, queue, offers.fit, projects=projects, nodes=sink)
     spread = int(weights.fit.max(initial=0))
 
     network = min_cost_flow.SimpleMinCostFlow()
-    offered = _arcs(network, tail, needs + offers.project, capacity, weights.unit * (spread - weights.fit))
-    del tail, capacity
-    member = np.flatnonzero(class_node[offers.of_need] >= 0)
+    open_offers = np.flatnonzero(np.repeat(watched > 0, np.diff(offers.start)))
+    tail = np.repeat(shelf_node.astype(np.int32), np.diff(offers.start))[open_offers]
+    target = offers.project[open_offers]
+    offered = _arcs(
+        network,
+        tail,
+        needs + target,
+        np.where(tail < needs, 1, places[target]),
+        weights.unit * (spread - weights.fit[open_offers]),
+    )
+    del tail, target
+    far = common[view]
+    looked = _arcs(
+        network,
+        class_node[viewer[far]],
+        shelf_node[view[far]],
+        size[viewer[far]],
+        np.zeros(int(far.sum()), dtype=np.int64),
+    )
+    member = np.flatnonzero(several[offers.of_need])
     _arcs(network, member, class_node[offers.of_need[member]], np.ones_like(member), np.zeros_like(member))
-    project_nodes = needs + np.arange(projects)
-    _arcs(network, project_nodes, np.full(projects, sink), places, np.zeros_like(places))
+    _arcs(network, needs + np.arange(projects), np.full(projects, sink), places, np.zeros_like(places))
     every = np.arange(needs)
     left = _arcs(
         network, every, np.full(needs, sink), np.ones_like(every), weights.of_need + weights.unit * spread
@@ -109,8 +127,38 @@ def assign_by_flow(tiers: Ints, queue: Ints, offers: Offers, places: Ints) -> tu
             f"求解器没有给出最优解（{status.name}）。请把名单发给维护者。",
             f"The solver did not reach an optimum ({status.name}). Send the lists to the maintainers.",
         )
+    flow = np.zeros(len(offers.project), dtype=np.int64)
+    flow[open_offers] = network.flows(offered)
+    drawn = np.zeros(len(view), dtype=np.int64)
+    drawn[far] = network.flows(looked)
     served = network.flows(left) == 0
-    return _project_of(tiers, queue, offers, served, network.flows(offered)), weights.exact
+    del network
+    used = np.flatnonzero(flow)
+    shelf = np.searchsorted(offers.start, used, side="right") - 1
+    near = ~far
+    drawn[near] = np.bincount(shelf, weights=flow[used], minlength=shelves)[view[near]]
+    project = np.full(needs, -1, dtype=np.int64)
+    slots = _slots(offers, used, shelf, flow[used], viewer, view, drawn)
+    winners = np.flatnonzero(served)
+    winners = winners[np.lexsort((winners, -queue[winners], tiers[winners], offers.of_need[winners]))]
+    project[winners] = slots
+    return project, weights.exact
+
+
+def _slots(
+    offers: Offers, used: Ints, shelf: Ints, flow: Ints, viewer: Ints, view: Ints, drawn: Ints
+) -> Ints:
+    """The projects that each class draws, class after class, best fit first.
+
+    What leaves a shelf is handed to the classes that draw from it in their order; any way of doing so has the
+    same worth, and this one is always the same.
+    """
+    leaving = np.lexsort((offers.project[used], -offers.fit[used], shelf))
+    slot = np.repeat(used[leaving], flow[leaving])
+    drawing = np.lexsort((viewer, view))
+    owner = np.repeat(viewer[drawing], drawn[drawing])
+    order = np.lexsort((offers.project[slot], -offers.fit[slot], owner))
+    return offers.project[slot[order]]
 
 
 def _arcs(
@@ -122,16 +170,3 @@ def _arcs(
         capacity.astype(np.int64, copy=False),
         cost.astype(np.int64, copy=False),
     )
-
-
-def _project_of(tiers: Ints, queue: Ints, offers: Offers, served: np.ndarray, flow: np.ndarray) -> Ints:
-    """Hand the flow of each class to its served needs: the most urgent, longest waiting gets the best fit."""
-    used = np.flatnonzero(flow)
-    owner = np.searchsorted(offers.start, used, side="right") - 1
-    order = np.lexsort((offers.project[used], -offers.fit[used], owner))
-    slots = np.repeat(offers.project[used[order]], flow[used[order]].astype(np.int64))
-    winners = np.flatnonzero(served)
-    winners = winners[np.lexsort((winners, -queue[winners], tiers[winners], offers.of_need[winners]))]
-    project = np.full(len(tiers), -1, dtype=np.int64)
-    project[winners] = slots
-    return project

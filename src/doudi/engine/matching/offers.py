@@ -1,14 +1,15 @@
 """Who may help whom: purpose, group, area, interested persons and budget decide which projects a need may use.
 
-In come needs and projects; out come *offers*: needs with the same list of projects share one class, so that
-200,000 needs with a few thousand kinds of list stay a small network.
+In come needs and projects; out come *offers*: needs alike form a class, projects alike stand on a shelf, and
+a class sees a few shelves. 200,000 needs and 10,000 projects, with many millions of possible pairs, stay a
+network of some hundred thousand lines.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -63,32 +64,50 @@ class Project:
 
 @dataclass(frozen=True)
 class Offers:
-    """The projects open to each need, in classes of needs with the same list.
+    """The projects open to each need: needs stand in classes, a class sees shelves, a shelf holds projects.
 
-    ``of_need[i]`` is the class of need i; class c may use ``project[start[c]:start[c + 1]]`` with ``fit`` (a
-    whole number, ``scale`` to one point). ``built_in`` tells whether the conditions of the projects made the
-    list, or a file.
+    ``of_need[i]`` is the class of need i; class c sees ``shelf[seen[c]:seen[c + 1]]``; shelf s holds
+    ``project[start[s]:start[s + 1]]`` (ascending) with ``fit`` (a whole number, ``scale`` to one point). The
+    shelves that one class sees share no project. ``built_in`` tells whether the conditions of the projects
+    made the offers, or a file.
     """
 
     of_need: Ints
+    seen: Ints
+    shelf: Ints
     start: Ints
     project: Ints
     fit: Ints
     scale: int = 1
     built_in: bool = True
-    classes: Ints = field(init=False)
 
     def __post_init__(self) -> None:
         # millions of offers: 32 bits each keep a province within a small server's memory
         object.__setattr__(self, "project", self.project.astype(np.int32, copy=False))
         object.__setattr__(self, "fit", self.fit.astype(np.int32, copy=False))
-        object.__setattr__(self, "classes", np.bincount(self.of_need, minlength=len(self.start) - 1))
+
+    def shelves(self, need: int) -> list[int]:
+        """The shelves need ``need`` sees."""
+        group = self.of_need[need]
+        found: list[int] = self.shelf[self.seen[group] : self.seen[group + 1]].tolist()
+        return found
+
+    def on(self, shelf: int) -> list[tuple[int, int]]:
+        """The (project, fit) pairs on a shelf, by index."""
+        part = slice(self.start[shelf], self.start[shelf + 1])
+        return list(zip(self.project[part].tolist(), self.fit[part].tolist(), strict=True))
 
     def of(self, need: int) -> list[tuple[int, int]]:
         """The (project, fit) pairs open to need ``need``, by index, in the order of the projects."""
-        group = self.of_need[need]
-        part = slice(self.start[group], self.start[group + 1])
-        return list(zip(self.project[part].tolist(), self.fit[part].tolist(), strict=True))
+        return sorted(pair for shelf in self.shelves(need) for pair in self.on(shelf))
+
+    def without(self, closed: npt.NDArray[np.bool_]) -> Offers:
+        """The same offers with nothing open to the needs marked ``closed``."""
+        if not closed.any():
+            return self
+        of_need = self.of_need.copy()
+        of_need[closed] = len(self.seen) - 1
+        return replace(self, of_need=of_need, seen=np.append(self.seen, self.seen[-1]))
 
 
 def region_allows(project_region: str, need_region: str) -> bool:
@@ -96,8 +115,8 @@ def region_allows(project_region: str, need_region: str) -> bool:
     return need_region.startswith(project_region)
 
 
-def built_in_fit(need: Need, project: Project) -> int:
-    """How closely a project is meant for a need, 0 to 100: 40 if it names the kind, 30 the group, 30 by area.
+def built_in_fit(project: Project) -> int:
+    """How closely a project is meant for those it is open to, 0 to 100: 40 if it names kinds, 30 groups, 30 by area.
 
     Restricted money goes first where it can, so that free money stays for those nobody names.
     """
@@ -108,42 +127,57 @@ def built_in_fit(need: Need, project: Project) -> int:
 def built_in_offers(needs: Sequence[Need], projects: Sequence[Project]) -> Offers:
     """Offers by the projects' own conditions: kind, group, area and interested persons.
 
-    The budget is not a condition here: the sum of all grants is checked when needs are assigned.
+    A project stands on the shelf of each (area, kind, group) it names, "" for any; a need sees the shelves of
+    its code's leading digits. A need tied to a project has a shelf of its own without it. The budget is not a
+    condition here: the sum of all grants is checked when needs are assigned.
     """
-    blocked: defaultdict[str, set[int]] = defaultdict(set)
+    barred: defaultdict[str, set[int]] = defaultdict(set)
+    contents: list[list[int]] = []
+    shelf_at: dict[tuple[str, str, str], int] = {}
     for index, project in enumerate(projects):
         for person in project.interested_persons:
-            blocked[person].add(index)
-    by_kind: defaultdict[str, list[int]] = defaultdict(list)
-    for index, project in enumerate(projects):
+            barred[person].add(index)
         for kind in project.kinds or {""}:
-            by_kind[kind].append(index)
+            for group in project.groups or {""}:
+                key = (project.region, kind, group)
+                if key not in shelf_at:
+                    shelf_at[key] = len(contents)
+                    contents.append([])
+                contents[shelf_at[key]].append(index)
+    lengths = sorted({len(project.region) for project in projects})
 
-    lists: dict[tuple[str, str, str], list[int]] = {}
-    class_of: dict[tuple[str, str, str, frozenset[int]], int] = {}
-    start, chosen, fits = [0], list[int](), list[int]()
+    class_at: dict[tuple[str, str, str], int] = {}
+    seen, shelves = [0], list[int]()
     of_need = np.empty(len(needs), dtype=np.int64)
     for position, need in enumerate(needs):
         signature = (need.region, need.kind, need.group)
-        barred = frozenset(blocked.get(need.id, ()))
-        key = (*signature, barred)
-        group = class_of.get(key)
-        if group is None:
-            if signature not in lists:
-                named = by_kind[need.kind] if need.kind else []
-                lists[signature] = sorted(
-                    index
-                    for index in {*named, *by_kind[""]}
-                    if region_allows(projects[index].region, need.region)
-                    and (not projects[index].groups or need.group in projects[index].groups)
-                )
-            open_to = [index for index in lists[signature] if index not in barred]
-            group = class_of[key] = len(start) - 1
-            chosen += open_to
-            fits += [built_in_fit(need, projects[index]) for index in open_to]
-            start.append(len(chosen))
-        of_need[position] = group
-    return Offers(of_need, _ints(start), _ints(chosen), _ints(fits))
+        tied = barred.get(need.id)
+        if not tied and signature in class_at:
+            of_need[position] = class_at[signature]
+            continue
+        sees = sorted(
+            shelf_at[key]
+            for length in lengths
+            if length <= len(need.region)
+            for kind in {need.kind, ""}
+            for group in {need.group, ""}
+            if (key := (need.region[:length], kind, group)) in shelf_at
+        )
+        if tied:
+            contents.append(sorted(index for shelf in sees for index in contents[shelf] if index not in tied))
+            sees = [len(contents) - 1]
+        else:
+            class_at[signature] = len(seen) - 1
+        of_need[position] = len(seen) - 1
+        shelves += sees
+        seen.append(len(shelves))
+
+    fits = [built_in_fit(project) for project in projects]
+    start = np.concatenate(([0], np.cumsum([len(shelf) for shelf in contents], dtype=np.int64)))
+    chosen = [index for shelf in contents for index in shelf]
+    return Offers(
+        of_need, _ints(seen), _ints(shelves), start, _ints(chosen), _ints([fits[index] for index in chosen])
+    )
 
 
 def listed_offers(
@@ -172,8 +206,10 @@ def listed_offers(
     order = np.lexsort((project, need))
     need = need[order]
     start = np.searchsorted(need, np.arange(len(needs) + 1))
-    own_class = np.arange(len(needs), dtype=np.int64)
-    return Offers(own_class, start.astype(np.int64), project[order], fit[order], scale, built_in=False)
+    own = np.arange(len(needs) + 1, dtype=np.int64)
+    return Offers(
+        own[:-1], own, own[:-1], start.astype(np.int64), project[order], fit[order], scale, built_in=False
+    )
 
 
 def conditions_against(need: Need, projects: Sequence[Project]) -> Mapping[str, list[str]]:

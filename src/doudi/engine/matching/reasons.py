@@ -6,12 +6,14 @@ was decided and decides nothing.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from doudi.engine.matching.flow import standings
-from doudi.engine.matching.offers import Ints, Need, Offers, Project, conditions_against
+from doudi.engine.matching.offers import Ints, Need, Offers, Project, built_in_fit, conditions_against
 
 _NAMED = 3
 _CONDITIONS = {
@@ -23,6 +25,14 @@ _CONDITIONS = {
     "kind": ("不接受该类需求", "it takes other kinds of need"),
     "group": ("不面向该人群", "it is for another group"),
 }
+
+
+class _Shelf(NamedTuple):
+    """What a reason needs to know of some projects: their number, the best (fit, project), the largest budget (None: no limit)."""
+
+    number: int
+    best: tuple[tuple[int, int], ...]
+    largest_budget: int | None
 
 
 class Reasons:
@@ -40,12 +50,19 @@ class Reasons:
         self._weakest: dict[int, int] = {}
         for i in np.flatnonzero(project >= 0).tolist():
             at = int(project[i])
-            self.fit[i] = next(fit for one, fit in offers.of(i) if one == at)
+            # the built-in fit is the project's own
+            self.fit[i] = (
+                built_in_fit(projects[at])
+                if offers.built_in
+                else next(fit for one, fit in offers.on(int(offers.of_need[i])) if one == at)
+            )
             self._used[at] += 1
             self._spent[at] += needs[i].amount or 0
             last = self._weakest.get(at)
             if last is None or self._strength(i) < self._strength(last):
                 self._weakest[at] = i
+        self._tied = {person for one in projects for person in one.interested_persons}
+        self._shelf: dict[int, _Shelf] = {}
         self._taken: dict[int, tuple[str, str]] = {}
         self._removed: dict[tuple[str, str, str], str] = {}
 
@@ -54,18 +71,18 @@ class Reasons:
         i = self._index[need_id]
         need, at = self._needs[i], int(self._project[i])
         project = self._projects[at]
-        open_to = self._offers.of(i)
+        number, best, _ = self._open_to(i)
         points = self._points(self.fit[i])
         zh = f"第{need.tier}档，等候{need.waiting_days}天；{self._purpose(need, project)[0]}，契合度{points}"
         en = f"tier {need.tier}, waiting {need.waiting_days} days; {self._purpose(need, project)[1]}, fit {points}"
-        fit, other = max(((fit, -p) for p, fit in open_to), default=(0, 0))
+        fit, other = best[0]
         if fit <= self.fit[i]:
-            zh += f"，在可选的{len(open_to)}个项目中最高。"
-            en += f", the best of {len(open_to)} open to it."
+            zh += f"，在可选的{number}个项目中最高。"
+            en += f", the best of {number} open to it."
         else:
-            full = self._full(-other, need)
-            zh += f"；契合度更高的 {self._projects[-other].id}（{self._points(fit)}）{full[0]}。"
-            en += f"; {self._projects[-other].id} fits better ({self._points(fit)}) but {full[1]}."
+            full = self._full(other, need)
+            zh += f"；契合度更高的 {self._projects[other].id}（{self._points(fit)}）{full[0]}。"
+            en += f"; {self._projects[other].id} fits better ({self._points(fit)}) but {full[1]}."
         return f"{zh} / {en}"
 
     def unserved(self, need_id: str) -> str:
@@ -74,25 +91,21 @@ class Reasons:
         need = self._needs[i]
         if need.amount == 0:
             return "扣除政府救助和其他帮扶后没有缺口。 / Nothing is missing after public and other aid."
-        open_to = self._offers.of(i)
-        if not open_to:
+        number, best, most = self._open_to(i)
+        if not number:
             return self._no_project(need)
-        amount = need.amount or 0
-        budgets = [self._projects[p].budget for p, _ in open_to]
-        if all(budget is not None and budget < amount for budget in budgets):
-            most = max(budget for budget in budgets if budget is not None)
+        if most is not None and most < (need.amount or 0):
             return (
-                f"可选的{len(open_to)}个项目的预算都不足以整笔承担（缺口超过最大预算 {most}）。 / "
-                f"None of the {len(open_to)} open projects can pay it whole (the largest budget is {most})."
+                f"可选的{number}个项目的预算都不足以整笔承担（缺口超过最大预算 {most}）。 / "
+                f"None of the {number} open projects can pay it whole (the largest budget is {most})."
             )
-        best = sorted(open_to, key=lambda offer: (-offer[1], offer[0]))
-        named = [(self._projects[p].id, self._full(p, need)) for p, _ in best[:_NAMED]]
+        named = [(self._projects[p].id, self._full(p, need)) for _, p in best]
         zh = "；".join(f"{name} {full[0]}" for name, full in named)
         en = "; ".join(f"{name} {full[1]}" for name, full in named)
-        more = len(best) - len(named)
+        more = number - len(named)
         return (
-            f"可选的{len(best)}个项目都已给了更急、更契合或等候更久的需求：{zh}{f'；另有{more}个同样如此' if more else ''}。 / "
-            f"All {len(best)} open projects went to needs more urgent, better fitting or longer waiting: "
+            f"可选的{number}个项目都已给了更急、更契合或等候更久的需求：{zh}{f'；另有{more}个同样如此' if more else ''}。 / "
+            f"All {number} open projects went to needs more urgent, better fitting or longer waiting: "
             f"{en}{f'; and {more} more alike' if more else ''}."
         )
 
@@ -100,20 +113,39 @@ class Reasons:
         if not self._offers.built_in:
             return "可选名单中没有列出可用的项目。 / The list of eligible pairs names no project for it."
         key = (need.region, need.kind, need.group)
-        against = conditions_against(need, self._projects) if self._has_ties(need) else None
-        if against is None and key in self._removed:
+        tied = need.id in self._tied
+        if not tied and key in self._removed:
             return self._removed[key]
-        against = against or conditions_against(need, self._projects)
+        against = conditions_against(need, self._projects)
         parts = [(name, ids) for name, ids in against.items() if ids]
         zh = "；".join(f"{len(ids)}个{_CONDITIONS[name][0]}（{_some(ids)}）" for name, ids in parts)
         en = "; ".join(f"{len(ids)}: {_CONDITIONS[name][1]} ({_some(ids)})" for name, ids in parts)
         text = f"没有合适的项目：{zh or '项目表是空的'}。 / No project is open to it: {en or 'the list of projects is empty'}."
-        if not against["person"]:
+        if not tied:
             self._removed[key] = text
         return text
 
-    def _has_ties(self, need: Need) -> bool:
-        return any(need.id in project.interested_persons for project in self._projects)
+    def _open_to(self, i: int) -> _Shelf:
+        """How many projects are open to a need, the best fitting of them, and their largest budget."""
+        seen = [self._summary(shelf) for shelf in self._offers.shelves(i)]
+        best = sorted((pair for one in seen for pair in one.best), key=lambda pair: (-pair[0], pair[1]))
+        budgets = [one.largest_budget for one in seen if one.number]
+        known = [budget for budget in budgets if budget is not None]
+        most = max(known) if known and len(known) == len(budgets) else None
+        return _Shelf(sum(one.number for one in seen), tuple(best[:_NAMED]), most)
+
+    def _summary(self, shelf: int) -> _Shelf:
+        if shelf in self._shelf:
+            return self._shelf[shelf]
+        pairs = self._offers.on(shelf)
+        best = heapq.nsmallest(_NAMED, ((-fit, p) for p, fit in pairs))
+        budgets = [self._projects[p].budget for p, _ in pairs]
+        known = [budget for budget in budgets if budget is not None]
+        most = max(known) if known and len(known) == len(budgets) else None
+        found = _Shelf(len(pairs), tuple((-fit, p) for fit, p in best), most)
+        if self._offers.built_in:  # a listed shelf is one need's own and is not asked for again
+            self._shelf[shelf] = found
+        return found
 
     def _purpose(self, need: Need, project: Project) -> tuple[str, str]:
         if not self._offers.built_in:
