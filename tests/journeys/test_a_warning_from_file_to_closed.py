@@ -111,7 +111,7 @@ def test_a_warning_walks_from_file_to_closed_case(empty_office, sit_down, tmp_pa
     # the director sees the loop, the auditor a whole chain
     director = sit_down("director")
     figures = director.page.inner_text(".figures")
-    assert "1 办结" in figures.replace("\n", " ") and "100%" in figures
+    assert "1 已办结" in figures.replace("\n", " ") and "100%" in figures
     auditor = sit_down("auditor")
     auditor.page.wait_for_selector("#chain .note.success")
     assert "审计链完整" in auditor.text()

@@ -30,7 +30,7 @@ EVENTS = {
     "close": n("办结"),
 }
 
-ACTS = {"export_quarantine": n("下载退回表")}
+ACTS = {"export_quarantine": n("下载退回表"), "export_simulation": n("导出测算")}
 """Audit entries that are no act of the policy table."""
 
 SUBJECTS = {"household": n("户"), "feed": n("数据"), "user": n("账号"), "screen": n("筛查")}

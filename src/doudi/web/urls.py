@@ -6,7 +6,19 @@ from django.urls import path
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route, guarded
-from doudi.web.views import audit, dashboard, errors, home, households, inbox, loads, session, users, warnings
+from doudi.web.views import (
+    audit,
+    dashboard,
+    errors,
+    home,
+    households,
+    inbox,
+    loads,
+    session,
+    users,
+    warnings,
+    whatif,
+)
 
 ROUTES: tuple[Route, ...] = (
     Route("", home.home, "home", Entry.SIGNED_IN),
@@ -43,6 +55,10 @@ ROUTES: tuple[Route, ...] = (
     Route("loads/<int:pk>/quarantine.xlsx", loads.quarantine, "quarantine", Act.VIEW_LOADS),
     Route("dashboard/", dashboard.dashboard, "dashboard", Act.VIEW_DASHBOARD),
     Route("dashboard/boundaries.geojson", dashboard.boundaries, "boundaries", Act.VIEW_DASHBOARD),
+    Route("what-if/", whatif.what_if, "what_if", Act.SIMULATE),
+    Route("what-if/result.csv", whatif.what_if_csv, "what_if_csv", Act.SIMULATE),
+    Route("what-if/back-test/", whatif.back_test, "back_test", Act.SIMULATE),
+    Route("what-if/back-test.csv", whatif.back_test_csv, "back_test_csv", Act.SIMULATE),
     Route("audit/", audit.log, "audit", Act.VIEW_AUDIT),
     Route("audit/chain/", audit.chain_state, "audit_chain", Act.VIEW_AUDIT),
     Route("users/", users.user_list, "users", Act.MANAGE_USERS),

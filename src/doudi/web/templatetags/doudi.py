@@ -130,7 +130,7 @@ def value_of(part: Explained) -> str:
 @register.filter
 def says(part: Explained) -> str:
     """The sentence of a value, where it says more than name and value."""
-    bare = {part.name, f"{part.name}{value_of(part)}", f"{part.name}: 是", f"{part.name}: 否"}
+    bare = {part.name, *(f"{part.name}{sign}{value_of(part)}" for sign in ("", "：", ": "))}
     return "" if part.sentence in bare else part.sentence
 
 

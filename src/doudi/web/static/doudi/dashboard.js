@@ -13,7 +13,7 @@ function draw(box) {
   if (flat) box.style.height = `${Math.max(8, picture.labels.length * 1.7 + 4)}rem`;
   const names = {
     type: "category", data: picture.labels, inverse: flat,
-    axisLabel: { fontSize: SIZE, interval: 0, width: flat ? 150 : 90, overflow: flat ? "truncate" : "break" },
+    axisLabel: { fontSize: SIZE, interval: 0, width: flat ? 150 : 116, overflow: flat ? "truncate" : "break" },
   };
   const counts = { type: "value", minInterval: 1, axisLabel: { fontSize: SIZE } };
   const chart = echarts.init(box, null, { renderer: "canvas" });
@@ -21,7 +21,7 @@ function draw(box) {
     animation: false,
     textStyle: { fontFamily: FONT, fontSize: SIZE },
     color: PALETTE,
-    grid: { left: 8, right: 24, top: picture.series.length > 1 ? 38 : 24, bottom: 8, containLabel: true },
+    grid: { left: 8, right: 24, top: picture.series.length > 1 ? 38 : 24, bottom: flat ? 8 : 20, containLabel: true },
     legend: picture.series.length > 1 ? { top: 0, textStyle: { fontSize: SIZE } } : undefined,
     tooltip: { trigger: "axis", axisPointer: { type: "shadow" } },
     xAxis: flat ? counts : names,
