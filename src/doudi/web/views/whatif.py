@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -108,21 +108,7 @@ def what_if_csv(request: HttpRequest) -> HttpResponse:
         _("范围"), _("代码"), _("名称"), _("户数（现行）"), _("户数（改后）"), _("得益户"), _("失去户"), _("待核户"),
         _("月支出（现行，元）"), _("月支出（改后，元）"),
     ]  # fmt: skip
-    whole = [found.households, found.households, found.gainers, found.losers, found.undecided]
-    rows: list[list[Any]] = [[_("参数"), "", f"{name}={value}"] for (name, _region), value in changes.items()]
-    rows.append([_("合计"), user.region_code, words.region(user.region_code), *whole, *_yuan(found.cost_before, found.cost_after)])  # fmt: skip
-    for code, row in _categories(found):
-        households = [row["households_before"], row["households_after"]]
-        rows.append([_("类别"), code, words.category(code), *households, "", "", "", *_yuan(row["cost_before"], row["cost_after"])])  # fmt: skip
-    for code, row in found.sums_by_region().items():
-        counts = [row[key] for key in ("households", "households", "gainers", "losers", "undecided")]
-        rows.append([_("乡镇"), code, words.region_path(code), *counts, *_yuan(row["cost_before"], row["cost_after"])])  # fmt: skip
-    for mover in found.movers:
-        moved = f"{words.category(mover.before)} → {words.category(mover.after)}"
-        counts = [1, 1, int(mover.gains), int(not mover.gains), 0]
-        rows.append(
-            [_("户"), mover.household_no, moved, *counts, *_yuan(mover.cost_before, mover.cost_after)]
-        )
+    rows = [*_rows(found, user.region_code)]
     monitoring.record_export(
         f"screen:{as_of}",
         rows=len(rows),
@@ -130,6 +116,26 @@ def what_if_csv(request: HttpRequest) -> HttpResponse:
         by=user,
     )  # fmt: skip
     return _csv(_("测算_%(as_of)s.csv") % {"as_of": as_of}, header, rows)
+
+
+def _rows(found: Simulation, region_code: str) -> Iterator[list[Any]]:
+    for (name, _region), value in found.changes.items():
+        yield [_("参数"), "", f"{name}={value}"]
+    counts = [found.households, found.households, found.gainers, found.losers, found.undecided]
+    costs = _yuan(found.cost_before, found.cost_after)
+    yield [_("合计"), region_code, words.region(region_code), *counts, *costs]
+    for code, row in _categories(found):
+        costs = _yuan(row["cost_before"], row["cost_after"])
+        both = [row["households_before"], row["households_after"]]
+        yield [_("类别"), code, words.category(code), *both, "", "", "", *costs]
+    for code, row in found.sums_by_region().items():
+        counts = [row[key] for key in ("households", "households", "gainers", "losers", "undecided")]
+        costs = _yuan(row["cost_before"], row["cost_after"])
+        yield [_("乡镇"), code, words.region_path(code), *counts, *costs]
+    for mover in found.movers:
+        moved = f"{words.category(mover.before)} → {words.category(mover.after)}"
+        costs = _yuan(mover.cost_before, mover.cost_after)
+        yield [_("户"), mover.household_no, moved, 1, 1, int(mover.gains), int(not mover.gains), 0, *costs]
 
 
 # ---- another line for a warning ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// Pictures over the tables of the dashboard; without them (old browser, no file) the tables stand alone.
+// Pictures over the tables of a page; without them (old browser, no file) the tables stand alone.
 const pictures = JSON.parse(document.getElementById("pictures").textContent);
 const COLOURS = { red: "#a61b1b", orange: "#d9822b", yellow: "#d9b300", blue: "#2b6cb0", none: "#8a97a1" };
 const PALETTE = ["#0f4c5c", "#d9822b", "#6a8d73"];
@@ -70,4 +70,5 @@ async function drawMap(box) {
 }
 
 document.querySelectorAll("[data-chart]").forEach(draw);
-drawMap(document.getElementById("map"));
+const map = document.getElementById("map");
+if (map) drawMap(map);
