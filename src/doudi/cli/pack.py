@@ -77,14 +77,14 @@ def show(
 @app.command()
 def new(
     folder: Folder,
-    parent: Annotated[Path, typer.Option("--from", help="上级政策包 / parent pack", metavar="P")],
+    parent: Annotated[str, typer.Option("--from", help="上级政策包：文件夹或随附包的名称 / parent: folder or name", metavar="P")],
     region: Annotated[str, typer.Option("--region", help="行政区划代码 / region code", metavar="R")],
     as_json: Json = False,
 ) -> None:
     """以上级政策包为底，开一个县的政策包 / begin a county's pack on top of a parent."""
     from doudi.engine.packs import load_pack, new_pack
 
-    new_pack(load_pack(parent), region, folder)
+    new_pack(load_pack(Path(parent)) if Path(parent).is_dir() else parent, region, folder)
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     answer(
         {"folder": str(folder), "files": files},

@@ -133,7 +133,19 @@ def _touched(case: Case, pack: Pack) -> bool:
     for name in spoken & set(pack.variables):
         for part in pack.variables[name].parts():
             names |= part.parameters()
-    return bool(names & pack.replaced)
+    return any(_replaced_for(name, case, pack) for name in names & pack.replaced)
+
+
+def _replaced_for(name: str, case: Case, pack: Pack) -> bool:
+    """Whether what the top layer says of ``name`` holds for this case: a number of another region does not."""
+    parameter = pack.parameters.get(name)
+    if parameter is None:
+        return True
+    if any(own.endswith(name) for own in case.parameters):
+        return False
+    sides = (case.urban_rural,) if case.urban_rural else ("城镇", "农村")
+    values = (parameter.lookup(region=case.region, urban_rural=side, on=case.on) for side in sides)
+    return any(value is not None and value.place.layer == pack.name for value in values)
 
 
 def _shape(case: Case) -> Any:

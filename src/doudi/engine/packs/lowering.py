@@ -135,7 +135,9 @@ class Lowering:
         if op == "self":
             inner = self._emit(expr.args[0], PERSON)
             default = "FALSE" if expr.kind is Kind.BOOL else "''"
-            return Term(f"COALESCE({inner.sql}, {default})", unknown=inner.unknown)
+            plain = Term(f"COALESCE({inner.sql}, {default})", unknown=inner.unknown)
+            cells = [self._emit(node, PERSON).sql for node in expr.args[0].walk() if node.op == "col"]
+            return self._unless_lost(expr, plain, [f"{cell} IS NOT NULL" for cell in cells], PERSON)
         if op == "head":
             if self.without_members:
                 return Term(null(Kind.TEXT), unknown=True)
@@ -204,12 +206,36 @@ class Lowering:
         )
         default = "FALSE" if expr.kind is Kind.BOOL else "0"
         term = Term(f"COALESCE({name(column)}, {default})", self._value_den(agg, entity))
+        if any(part is not None and part.parameters() & self.unknown_parameters for part in (agg.value, agg.where)):
+            # with no row at all the answer does not hang on the number
+            rows = plan.columns.setdefault(
+                Agg("count", agg.feed, member=agg.member),
+                f"{agg.feed}_{'p' if entity == PERSON else 'h'}{len(plan.columns)}",
+            )
+            term = self._unless_lost(expr, term, [f"COALESCE({name(rows)}, 0) > 0"], entity)
         if agg.member is None:
             return term
         condition = self._emit(agg.member, PERSON)
         if not condition.unknown:
             return term
         doubt = self._member_column(f"BOOL_OR({condition.sql} IS NULL)")
+        return Term(f"CASE WHEN {doubt} THEN {null(expr.kind)} ELSE {term.sql} END", term.den, True)
+
+    def _unless_lost(self, expr: Expr, term: Term, matters: list[str], entity: str) -> Term:
+        """``term``, undecided where a number it compares rows with has no value here and ``matters`` hold.
+
+        Inside a row's condition an absent number would read as "no", like an empty cell; it is not one.
+        """
+        lost = {
+            (self._cut(node.data, "") if node.op == "cut" else self._emit(node, entity)).sql
+            for node in expr.walk()
+            if (node.op == "param" or (node.op == "cut" and isinstance(node.data, str)))
+            and node.data in self.unknown_parameters
+        }
+        if not lost:
+            return term
+        absent = " OR ".join(f"{sql} IS NULL" for sql in sorted(lost))
+        doubt = " AND ".join([f"({absent})", *matters])
         return Term(f"CASE WHEN {doubt} THEN {null(expr.kind)} ELSE {term.sql} END", term.den, True)
 
     def _value_den(self, agg: Agg, entity: str) -> int:
