@@ -78,7 +78,7 @@ def by_linear_program(
 def run(name: str, needs: int, projects: int, *, mean_places: float, money: float | None, peer: bool) -> None:
     """One claim, printed as one JSON line."""
     asking, offering, offers = lists(needs, projects, mean_places=mean_places, money=money)
-    began = time.monotonic()
+    began, busy = time.monotonic(), time.process_time()
     found = match(asking, offering, offers)
     row: dict[str, object] = {
         "claim": name,
@@ -86,6 +86,7 @@ def run(name: str, needs: int, projects: int, *, mean_places: float, money: floa
         "projects": projects,
         "offers": len(offers.project),
         "seconds": round(time.monotonic() - began, 3),
+        "cpu_seconds": round(time.process_time() - busy, 3),
         "served_by_tier": dict(found.served_by_tier),
         "first_come_by_tier": dict(first_come(asking, offering, offers)),
         "bound_by_tier": dict(found.bound_by_tier),

@@ -92,7 +92,7 @@ def assign_by_flow(tiers: Ints, queue: Ints, offers: Offers, places: Ints) -> tu
     spread = int(weights.fit.max(initial=0))
 
     network = min_cost_flow.SimpleMinCostFlow()
-    open_offers = np.flatnonzero(np.repeat(watched > 0, np.diff(offers.start)))
+    open_offers = np.flatnonzero(np.repeat(watched > 0, np.diff(offers.start))).astype(np.int32)
     tail = np.repeat(shelf_node.astype(np.int32), np.diff(offers.start))[open_offers]
     target = offers.project[open_offers]
     offered = _arcs(
@@ -121,6 +121,8 @@ def assign_by_flow(tiers: Ints, queue: Ints, offers: Offers, places: Ints) -> tu
     network.set_nodes_supplies(
         np.append(every, sink).astype(np.int32), np.append(np.ones_like(every), -needs)
     )
+    exact = weights.exact
+    del weights  # the solver's own peak is next
     status = network.solve()
     if status != network.OPTIMAL:
         raise MatchingError(
@@ -142,7 +144,7 @@ def assign_by_flow(tiers: Ints, queue: Ints, offers: Offers, places: Ints) -> tu
     winners = np.flatnonzero(served)
     winners = winners[np.lexsort((winners, -queue[winners], tiers[winners], offers.of_need[winners]))]
     project[winners] = slots
-    return project, weights.exact
+    return project, exact
 
 
 def _slots(
