@@ -103,17 +103,31 @@ def export_screening(*, as_of: date, to: Path, by: User) -> int:
     return monitoring.export_result(as_of=as_of, to=to, by=by)
 
 
-def simulate(*, as_of: date, changes: dict[tuple[str, str], str], by: User) -> screening.Simulation:
+def simulate(
+    *, as_of: date, changes: dict[tuple[str, str], str], by: User, region_code: str = ""
+) -> screening.Simulation:
     """What other parameters would do to everyone of an area on a date (测算); nothing is kept."""
-    return monitoring.simulate(rules()[0], as_of=as_of, changes=changes, by=by)
+    return monitoring.simulate(rules()[0], as_of=as_of, changes=changes, by=by, region_code=region_code)
 
 
 def back_test(
-    indicator: str, *, as_of: date, alternatives: list[dict[tuple[str, str], str]], months: int = 12, by: User
+    indicator: str,
+    *,
+    as_of: date,
+    alternatives: list[dict[tuple[str, str], str]],
+    months: int = 12,
+    by: User,
+    region_code: str = "",
 ) -> monitoring.BackTested:
     """What a warning would have raised at other thresholds, and what came of it (回测); nothing is kept."""
     return monitoring.back_test(
-        rules()[0], indicator=indicator, alternatives=alternatives, as_of=as_of, months=months, by=by
+        rules()[0],
+        indicator=indicator,
+        alternatives=alternatives,
+        as_of=as_of,
+        months=months,
+        by=by,
+        region_code=region_code,
     )
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from doudi.engine.packs import Pack, Parameter, ParameterValue
 from doudi.engine.screening import threshold_parameters
 from doudi.web.forms import DayInput
+from doudi.web.templatetags.doudi import region
 
 _MOST_VALUES = 4
 
@@ -37,16 +38,16 @@ class Number:
         return self.present.text if self.present is not None else _("未填")
 
 
-def numbers(pack: Pack, *, region: str, on: date) -> Iterator[Number]:
-    """Every number of the pack as it stands in a region on a date, with its document."""
+def numbers(pack: Pack, *, area: str, on: date) -> Iterator[Number]:
+    """Every number of the pack as it stands in an area on a date, with its document."""
     for parameter in pack.parameters.values():
         for side in ("城镇", "农村") if parameter.by else ("",):
-            found = parameter.lookup(region=region, urban_rural=side, on=on)
+            found = parameter.lookup(region=area, urban_rural=side, on=on)
             document = pack.documents.get(found.document) if found is not None else None
             others = {
                 row.region
                 for row in parameter.values
-                if row.urban_rural == side and row.region != region and row.region.startswith(region)
+                if row.urban_rural == side and row.region != area and row.region.startswith(area)
             }
             yield Number(
                 name=side + parameter.name,
@@ -61,13 +62,26 @@ def numbers(pack: Pack, *, region: str, on: date) -> Iterator[Number]:
             )
 
 
+def areas(pack: Pack, own: str) -> list[str]:
+    """The account's own region first, then the places inside it that have numbers of their own."""
+    inside = {
+        row.region
+        for parameter in pack.parameters.values()
+        for row in parameter.values
+        if row.region != own and row.region.startswith(own)
+    }
+    return [own, *sorted(inside)]
+
+
 class WhatIfForm(forms.Form):
     """Other values for the numbers of the area; what is left empty stays as it is."""
 
     as_of = forms.DateField(label=gettext_lazy("数据日期"), widget=DayInput())
+    area = forms.ChoiceField(label=gettext_lazy("地区"), required=False)
 
-    def __init__(self, *args: Any, listed: list[Number], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, listed: list[Number], places: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["area"].choices = [(place, region(place)) for place in places]  # type: ignore[attr-defined]
         for number in listed:
             self.fields[number.name] = forms.CharField(
                 label=number.name,
@@ -76,10 +90,13 @@ class WhatIfForm(forms.Form):
                 widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "decimal", "size": 10}),
             )
 
-    def changes(self, region: str) -> dict[tuple[str, str], str]:
-        """The typed values for the area."""
-        typed = {name: value.strip() for name, value in self.cleaned_data.items() if name != "as_of"}
-        return {(name, region): value for name, value in typed.items() if value}
+    def changes(self, own: str) -> dict[tuple[str, str], str]:
+        """The typed values for the chosen area, or the account's own."""
+        area = self.cleaned_data["area"] or own
+        typed = {
+            name: self.cleaned_data[name].strip() for name in self.fields if name not in ("as_of", "area")
+        }
+        return {(name, area): value for name, value in typed.items() if value}
 
 
 class BackTestForm(forms.Form):
@@ -103,9 +120,13 @@ class BackTestForm(forms.Form):
         initial=12,
     )
     as_of = forms.DateField(label=gettext_lazy("数据日期"), widget=DayInput())
+    area = forms.ChoiceField(label=gettext_lazy("地区"), required=False)
 
-    def __init__(self, *args: Any, pack: Pack, listed: list[Number], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, pack: Pack, listed: list[Number], places: list[str], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["area"].choices = [(place, region(place)) for place in places]  # type: ignore[attr-defined]
         self.fields["threshold"].choices = [  # type: ignore[attr-defined]
             ("", _("请选择")),
             *(
@@ -126,12 +147,14 @@ class BackTestForm(forms.Form):
             raise forms.ValidationError(_("请填 1 到 %(most)d 个值。") % {"most": _MOST_VALUES})
         return found
 
-    def asked(self, region: str) -> dict[str, Any]:
+    def asked(self, own: str) -> dict[str, Any]:
         """The arguments of the back-test: the indicator and each value for the area as one alternative."""
         indicator, _colon, number = self.cleaned_data["threshold"].partition(":")
+        area = self.cleaned_data["area"]
         return {
             "indicator": indicator,
-            "alternatives": [{(number, region): value} for value in self.cleaned_data["values"]],
+            "alternatives": [{(number, area or own): value} for value in self.cleaned_data["values"]],
             "months": self.cleaned_data["months"],
             "as_of": self.cleaned_data["as_of"],
+            "region_code": area,
         }

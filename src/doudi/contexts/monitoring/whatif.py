@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from doudi.contexts.accounts.services import Act, Scope, User, may, record, require
-from doudi.contexts.monitoring.models import Signal, WarningCase
+from doudi.contexts.monitoring.models import Signal, WarningCase, WarningQuerySet
 from doudi.contexts.registry import services as registry
 from doudi.engine import screening
 from doudi.engine.packs import Pack
@@ -24,16 +24,27 @@ NAMED = 2_000
 Changes = Mapping[tuple[str, str], str]
 
 
-def simulate(pack: Pack, *, as_of: date, changes: Changes, by: User) -> screening.Simulation:
-    """What other numbers would do to the households of the account's area; households are named to those who may see them."""
-    require(by, Act.SIMULATE)
+def simulate(
+    pack: Pack, *, as_of: date, changes: Changes, by: User, region_code: str = ""
+) -> screening.Simulation:
+    """What other numbers would do to the households of the account's area, or of ``region_code`` within it.
+
+    Households are named to those who may see them.
+    """
+    area = _area(by, region_code)
     return screening.simulate(
         pack,
         registry.snapshots_on(pack.feeds, as_of),
         changes=changes,
-        region=by.region_code,
+        region=area,
         name_up_to=NAMED if may_see_movers(by) else 0,
     )
+
+
+def _area(by: User, region_code: str) -> str:
+    area = region_code or by.region_code
+    require(by, Act.SIMULATE, region_code=area)
+    return area
 
 
 def may_see_movers(by: User) -> bool:
@@ -101,32 +112,36 @@ def back_test(
     as_of: date,
     months: int = 12,
     by: User,
+    region_code: str = "",
 ) -> BackTested:
-    """Put a warning's threshold to the last whole months of the account's area, and say how many were confirmed.
+    """Put a warning's threshold to the last whole months of the account's area, or of ``region_code`` within it.
 
     A warning with the indicator's code belongs to its household's latest rise in or before the month in which the code
     was first seen: files come late, so a rise of March may be seen in April. Only what was seen by ``as_of`` counts.
     """
-    require(by, Act.SIMULATE)
+    area = _area(by, region_code)
     test = screening.back_test(
         pack,
         registry.snapshots_on(pack.feeds, as_of),
         indicator=indicator,
         alternatives=alternatives,
         months=months,
-        region=by.region_code,
+        region=area,
     )
-    seen = _seen(indicator, test.months[0].replace(day=1), as_of, by)
+    inside = WarningCase.objects.visible_to(by).in_region(area)
+    seen = _seen(indicator, test.months[0].replace(day=1), as_of, inside)
     return BackTested(test, tuple(TrialOutcome(trial, _outcomes(trial, seen)) for trial in test.trials))
 
 
-def _seen(indicator: str, since: date, until: date, by: User) -> dict[str, list[tuple[date, str]]]:
-    """Household → (first seen, result of the visit) of its warnings with a code, within the account's area."""
+def _seen(
+    indicator: str, since: date, until: date, inside: WarningQuerySet
+) -> dict[str, list[tuple[date, str]]]:
+    """Household → (first seen, result of the visit) of those of its warnings that have a code."""
     found: dict[str, list[tuple[date, str]]] = {}
     rows = Signal.objects.filter(
         code=indicator,
         first_seen__range=(since, until),
-        case__in=WarningCase.objects.visible_to(by).order_by(),
+        case__in=inside.order_by(),
     ).values_list("case__household_no", "first_seen", "case__result_code")
     for household_no, first_seen, result in rows:
         found.setdefault(household_no, []).append((first_seen, result))

@@ -100,9 +100,9 @@ class Simulation:
     def cost_after(self) -> int:
         return sum(flow.cost_after for flow in self.flows)
 
-    def by_category(self) -> list[dict[str, Any]]:
-        """Households and monthly cost of each category, before and after."""
-        rows: dict[str, dict[str, Any]] = {}
+    def sums_by_category(self) -> dict[str, dict[str, int]]:
+        """Category → households and monthly cost in fen, before and after."""
+        rows: dict[str, dict[str, int]] = {}
         for flow in self.flows:
             for code, side in ((flow.before, "before"), (flow.after, "after")):
                 row = rows.setdefault(
@@ -110,36 +110,35 @@ class Simulation:
                 )
                 row[f"households_{side}"] += flow.households
                 row[f"cost_{side}"] += flow.cost_before if side == "before" else flow.cost_after
-        return [
-            {
-                "category": code,
-                "label": self.labels[code],
-                **row,
-                "cost_before": _yuan(row["cost_before"]),
-                "cost_after": _yuan(row["cost_after"]),
+        return dict(sorted(rows.items()))
+
+    def sums_by_region(self) -> dict[str, dict[str, int]]:
+        """Township → households, gainers, losers, undecided, and monthly cost in fen before and after."""
+        rows: dict[str, dict[str, int]] = {}
+        for flow in self.flows:
+            sums = {
+                "households": flow.households,
+                "gainers": flow.gainers,
+                "losers": flow.losers,
+                "undecided": flow.households if UNKNOWN in (flow.before, flow.after) else 0,
+                "cost_before": flow.cost_before,
+                "cost_after": flow.cost_after,
             }
-            for code, row in sorted(rows.items())
+            row = rows.setdefault(flow.region, dict.fromkeys(sums, 0))
+            for key, value in sums.items():
+                row[key] += value
+        return dict(sorted(rows.items()))
+
+    def by_category(self) -> list[dict[str, Any]]:
+        """Households and monthly cost of each category, before and after, in yuan."""
+        return [
+            {"category": code, "label": self.labels[code], **_in_yuan(row)}
+            for code, row in self.sums_by_category().items()
         ]
 
     def by_region(self) -> list[dict[str, Any]]:
-        """Gainers, losers and monthly cost of each township."""
-        rows: dict[str, list[int]] = {}
-        for flow in self.flows:
-            row = rows.setdefault(flow.region, [0, 0, 0, 0, 0])
-            sums = (flow.households, flow.gainers, flow.losers, flow.cost_before, flow.cost_after)
-            for i, value in enumerate(sums):
-                row[i] += value
-        return [
-            {
-                "region": region,
-                "households": row[0],
-                "gainers": row[1],
-                "losers": row[2],
-                "cost_before": _yuan(row[3]),
-                "cost_after": _yuan(row[4]),
-            }
-            for region, row in sorted(rows.items())
-        ]
+        """Gainers, losers and monthly cost of each township, in yuan."""
+        return [{"region": region, **_in_yuan(row)} for region, row in self.sums_by_region().items()]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -265,3 +264,7 @@ FROM compared WHERE gains OR loses ORDER BY region_code, household_no LIMIT ?
 def _yuan(fen: int) -> str:
     sign = "-" if fen < 0 else ""
     return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
+
+
+def _in_yuan(row: Mapping[str, int]) -> dict[str, Any]:
+    return {key: _yuan(value) if key.startswith("cost_") else value for key, value in row.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -24,20 +25,34 @@ from doudi.engine.errors import DoudiError
 from doudi.engine.screening import Simulation
 from doudi.web.guard import asker
 from doudi.web.templatetags import doudi as words
-from doudi.web.whatif import BackTestForm, Number, WhatIfForm, numbers
+from doudi.web.whatif import BackTestForm, Number, WhatIfForm, areas, numbers
 
 SHOWN = 50
 
 
-def _numbers(request: HttpRequest) -> tuple[list[Number], date | None]:
-    """The numbers of the asker's area on the asked date, or on that of the latest register."""
+@dataclass(frozen=True)
+class _Asked:
+    """The area and day of a page: the account's own area and the latest register, unless others are asked for."""
+
+    area: str
+    places: list[str]
+    listed: list[Number]
+    latest: date | None
+
+
+def _asked(request: HttpRequest) -> _Asked:
+    pack, own = chain.rules()[0], asker(request).region_code
+    places = areas(pack, own)
+    area = request.GET.get("area", "")
+    if area not in places:
+        area = own
     latest = registry.latest_register_date()
     try:
-        asked = parse_date(request.GET.get("as_of", ""))
+        on = parse_date(request.GET.get("as_of", ""))
     except ValueError:
-        asked = None
-    on = asked or latest or timezone.localdate()
-    return list(numbers(chain.rules()[0], region=asker(request).region_code, on=on)), latest
+        on = None
+    listed = list(numbers(pack, area=area, on=on or latest or timezone.localdate()))
+    return _Asked(area, places, listed, latest)
 
 
 # ---- another standard --------------------------------------------------------------------------------------------
@@ -47,19 +62,25 @@ def _numbers(request: HttpRequest) -> tuple[list[Number], date | None]:
 def what_if(request: HttpRequest) -> HttpResponse:
     """Other numbers: who gains, who loses, what it costs a month."""
     user = asker(request)
-    listed, latest = _numbers(request)
-    form = WhatIfForm(request.GET or None, listed=listed, initial={"as_of": latest})
+    page = _asked(request)
+    form = WhatIfForm(
+        request.GET or None, listed=page.listed, places=page.places, initial={"as_of": page.latest}
+    )
     shown: dict[str, Any] = {
         "form": form,
-        "rows": [(number, form[number.name]) for number in listed],
+        "rows": [(number, form[number.name]) for number in page.listed],
+        "area": page.area,
+        "places": page.places,
         "may_see_movers": monitoring.may_see_movers(user),
     }
     if form.is_bound and form.is_valid() and (changes := form.changes(user.region_code)):
         try:
-            found = chain.simulate(as_of=form.cleaned_data["as_of"], changes=changes, by=user)
+            found = chain.simulate(
+                as_of=form.cleaned_data["as_of"], changes=changes, by=user, region_code=page.area
+            )
         except DoudiError as problem:
             return render(request, "monitoring/what_if.html", shown | {"problem": problem}, status=422)
-        shown |= _told(found, listed)
+        shown |= _told(found, page.listed)
     return render(request, "monitoring/what_if.html", shown)
 
 
@@ -79,8 +100,8 @@ def _told(found: Simulation, listed: list[Number]) -> dict[str, Any]:
             "cost": {
                 "labels": [words.category(code) for code, _row in categories],
                 "series": [
-                    {"name": _("现行"), "values": [row["cost_before"] / 100 for _code, row in categories]},
-                    {"name": _("改后"), "values": [row["cost_after"] / 100 for _code, row in categories]},
+                    {"name": _("现行"), "values": [row["cost_before"] // 100 for _code, row in categories]},
+                    {"name": _("改后"), "values": [row["cost_after"] // 100 for _code, row in categories]},
                 ],
             }
         },
@@ -98,17 +119,17 @@ def _categories(found: Simulation) -> list[tuple[str, dict[str, int]]]:
 def what_if_csv(request: HttpRequest) -> HttpResponse:
     """The figures of a what-if for Excel, with the households for those who may see them."""
     user = asker(request)
-    listed, _latest = _numbers(request)
-    form = WhatIfForm(request.GET, listed=listed)
+    page = _asked(request)
+    form = WhatIfForm(request.GET, listed=page.listed, places=page.places)
     if not form.is_valid() or not (changes := form.changes(user.region_code)):
         return redirect("what_if")
     as_of = form.cleaned_data["as_of"]
-    found = chain.simulate(as_of=as_of, changes=changes, by=user)
+    found = chain.simulate(as_of=as_of, changes=changes, by=user, region_code=page.area)
     header = [
         _("范围"), _("代码"), _("名称"), _("户数（现行）"), _("户数（改后）"), _("得益户"), _("失去户"), _("待核户"),
         _("月支出（现行，元）"), _("月支出（改后，元）"),
     ]  # fmt: skip
-    rows = [*_rows(found, user.region_code)]
+    rows = [*_rows(found, page.area)]
     monitoring.record_export(
         f"screen:{as_of}",
         rows=len(rows),
@@ -145,19 +166,22 @@ def _rows(found: Simulation, region_code: str) -> Iterator[list[Any]]:
 def back_test(request: HttpRequest) -> HttpResponse:
     """A warning's line at other values over the past months, and the work to expect."""
     user = asker(request)
-    listed, latest = _numbers(request)
-    pack = chain.rules()[0]
+    page = _asked(request)
     form = BackTestForm(
-        request.GET or None, pack=pack, listed=listed, initial={"as_of": latest, "months": 12}
+        request.GET or None,
+        pack=chain.rules()[0],
+        listed=page.listed,
+        places=page.places,
+        initial={"as_of": page.latest, "months": 12},
     )
-    shown: dict[str, Any] = {"form": form}
+    shown: dict[str, Any] = {"form": form, "area": page.area, "places": page.places}
     if form.is_bound and form.is_valid():
         asked = form.asked(user.region_code)
         try:
             found = chain.back_test(asked.pop("indicator"), **asked, by=user)
         except DoudiError as problem:
             return render(request, "monitoring/back_test.html", shown | {"problem": problem}, status=422)
-        shown |= _tested(found, listed, form.cleaned_data["threshold"].partition(":")[2])
+        shown |= _tested(found, page.listed, form.cleaned_data["threshold"].partition(":")[2])
     return render(request, "monitoring/back_test.html", shown)
 
 
@@ -198,8 +222,8 @@ def _tested(found: monitoring.BackTested, listed: list[Number], number: str) -> 
 def back_test_csv(request: HttpRequest) -> HttpResponse:
     """The back-test by value, month and township for Excel."""
     user = asker(request)
-    listed, _latest = _numbers(request)
-    form = BackTestForm(request.GET, pack=chain.rules()[0], listed=listed)
+    page = _asked(request)
+    form = BackTestForm(request.GET, pack=chain.rules()[0], listed=page.listed, places=page.places)
     if not form.is_valid():
         return redirect("back_test")
     asked = form.asked(user.region_code)

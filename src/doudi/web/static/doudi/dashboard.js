@@ -13,7 +13,7 @@ function draw(box) {
   if (flat) box.style.height = `${Math.max(8, picture.labels.length * 1.7 + 4)}rem`;
   const names = {
     type: "category", data: picture.labels, inverse: flat,
-    axisLabel: { fontSize: SIZE, interval: 0, width: flat ? 150 : 116, overflow: flat ? "truncate" : "break" },
+    axisLabel: { fontSize: SIZE, interval: picture.labels.length > 8 && !flat ? "auto" : 0, width: flat ? 150 : 116, overflow: flat ? "truncate" : "break" },
   };
   const counts = { type: "value", minInterval: 1, axisLabel: { fontSize: SIZE } };
   const chart = echarts.init(box, null, { renderer: "canvas" });
