@@ -25,6 +25,7 @@ from doudi.engine.packs import Pack
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
 from doudi.engine.packs.relations import parameter_table, unknown_parameters
 from doudi.engine.packs.terms import REGISTER
+from doudi.engine.screening.spark import write_with_spark
 from doudi.engine.status import Status
 
 if TYPE_CHECKING:
@@ -82,13 +83,14 @@ def screen(
     """Screen every household of the register in force; the result lies in the folder ``to``.
 
     The same pack and snapshots give the same folder back without work. ``chunks`` is the number of household
-    ranges (default: one per 340,000 households); ``memory`` bounds DuckDB, as ``2GB``.
+    ranges (default: one per 340,000 households); ``memory`` bounds DuckDB, as ``2GB``. ``engine`` ``spark`` runs the
+    same query on the cluster at ``master``, in one range.
     """
     started = time.perf_counter()
-    if engine != "duckdb":
+    if engine not in ("duckdb", "spark"):
         raise ScreeningError(
-            f"还不能用 {engine} 筛查, 请用 duckdb; 同一查询的 Spark 文本可由 CompiledPack.sql('spark') 得到",
-            f"screening does not run on {engine} yet: use duckdb; CompiledPack.sql('spark') gives the query's text",
+            f"没有引擎 {engine}, 只有 duckdb 和 spark",
+            f"there is no engine {engine}: only duckdb and spark",
             code="engine_unavailable",
         )
     to.mkdir(parents=True, exist_ok=True)
@@ -98,29 +100,51 @@ def screen(
         households, persons = _size(connection)
         ranges = household_ranges(households, chunks)
         digest = _digest(pack, snapshots, prepared)
-        plan = {"digest": digest, "ranges": [list(r) for r in ranges]}
+        plan = {"digest": digest, "engine": engine, "ranges": [list(r) for r in ranges]}
         done = _finished(to, digest)
         if done is not None:
             return _result(to, done, prepared.missing, time.perf_counter() - started, len(done["files"]))
         if _read_json(to / _PLAN) != plan:
             _clear(to)
             _write_json(to / _PLAN, plan)
-        connection.register("parameters", parameter_table(prepared.compiled, prepared.pairs))
-        query = prepared.compiled.sql("duckdb")
+        parameters = parameter_table(prepared.compiled, prepared.pairs)
         resumed = 0
-        for number, (low, high) in enumerate(ranges):
-            target = to / f"part-{number:05d}.parquet"
-            if target.exists():
-                resumed += 1
-            else:
-                _write_range(connection, query, low, high, target)
-            if on_progress is not None:
-                on_progress(number + 1, len(ranges))
-    files = [f"part-{number:05d}.parquet" for number in range(len(ranges))]
+        if engine == "duckdb":
+            connection.register("parameters", parameters)
+            files, resumed = _write_ranges(connection, prepared.compiled, ranges, to, on_progress)
+    if engine == "spark":
+        files = write_with_spark(
+            prepared.compiled, snapshots, parameters, households=households, to=to, master=master
+        )
+        if on_progress is not None:
+            on_progress(1, 1)
     done = {"digest": digest, "files": files, "households": households, "persons": persons}
     _write_json(to / _DONE, done)
     shutil.rmtree(work, ignore_errors=True)
     return _result(to, done, prepared.missing, time.perf_counter() - started, resumed)
+
+
+def _write_ranges(
+    connection: duckdb.DuckDBPyConnection,
+    compiled: CompiledPack,
+    ranges: list[tuple[int, int]],
+    to: Path,
+    on_progress: Progress | None,
+) -> tuple[list[str], int]:
+    """Screen range after range; returns the files and how many an earlier, interrupted run had finished."""
+    query = compiled.sql("duckdb")
+    files: list[str] = []
+    resumed = 0
+    for number, (low, high) in enumerate(ranges):
+        files.append(f"part-{number:05d}.parquet")
+        target = to / files[-1]
+        if target.exists():
+            resumed += 1
+        else:
+            _write_range(connection, query, low, high, target)
+        if on_progress is not None:
+            on_progress(number + 1, len(ranges))
+    return files, resumed
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, pack: Pack, snapshots: SnapshotSet) -> Prepared:
