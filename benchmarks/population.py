@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,6 +40,7 @@ _TOWNSHIPS = 20
 _HOUSEHOLD_SIZES = (0.30, 0.27, 0.20, 0.14, 0.06, 0.03)
 _MEAN_SIZE = sum(size * share for size, share in enumerate(_HOUSEHOLD_SIZES, 1))
 _CHUNK = 400_000  # households in memory at a time
+_DRAWN = 8_000_000  # a multiple of this is drawn once and repeated
 _PART = 4_000_000  # rows of one department part file, shuffled in memory
 _DAY, _MONTH = (AS_OF - date(1970, 1, 1)).days, AS_OF.year * 12 + AS_OF.month - 1
 _WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
@@ -204,7 +206,7 @@ def _fixed(characters: np.ndarray) -> pa.Array:
 
 
 _BIRTHDAYS = np.array(
-    [int(f"{d.year}{d.month:02d}{d.day:02d}") for d in map(date.fromordinal, range(date(1935, 1, 1).toordinal(), date(2024, 1, 1).toordinal()))],
+    [int(f"{date.fromordinal(day):%Y%m%d}") for day in range(date(1935, 1, 1).toordinal(), date(2024, 1, 1).toordinal())],
     np.int64,
 )  # fmt: skip
 _IN_COUNTY = len(_BIRTHDAYS) * 1000
@@ -225,8 +227,14 @@ def _checked(characters: np.ndarray) -> np.ndarray:
     return characters
 
 
-_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
-_GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰萍红梅鹏飞波斌宇浩凯健俊帆雪婷慧莹琳晶倩云龙凤国建文志海山林春秋冬夏福禄寿喜安康宁顺德才学义仁信礼智峰群"
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈"
+    "姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
+)
+_GIVEN = (
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰萍红梅鹏飞波斌宇浩凯健俊帆雪婷慧莹琳晶倩云龙凤国"
+    "建文志海山林春秋冬夏福禄寿喜安康宁顺德才学义仁信礼智峰群"
+)
 
 
 def _name_pool() -> pa.Array:
@@ -486,6 +494,43 @@ def _register_rows(chunk: _Chunk, pool: pa.Array) -> pa.Table:
     return pa.table(columns | {name: kept[name] for name in kept.column_names})
 
 
+def tile(base: Path, folder: Path, times: int) -> None:
+    """Repeat a resolved population side by side under new keys: a country of ``times`` such provinces.
+
+    Drawing 80 million people takes an hour; a screen costs the same whether the tenth province resembles the first.
+    Department files are not repeated.
+    """
+    growing = folder.with_name(folder.name + ".growing")
+    shutil.rmtree(growing, ignore_errors=True)
+    with duckdb.connect(config={"threads": 2, "memory_limit": "2GB"}) as connection:
+        members = base / "resolved" / "register" / MEMBERS
+        sql = f"SELECT max(household_key) + 1, max(person_key) + 1 FROM read_parquet('{members}')"
+        households, persons = connection.execute(sql).fetchall()[0]
+        for source in sorted((base / "resolved").rglob("*.parquet")):
+            to = growing / source.relative_to(base)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            names = pq.read_schema(source).names
+            tiles = " UNION ALL ".join(
+                "SELECT * REPLACE ("
+                + ", ".join(_moved(name, t, households, persons) for name in names if name in _MOVED)
+                + f") FROM read_parquet('{source}')"
+                for t in range(times)
+            )
+            connection.execute(
+                f"COPY ({tiles}) TO '{to}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
+            )
+    growing.rename(folder)
+
+
+_MOVED = ("household_key", "person_key", "household_no")
+
+
+def _moved(name: str, t: int, households: int, persons: int) -> str:
+    if name == "household_no":
+        return f"'{chr(ord('A') + t)}' || household_no[2:] AS household_no"
+    return f"{name} + {t * (households if name == 'household_key' else persons)} AS {name}"
+
+
 def folder_of(persons: int) -> Path:
     return OUT / f"population-{persons}"
 
@@ -493,7 +538,9 @@ def folder_of(persons: int) -> Path:
 def population(persons: int) -> Path:
     """The folder of the population of that size, made now if it is not there yet."""
     folder = folder_of(persons)
-    if not folder.is_dir():
+    if not folder.is_dir() and persons > _DRAWN and persons % _DRAWN == 0:
+        tile(population(_DRAWN), folder, persons // _DRAWN)
+    elif not folder.is_dir():
         generate(persons, folder)
     return folder
 
