@@ -29,7 +29,7 @@ test: setup ## 跑测试（SQLite，不需要任何服务）the tests, no servic
 	@$(BIN)/pytest -n 2 -q --dist loadfile
 
 test-postgres: setup ## 同一套测试在 PostgreSQL 上 the same tests on PostgreSQL
-	@DOUDI_DATABASE_URL=$${DOUDI_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432/test} $(BIN)/pytest -n 2 -q --dist loadfile tests/contexts tests/web tests/cli
+	@DOUDI_DATABASE_URL=$${DOUDI_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432/test} $(BIN)/pytest -n 2 -q --dist loadfile tests/contexts tests/web tests/api
 
 test-browser: setup ## 浏览器里的全程 journeys in Chromium
 	@$(BIN)/pytest -q tests/journeys

@@ -46,3 +46,51 @@ def add(
         by=system_user(),
     )
     answer({"username": user.username, "role": user.role}, as_json=as_json, words=f"已建账号 {user}")
+
+
+@app.command()
+def key(
+    username: Annotated[str, typer.Argument(help="密钥归谁 / the account it acts for")],
+    label: Annotated[str, typer.Option(help="用途，如 医保系统 / what it is for")],
+    scope: Annotated[
+        list[str], typer.Option("--scope", help="可办事项，可多次，如 view_referrals / acts, repeatable")
+    ],
+    days: Annotated[int, typer.Option(help="有效天数 / days", min=1, max=366)] = 90,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """给一个程序发接口密钥；只显示这一次 / make an API key for a program; it is shown once."""
+    open_office(quiet=as_json)
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from doudi.contexts.accounts.services import Act, account, create_api_key, system_user
+
+    wrong = [name for name in scope if name not in set(Act)]
+    if wrong:
+        raise typer.BadParameter(f"没有事项 {'、'.join(wrong)}；可用 / known: {', '.join(Act)}")
+    made = create_api_key(
+        account(username),
+        label=label,
+        scopes=[Act(name) for name in scope],
+        expires_at=timezone.now() + timedelta(days=days),
+        by=system_user(),
+    )
+    answer(
+        {"key": made.text, "prefix": made.key.prefix, "expires_at": made.key.expires_at},
+        as_json=as_json,
+        words=f"{made.text}\n请立即保存，以后不再显示。到 {made.key.expires_at:%Y-%m-%d} 为止 / save it now, it is not shown again",
+    )
+
+
+@app.command()
+def revoke(
+    prefix: Annotated[str, typer.Argument(help="密钥开头 / the key's prefix")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """收回接口密钥 / revoke an API key."""
+    open_office(quiet=as_json)
+    from doudi.contexts.accounts.services import revoke_api_key, system_user
+
+    revoked = revoke_api_key(prefix, by=system_user())
+    answer({"prefix": revoked.prefix, "revoked": True}, as_json=as_json, words=f"已收回 {revoked.prefix}")

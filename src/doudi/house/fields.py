@@ -20,6 +20,10 @@ class SealedTextField(models.BinaryField):
         kwargs.setdefault("editable", True)
         super().__init__(*args, **kwargs)
 
+    def _check_str_default_value(self) -> list[Any]:
+        """A text default is right here, where Django expects bytes of a BinaryField."""
+        return []
+
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
         kwargs["purpose"] = self.purpose

@@ -52,6 +52,7 @@ __all__ = [
     "Role",
     "Scope",
     "User",
+    "account",
     "any_users",
     "api_keys",
     "audit_entries",
@@ -135,6 +136,14 @@ def create_user(
 def usernames() -> set[str]:
     """All account names."""
     return set(User.objects.values_list("username", flat=True))
+
+
+def account(username: str) -> User:
+    """The account of that name, for the office's own command line."""
+    found = User.objects.filter(username=username).first()
+    if found is None:
+        raise DoudiError(f"没有账号“{username}”。", f"No account {username!r}.", code="user_unknown")
+    return found
 
 
 def any_users() -> bool:

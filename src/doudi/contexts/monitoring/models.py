@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("none", "blue", "yellow", "orange", "red")
 """From no warning to the most urgent; a level's rank is its place here."""
+LEVEL_WORDS = {"none": "无", "blue": "蓝", "yellow": "黄", "orange": "橙", "red": "红"}
 
 
 class ScreeningRun(models.Model):

@@ -20,7 +20,15 @@ from django.utils import timezone
 
 from doudi import __version__
 from doudi.contexts.accounts.services import Act, User, record, require
-from doudi.contexts.monitoring.models import LEVELS, OPEN, CaseEvent, ScreeningRun, Signal, WarningCase
+from doudi.contexts.monitoring.models import (
+    LEVEL_WORDS,
+    LEVELS,
+    OPEN,
+    CaseEvent,
+    ScreeningRun,
+    Signal,
+    WarningCase,
+)
 from doudi.contexts.registry import services as registry
 from doudi.engine import screening
 from doudi.engine.errors import DoudiError
@@ -60,6 +68,7 @@ def screen(
     A screen of a date before the latest one is a replay: it gives its result and leaves the warnings alone.
     """
     require(by, Act.SCREEN)
+    registry.require_whole_office(by)
     evidence = registry.evidence_on(pack.feeds, as_of)
     snapshots = registry.snapshots_of(pack.feeds, evidence)
     folder = home().results / hashlib.sha256(f"{pack.hash}\n{snapshots.digest}".encode()).hexdigest()[:32]
@@ -200,11 +209,21 @@ def _open(fresh: list[tuple[WarningCase, list[str]]], run: ScreeningRun, by: Use
     )
     CaseEvent.objects.bulk_create(
         [
-            _event(case, by, "open", f"{run.as_of} 筛查发现信号 {'、'.join(codes)}，级别{case.level}")
+            _event(
+                case,
+                by,
+                "open",
+                f"{run.as_of} 筛查发现信号 {'、'.join(codes)}，级别{_levels(case.level, case.risk_level)}",
+            )
             for case, codes in fresh
         ],
         batch_size=_BATCH,
     )
+
+
+def _levels(level: str, risk: str) -> str:
+    """The two sides of a warning in words: 红, 或 无（风险橙）."""
+    return LEVEL_WORDS[level] + (f"（风险{LEVEL_WORDS[risk]}）" if risk != "none" else "")
 
 
 def _event(case: WarningCase, by: User, kind: str, text: str) -> CaseEvent:
@@ -256,7 +275,7 @@ def _update(
     WarningCase.objects.filter(pk=case.pk).update(as_of=run.as_of, version=case.version + 1, **found)
     said = [f"新信号 {'、'.join(new)}"] * bool(new) + [f"信号消失 {'、'.join(gone)}"] * bool(gone)
     if case.level != level or case.risk_level != risk:
-        said.append(f"级别 {case.level}/{case.risk_level} → {level}/{risk}")
+        said.append(f"级别 {_levels(case.level, case.risk_level)} → {_levels(level, risk)}")
     _event(case, by, "update", f"{run.as_of} 筛查更新：{'；'.join(said) or '类别变化'}").save()
     changes.updated += 1
 
@@ -374,6 +393,7 @@ def result_rows(run: ScreeningRun) -> Iterator[dict[str, Any]]:
 def export_result(*, as_of: date, to: Path, by: User) -> int:
     """Write the latest screen of ``as_of`` to a CSV file; returns the number of households."""
     require(by, Act.SCREEN)
+    registry.require_whole_office(by)
     run = latest_run(as_of)
     if run is None:
         raise DoudiError(

@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max, Min
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require
+from doudi.contexts.accounts.services import Act, NotAllowed, User, record, require
 from doudi.contexts.registry import regions, roll
-from doudi.contexts.registry.models import FeedLoad, Grading
+from doudi.contexts.registry.models import FeedLoad, Grading, Household
 from doudi.engine import feeds
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec, ParsedFile, SnapshotSet
@@ -134,6 +136,7 @@ def load_file(
     complete snapshot stays in force.
     """
     require(by, Act.LOAD_FEEDS)
+    require_whole_office(by)
     spec = spec_for(specs, feed, path)
     name = file_name or path.name
     digest = file_hash(path)
@@ -280,6 +283,31 @@ def load_folder(
     return result
 
 
+def office_region() -> str:
+    """The smallest area that holds every household of the register: a county's code in a county, '' before the first."""
+    ends = Household.objects.current().aggregate(first=Min("region_code"), last=Max("region_code"))
+    if ends["first"] is None:
+        return ""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(ends["first"], ends["last"], strict=False))
+    shared = "".join(digit for digit, _ in same)
+    return max(
+        (shared[:length] for length in regions.LEVEL_NAMES if length <= len(shared)), key=len, default=""
+    )
+
+
+def require_whole_office(by: User) -> None:
+    """Refuse an account whose area is only a part of this office's: a department's file speaks of all of it.
+
+    A part's register would take the place of the whole one, and the rows sent back name people of other areas.
+    """
+    office = office_region()
+    if Household.objects.current().exists() and not office.startswith(by.region_code):
+        raise NotAllowed(
+            f"部门数据和筛查涉及本系统的全部地区，而账号“{by.username}”的辖区只是其中一部分。请由上级经办办理。",
+            f"Department files and screens concern the whole office; the area of {by.username!r} is only a part of it.",
+        )
+
+
 def date_missing(path: Path) -> DoudiError:
     """The refusal of a file for which nobody said the date."""
     return DoudiError(
@@ -406,7 +434,7 @@ def _register_for(load: FeedLoad) -> FeedLoad | None:
 
 def counts_of(load: FeedLoad) -> dict[str, Any]:
     """The counts of the contract, with the grades against the register of the load's date."""
-    if load.feed == REGISTER:
+    if load.feed == REGISTER or not load.counts:
         return dict(load.counts)
     register = _register_for(load)
     grading = None if register is None else load.gradings.filter(register_hash=register.file_hash).first()
@@ -495,6 +523,7 @@ def _opened(load: FeedLoad) -> Iterator[Path]:
 def quarantine_workbook(load: FeedLoad, *, by: User) -> bytes:
     """The sender's own workbook with the wrong cells marked, to send back (退回单); the taking goes into the log."""
     require(by, Act.VIEW_LOADS)
+    require_whole_office(by)
     path = _return_path(load.feed, load.file_hash)
     if not path.exists():
         raise DoudiError(

@@ -65,9 +65,23 @@ def names() -> dict[str, str]:
     return dict(Region.objects.values_list("code", "name"))
 
 
+@lru_cache(maxsize=10_000)
+def _asked_again(code: str) -> bool:
+    """Whether a county that this process did not know was looked up anew: another process may have taken it in."""
+    if Region.objects.filter(parent_code=code[:6]).exists():
+        names.cache_clear()
+    return True
+
+
+def _names_with(code: str) -> dict[str, str]:
+    if len(code) > 6 and code[:9] not in names():
+        _asked_again(code)
+    return names()
+
+
 def region_name(code: str) -> str:
     """The name of ``code``'s own level, or the nearest known one above it with the code."""
-    known = names()
+    known = _names_with(code)
     if code in known:
         return known[code]
     for above in reversed(path_of(code)[:-1]):
@@ -78,7 +92,7 @@ def region_name(code: str) -> str:
 
 def region_path(code: str) -> str:
     """Names from the county down, like 南明区 新华路街道 纪念塔社区."""
-    known = names()
+    known = _names_with(code)
     parts = [known[step] for step in path_of(code) if len(step) >= 6 and step in known]
     return " ".join(parts) or code
 

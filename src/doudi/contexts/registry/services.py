@@ -23,6 +23,7 @@ from doudi.contexts.registry.intake import (
     loads_in_force,
     quarantine_workbook,
     register_on,
+    require_whole_office,
     snapshots_of,
     snapshots_on,
     spec_for,
@@ -94,6 +95,7 @@ __all__ = [
     "region_name",
     "region_path",
     "register_on",
+    "require_whole_office",
     "reveal_identity",
     "snapshots_of",
     "snapshots_on",
@@ -105,6 +107,7 @@ __all__ = [
 def loads(*, by: User) -> QuerySet[FeedLoad]:
     """Every file that was sent, newest first, taken or refused."""
     require(by, Act.VIEW_LOADS)
+    require_whole_office(by)
     return FeedLoad.objects.order_by("-loaded_at", "-pk")
 
 
