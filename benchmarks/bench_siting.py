@@ -66,7 +66,7 @@ def straight(demand: Demand, places: Candidates, radius: float) -> CoordinateRea
 
 
 def small_coverage(peer: str | None) -> dict[str, object]:
-    """2,000 × 500, 50 sites, 4 km on the ground; the peer gets the same points projected on a plane."""
+    """2,000 × 500, 50 sites, 5 km on the ground; the peer gets the same points projected on a plane."""
     demand, places = scattered(2000, 500, clustered=True)
     began = time.monotonic()
     plan = plan_sites(Model.COVERAGE, demand, places, straight(demand, places, 5000.0), sites=50)

@@ -24,7 +24,7 @@ def test_there_and_back_is_within_a_centimetre(point: tuple[float, float], syste
 
 
 def test_a_known_point_of_the_published_reconstruction() -> None:
-    # 天安门 in the worked example that comes with the open GCJ-02 code (eviltransform: 31.1774276, 121.5272106)
+    # a point in Shanghai from the tests of the open GCJ-02 code (eviltransform)
     lon, lat = from_wgs84(121.5272106, 31.1774276, CoordinateSystem.GCJ02)
 
     assert (float(lon), float(lat)) == pytest.approx((121.531541859215, 31.17530398364597), abs=1e-9)

@@ -213,9 +213,7 @@ def best_with_capacity(question: Question, capacity: np.ndarray, model: Model) -
                         gain = {Model.COVERAGE: -weight, Model.MEDIAN: weight * question.distances[i, j]}.get(
                             model, 0
                         )
-                        options.append(
-                            ((*left[:slot], left[slot] - weight, *left[slot + 1 :]), value + gain)
-                        )
+                        options.append(((*left[:slot], left[slot] - weight, *left[slot + 1 :]), value + gain))
                 for key, cost in options:
                     after[key] = min(after.get(key, np.inf), cost)
             states = after

@@ -59,7 +59,7 @@ def maximise_coverage(sets: CoverSets, limits: Limits, clock: Clock) -> Answer:
     bound = round_down(bound, step)
     # a gap this small HiGHS closes faster than a better start would help it
     if incumbent is not None and bound - search.value(incumbent) > 5e-4 * bound:
-        incumbent = _anneal(search, incumbent, bound, clock.share(0.3, most=15.0))
+        incumbent = _anneal(search, incumbent, bound, clock.share(0.4, most=20.0))
     value = search.value(incumbent) if incumbent is not None else -np.inf
     if value < bound - 1e-9:
         found, bound, impossible = _branch(search, multipliers, incumbent, bound, step, clock)
@@ -175,18 +175,14 @@ class CoverageSearch(SiteSearch):
 
 def _anneal(search: CoverageSearch, incumbent: Bools, goal: float, clock: Clock) -> Bools:
     best, best_value = incumbent, search.value(incumbent)
-    steps = int(np.clip(search.rows.nnz // 4, 2_000, 40_000))
-    for seed, heat in enumerate((0.05, 0.02)):
-        if best_value >= goal - 1e-9 or not clock.left:
-            break
-        mean = max(best_value / max(1, int(best.sum())), 1e-9)
-        search.reset(best)
-        chosen = search.anneal(steps, heat * mean, 0.05 * heat * mean, goal, clock, _SEED + seed)
-        search.reset(chosen)
-        search.descend(clock)
-        search.fill()
-        if search.score > best_value:
-            best, best_value = search.chosen.copy(), search.score
+    steps = int(np.clip(search.rows.nnz // 2, 2_000, 70_000))
+    mean = max(best_value / max(1, int(best.sum())), 1e-9)
+    search.reset(best)
+    search.reset(search.anneal(steps, 0.08 * mean, 0.005 * mean, goal, clock, _SEED))
+    search.descend(clock)
+    search.fill()
+    if search.score > best_value:
+        best = search.chosen.copy()
     return best
 
 

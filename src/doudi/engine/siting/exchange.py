@@ -80,7 +80,8 @@ class SiteSearch:
     def anneal(self, steps: int, heat: float, cold: float, goal: float, clock: Clock, seed: int) -> Bools:
         """Close a site at random, open where the Boltzmann chance falls, ever colder; the best set met.
 
-        ``heat`` and ``cold`` are the first and last temperature in units of score. Stops at ``goal``.
+        ``heat`` and ``cold`` are the first and last temperature in units of score. Stops at ``goal``. On a machine
+        too slow for ``steps`` in time it cools by the clock instead, so that it never ends hot.
         """
         random = np.random.default_rng(seed)
         best, best_score = self.chosen.copy(), self.score
@@ -88,10 +89,13 @@ class SiteSearch:
         if not len(sites):
             return best
         slots, draws = random.integers(0, len(sites), steps), random.random(steps)
+        allotted, spent = max(clock.left, 1e-9), 0.0
         for step in range(steps):
-            if step % 16 == 0 and (best_score >= goal - 1e-9 or not clock.left):
-                break
-            temperature = heat * (cold / heat) ** (step / steps)
+            if step % 16 == 0:
+                spent = 1.0 - clock.left / allotted
+                if best_score >= goal - 1e-9 or spent >= 1.0:
+                    break
+            temperature = heat * (cold / heat) ** max(step / steps, spent)
             leaver = int(sites[slots[step]])
             self.close(leaver)
             allowed = self._may_enter(leaver)
