@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import get_resolver, reverse
 
-from doudi.contexts.accounts.services import POLICY, Role
+from doudi.contexts.accounts.services import POLICY, Act, Role
 from doudi.web.guard import Entry, Route
 from doudi.web.urls import ROUTES
 from tests.small_county import TOWNSHIP_A
@@ -30,6 +30,10 @@ def test_only_the_doorstep_is_public() -> None:
     assert {route.name for route in ROUTES if route.policy is Entry.PUBLIC} == PUBLIC
 
 
+WHOLE_OFFICE = (Act.LOAD_FEEDS, Act.VIEW_LOADS, Act.SCREEN)
+"""Acts on department files of everybody: another county's officer is refused."""
+
+
 @pytest.mark.parametrize("route", [r for r in ROUTES if r.policy is not Entry.PUBLIC], ids=lambda r: r.name)
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.django_db
@@ -49,7 +53,9 @@ def test_each_role_gets_what_the_table_says_and_never_a_fault(county, browser) -
             for method in ("get", "post"):
                 answer = getattr(desk, method)(address(route))
                 where = f"{person.username} {method} {route.name}: {answer.status_code}"
-                if (
+                if route.policy in WHOLE_OFFICE and person is county.stranger:
+                    assert answer.status_code == 403, where
+                elif (
                     route.policy in (Entry.PUBLIC, Entry.SIGNED_IN)
                     or Role(person.role) in POLICY[route.policy]
                 ):

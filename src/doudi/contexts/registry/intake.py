@@ -295,13 +295,17 @@ def office_region() -> str:
     )
 
 
+def covers_office(user: User) -> bool:
+    """Whether the account's area holds every household of this office."""
+    return office_region().startswith(user.region_code) or not Household.objects.current().exists()
+
+
 def require_whole_office(by: User) -> None:
     """Refuse an account whose area is only a part of this office's: a department's file speaks of all of it.
 
     A part's register would take the place of the whole one, and the rows sent back name people of other areas.
     """
-    office = office_region()
-    if Household.objects.current().exists() and not office.startswith(by.region_code):
+    if not covers_office(by):
         raise NotAllowed(
             f"部门数据和筛查涉及本系统的全部地区，而账号“{by.username}”的辖区只是其中一部分。请由上级经办办理。",
             f"Department files and screens concern the whole office; the area of {by.username!r} is only a part of it.",

@@ -26,6 +26,13 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, f"home/{user.role}.html", _WORK[Role(user.role)](user))
 
 
+def _latest_loads(user: User) -> list[tuple[registry.FeedLoad, Any]]:
+    """The newest files, for whoever answers for the whole office; a part of it does not see them."""
+    if not registry.covers_office(user):
+        return []
+    return [(load, counted(load)) for load in registry.loads(by=user)[:6]]
+
+
 def _some(rows: Any) -> dict[str, Any]:
     """The first rows and how many there are."""
     return {"rows": rows[:_SHOWN], "count": rows.count()}
@@ -36,7 +43,7 @@ def _county(user: User) -> dict[str, Any]:
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
         "to_close": _some(monitoring.warnings(by=user, status="visited", sort="due")),
-        "loads": [(load, counted(load)) for load in registry.loads(by=user)[:6]],
+        "loads": _latest_loads(user),
         "run": monitoring.latest_run(),
     }
 
@@ -70,7 +77,7 @@ def _director(user: User) -> dict[str, Any]:
 def _auditor(user: User) -> dict[str, Any]:
     return {
         "looks": accounts.audit_entries(by=user)[:_SHOWN],
-        "loads": [(load, counted(load)) for load in registry.loads(by=user)[:6]],
+        "loads": _latest_loads(user),
     }
 
 
