@@ -86,6 +86,19 @@ def test_a_stranger_of_another_county_has_no_households_and_no_warnings(county, 
     assert found.trials[0].outcome == Outcome() and simulated.movers == ()
 
 
+def test_an_area_outside_the_own_one_is_refused(officer):
+    with pytest.raises(NotAllowed):
+        chain.simulate(as_of=D, changes={("低保标准", "610102"): "2000"}, by=officer, region_code="610102")
+    with pytest.raises(NotAllowed):
+        chain.back_test("M1", as_of=D, alternatives=[], by=officer, region_code="52")
+
+
+def test_one_township_of_the_area_alone(officer):
+    found = chain.back_test("M1", as_of=D, alternatives=[], by=officer, region_code=sc.TOWNSHIP_B)
+
+    assert found.test.households == 1 and found.trials[0].trial.total == 0
+
+
 @pytest.mark.parametrize("role", ["township", "auditor", "department", "admin"])
 def test_only_the_county_and_its_director_try_numbers(county, make_user, role):
     someone = make_user("someone", role, "520102", department="医保" if role == "department" else "")
