@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -30,7 +31,9 @@ from doudi.engine.identity import SAME_NAME
 
 Progress = Callable[[str], None]
 _BATCH = 500_000
-_SQL_TYPES = {"money": "BIGINT", "month": "INTEGER", "int": "BIGINT", "date": "DATE", "bool": "BOOLEAN", "decimal": "DECIMAL(18,4)"}  # fmt: skip
+_SQL_TYPES = {
+    "money": "BIGINT", "month": "INTEGER", "int": "BIGINT", "date": "DATE", "bool": "BOOLEAN", "decimal": "DECIMAL(18,4)",
+}  # fmt: skip
 _LAST = "CASE right({0}, 1) WHEN 'X' THEN 10 ELSE CAST(right({0}, 1) AS BIGINT) END"
 
 
@@ -78,7 +81,11 @@ def resolve_bulk(
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    config = {"threads": threads, "memory_limit": memory, "temp_directory": str(work / "spill")}
+    config: dict[str, Any] = {
+        "threads": threads,
+        "memory_limit": memory,
+        "temp_directory": str(work / "spill"),
+    }
     try:
         with duckdb.connect(str(work / "work.duckdb"), config=config) as connection:
             connection.execute("SET preserve_insertion_order = false")
@@ -120,7 +127,11 @@ def _register(
     """).to_arrow_reader(_BATCH)
     folder.mkdir(exist_ok=True)
     households = persons = 0
-    with _growing(folder / MEMBERS) as members, _growing(folder / HOUSEHOLDS) as homes, _growing(work / "people.parquet") as people:  # fmt: skip
+    with (
+        _growing(folder / MEMBERS) as members,
+        _growing(folder / HOUSEHOLDS) as homes,
+        _growing(work / "people.parquet") as people,
+    ):
         for rows in _whole_households(stream):
             numbered, heads = _numbered(rows, households, persons)
             members.write(numbered.select(MEMBER_COLUMNS))
@@ -225,7 +236,7 @@ def _feed(
     same = _normal("f.name") + " = " + _normal("p.name")
     connection.execute(f"""
         CREATE OR REPLACE TABLE found AS
-        SELECT p.household_key, p.person_key, {", ".join(facts + [f"{digest} AS row_digest"])},
+        SELECT p.household_key, p.person_key, {", ".join([*facts, f"{digest} AS row_digest"])},
             f.filename AS "of part", f.file_row_number AS "of row", f.id IN (FROM several) AS "is shared",
             CASE WHEN f.name = p.name THEN 1 WHEN {same} THEN 2 ELSE 3 END::UTINYINT AS "match grade"
         FROM (SELECT *, {_number("id_number")} AS id FROM {source} WHERE id_number IS NOT NULL) f

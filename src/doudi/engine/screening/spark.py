@@ -60,8 +60,9 @@ def write_with_spark(
         with _session(master or "local[*]", work, own) as spark:
             spark.read.parquet(str(table)).createOrReplaceTempView("parameters")
             for relation in ("members", "households"):
-                path = str(snapshots.register / f"{relation}.parquet")
-                spark.read.parquet(path).createOrReplaceTempView(relation)
+                spark.read.parquet(str(snapshots.register / f"{relation}.parquet")).createOrReplaceTempView(
+                    relation
+                )
             for feed, paths in snapshots.feeds.items():
                 if feed in compiled.pack.feeds and feed != REGISTER and paths:
                     rows = spark.read.parquet(*map(str, paths))
