@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from doudi.engine.csvfile import CsvFile
 from doudi.engine.matching.gap import gap_after_aid
 from doudi.engine.matching.offers import Ints, Need, Offers, Project, listed_offers
-from doudi.engine.routing.csvfile import CsvFile
 
 _FIT_DIGITS = 6
 _LARGEST_FIT = 1e6

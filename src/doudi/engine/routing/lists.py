@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from doudi.engine.routing.csvfile import CsvFile
+from doudi.engine.csvfile import CsvFile
 from doudi.engine.routing.stops import Stop
 from doudi.engine.routing.travel import Travel
 

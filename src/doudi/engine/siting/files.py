@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from doudi.engine.routing.csvfile import CsvFile, TableError
+from doudi.engine.csvfile import CsvFile, TableError
 from doudi.engine.siting.coordinates import CoordinateSystem, to_wgs84
 from doudi.engine.siting.problem import Bools, Candidates, Demand, Floats, Floor
 from doudi.engine.siting.reach import CoordinateReach, Reach, TableReach
