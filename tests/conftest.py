@@ -73,7 +73,7 @@ def _load_county(office: Path, folder: Path) -> _Kept:
         rows = {}
         for table in _tables():
             with connection.cursor() as cursor:
-                cursor.execute(f"select * from {table}")  # noqa: S608 — our own table names
+                cursor.execute(f"select * from {table}")
                 rows[table] = ([column[0] for column in cursor.description], cursor.fetchall())
         transaction.set_rollback(True)
     shutil.copytree(office, folder / "home")
@@ -97,7 +97,7 @@ def _put_back(rows: dict[str, tuple[list[str], list[Any]]]) -> None:
             if values:
                 named = ", ".join(f'"{column}"' for column in columns)
                 places = ", ".join(["%s"] * len(columns))
-                cursor.executemany(f"insert into {table} ({named}) values ({places})", _adapted(values))  # noqa: S608
+                cursor.executemany(f"insert into {table} ({named}) values ({places})", _adapted(values))
         models = [model for label in ("accounts", "registry", "monitoring", "assistance")
                   for model in apps.get_app_config(label).get_models()]  # fmt: skip
         for statement in connection.ops.sequence_reset_sql(no_style(), models):

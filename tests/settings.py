@@ -6,6 +6,6 @@ import tempfile
 os.environ["DOUDI_HOME"] = tempfile.mkdtemp(prefix="doudi-tests-")
 os.environ.pop("DOUDI_DEMO", None)
 
-from doudi.house.settings import *  # noqa: E402, F403
+from doudi.house.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # speed: no test is about the hash

@@ -36,7 +36,9 @@ def commands() -> str:
         "",
     ]
     for words in _walk(get_command(app), []):
-        done = runner.invoke(app, [*words, "--help"], prog_name="doudi", env={"COLUMNS": "100", "TERM": "dumb"})
+        done = runner.invoke(
+            app, [*words, "--help"], prog_name="doudi", env={"COLUMNS": "100", "TERM": "dumb"}
+        )
         said = re.sub(r"[ \t]+$", "", done.output.strip(), flags=re.M)
         parts += [f"## doudi {' '.join(words)}", "", "```text", said, "```", ""]
     return "\n".join(parts)

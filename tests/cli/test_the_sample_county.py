@@ -114,13 +114,17 @@ def test_feeds_that_never_came_make_it_undecided_and_are_named(run_doudi, tmp_pa
     assert told["category"] == "UNKNOWN"
     assert "银行存款" in told["sentence"]
     rows = [line.split(",") for line in (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()]
-    expected = [line.split(",") for line in (SAMPLE / "expected.csv").read_text(encoding="utf-8").splitlines()]
+    expected = [
+        line.split(",") for line in (SAMPLE / "expected.csv").read_text(encoding="utf-8").splitlines()
+    ]
     category, change = rows[0].index("category"), rows[0].index("change")
     for got, whole in zip(rows[1:], expected[1:], strict=True):
         assert got[category] in (whole[category], "UNKNOWN")
         assert (got[change] == "unknown") == (got[category] == "UNKNOWN")
     assert any(row[category] == "UNKNOWN" for row in rows[1:])
-    assert any(row[category] == "NONE" for row in rows[1:]), "an income over every line settles it without the bank"
+    assert any(row[category] == "NONE" for row in rows[1:]), (
+        "an income over every line settles it without the bank"
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,3 +147,21 @@ def test_wrong_use_is_told_in_words(run_doudi, tmp_path_factory, arguments, stat
     assert done.status == status
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_threshold_is_put_to_the_past_and_a_number_in_the_formula_is_refused(loaded, run_doudi):
+    home, _load = loaded
+
+    done = run_doudi(
+        home, "backtest", "M1", "--as-of", D, "--months", 6, "--json",
+        "--set", "人均可支配收入=30000", "--set", "城镇人均可支配收入=6万@520102；农村人均可支配收入=1万@520102",
+    )  # fmt: skip
+    refused = run_doudi(home, "backtest", "M1", "--as-of", D, "--set", "大额自付线=20000")
+
+    assert done.status == 0, done.err
+    present, lower, two_at_once = done.json["trials"]
+    assert done.json["months"] == ["2024-05", "2024-06", "2024-07", "2024-08", "2024-09", "2024-10"]
+    assert present["changes"] == [] and len(two_at_once["changes"]) == 2
+    assert present["total"] == sum(month["new"] for month in present["months"]) > 0
+    assert lower["total"] != present["total"]
+    assert refused.status == 1 and "人均可支配收入" in refused.err and refused.out == ""

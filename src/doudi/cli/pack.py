@@ -63,8 +63,12 @@ def diff(
 def show(
     rule: Annotated[str, typer.Argument(help="规则、参数或代码的名字 / name of a rule, parameter or code")],
     region: Annotated[str, typer.Option(help="行政区划代码 / region code")] = "",
-    on: Annotated[date | None, typer.Option("--on", parser=parse_date, metavar="DATE", help="日期 / date")] = None,
-    folder: Annotated[Path, typer.Option("--pack", help="政策包文件夹 / pack folder")] = Path("packs/reference"),
+    on: Annotated[
+        date | None, typer.Option("--on", parser=parse_date, metavar="DATE", help="日期 / date")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--pack", help="政策包文件夹 / pack folder")] = Path(
+        "packs/reference"
+    ),
     as_json: Json = False,
 ) -> None:
     """一条规则在某地某日的有效文本，和每一部分的出处 / the effective text of a rule and where each part comes from."""
@@ -77,7 +81,10 @@ def show(
 @app.command()
 def new(
     folder: Folder,
-    parent: Annotated[str, typer.Option("--from", help="上级政策包：文件夹或随附包的名称 / parent: folder or name", metavar="P")],
+    parent: Annotated[
+        str,
+        typer.Option("--from", help="上级政策包：文件夹或随附包的名称 / parent: folder or name", metavar="P"),
+    ],
     region: Annotated[str, typer.Option("--region", help="行政区划代码 / region code", metavar="R")],
     as_json: Json = False,
 ) -> None:

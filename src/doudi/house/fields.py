@@ -9,7 +9,7 @@ from django.db import models
 from doudi.house.keyring import keyring
 
 
-class SealedTextField(models.BinaryField):
+class SealedTextField(models.BinaryField):  # type: ignore[type-arg]
     """Text that the database holds only encrypted (身份证号, 电话, 住址).
 
     It cannot be searched; a column of :class:`BlindIndexField` beside it can. ``purpose`` is bound into the seal.
@@ -49,7 +49,7 @@ class SealedTextField(models.BinaryField):
         return str(self.value_from_object(obj))
 
 
-class BlindIndexField(models.BinaryField):
+class BlindIndexField(models.BinaryField):  # type: ignore[type-arg]
     """The keyed digest of a sealed value, for finding it by equality."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -77,10 +77,8 @@ ALLOWED_HOSTS = _words("DOUDI_HOSTS", "127.0.0.1,localhost,[::1],testserver")
 CSRF_TRUSTED_ORIGINS = _words("DOUDI_ORIGINS", "")
 BEHIND_TLS = _flag("DOUDI_TLS", False)
 PACK = Path(os.environ.get("DOUDI_PACK", "").strip() or PROJECT / "packs" / "reference")
-BOUNDARIES = Path(
-    os.environ.get("DOUDI_BOUNDARIES", "").strip() or PACKAGE / "web" / "static" / "geo" / "guizhou_counties.geojson"
-)
-"""The map of the dashboard (GeoJSON); the deployer's own, with its 审图号, takes the place of the demonstration's."""
+# the map of the dashboard (GeoJSON): the deployer's own, with its 审图号, takes the place of the demonstration's
+BOUNDARIES = os.environ.get("DOUDI_BOUNDARIES", "").strip() or None
 DEMONSTRATION = _flag("DOUDI_DEMO", False)
 
 INSTALLED_APPS = [

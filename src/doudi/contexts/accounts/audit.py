@@ -63,7 +63,7 @@ def record(
         detail=json.loads(json.dumps(detail or {}, ensure_ascii=False, default=str)),
         previous=bytes(head.digest),
     )
-    entry.digest = keyring().chain(entry.previous, _content(entry))
+    entry.digest = keyring().chain(bytes(entry.previous), _content(entry))
     entry.save(force_insert=True)
     head.number, head.digest = entry.number, entry.digest
     head.save()

@@ -23,7 +23,7 @@ class User(AbstractUser):
     )
     department = models.CharField("部门", max_length=40, blank=True)
     REQUIRED_FIELDS = ["display_name", "role"]
-    objects = UserManager()
+    objects = UserManager()  # type: ignore[misc]
     narrowed_to: frozenset[str] | None = None
     """The acts an API key leaves to its holder; None for a person at the workbench. Never stored."""
 

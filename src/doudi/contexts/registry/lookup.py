@@ -253,12 +253,12 @@ def facts(found: Household, specs: Mapping[str, FeedSpec], *, on: date, by: User
                     FeedFacts(name, spec.label, spec.supplier, None, "", snapshots.missing[name].label, ())
                 )
                 continue
-            found = db.execute(
+            answer = db.execute(
                 "select * from read_parquet($1, union_by_name = true) where household_key = $2 order by person_key",
                 [[str(path) for path in snapshots.feeds[name]], key[0]],
             )
-            columns = [column[0] for column in found.description or []]
-            rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+            columns = [column[0] for column in answer.description or []]
+            rows = [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
             newest = loads_in_force(spec, on)[-1]
             gathered.append(_told(spec, newest, rows, who))
         return gathered

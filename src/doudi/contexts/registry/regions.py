@@ -33,12 +33,12 @@ def parent_of(code: str) -> str:
 def _rows(counties: set[str]) -> Iterator[tuple[str, str]]:
     """Code and name of every division to the county, and of all below ``counties``."""
     with _COUNTIES.open(encoding="utf-8", newline="") as lines:
-        yield from csv.reader(islice(lines, 1, None))  # type: ignore[misc]
+        yield from csv.reader(islice(lines, 1, None))
     if counties and _FULL.exists():
         with gzip.open(_FULL, "rt", encoding="utf-8", newline="") as lines:
             # a look at the code before the line is parsed: two thirds of a million lines, of which few are wanted
             wanted = (line for line in lines if line[:6] in counties and line[6] != ",")
-            yield from csv.reader(wanted)  # type: ignore[misc]
+            yield from csv.reader(wanted)
 
 
 @transaction.atomic

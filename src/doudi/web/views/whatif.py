@@ -189,7 +189,7 @@ def _tested(found: monitoring.BackTested, listed: list[Number], number: str) -> 
     now = next(one.text for one in listed if one.name == number)
     labels = [_("现行 %(value)s") % {"value": now}]
     labels += [next(iter(trial.trial.changes.values())) for trial in found.trials[1:]]
-    months = [
+    months: list[dict[str, Any]] = [
         {
             "month": f"{month:%Y-%m}",
             "present": one,
