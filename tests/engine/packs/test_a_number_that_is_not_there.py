@@ -39,7 +39,8 @@ def test_rows_compared_with_an_absent_number_are_undecided(tmp_path: Path) -> No
 def test_a_number_of_another_region_leaves_the_parents_cases_standing(tmp_path: Path) -> None:
     folder = new_pack("reference", "610199", tmp_path / "county")
     (folder / "parameters" / "standards.yaml").write_text(
-        '参数: {低保标准: {值: [{地区: "610199", 城乡: 城镇, 为: 901元, 文件: 参考规则}]}}\n', encoding="utf-8"
+        '参数: {低保标准: {值: [{地区: "610199", 城乡: 城镇, 为: 901元, 文件: 参考规则}]}}\n',
+        encoding="utf-8",
     )
 
     report = test_pack(folder)
