@@ -507,6 +507,9 @@ class _Compiler(Lowering):
         open_codes = [f"CASE WHEN {name(c)} IS NULL THEN {literal(c)} END" for c in codes if self.unknown[c]]
         for items, column in ((raised, "warnings"), (graded, "warning_levels"), (open_codes, "undecided")):
             joined = f"CONCAT_WS(';', {', '.join(items)})" if items else "''"
+            if items and items is not open_codes:
+                # most households raise nothing, and joining texts is the dearest step of a result row
+                joined = f"CASE WHEN {' OR '.join(map(name, codes))} THEN {joined} ELSE '' END"
             columns.append(f"{joined} AS {column}")
         columns.append(f"{_RANK_NAMES.format('level_rank')} AS level")
         columns.append(f"{_RANK_NAMES.format('risk_rank')} AS risk_level")

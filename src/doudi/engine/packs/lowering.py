@@ -206,7 +206,10 @@ class Lowering:
         )
         default = "FALSE" if expr.kind is Kind.BOOL else "0"
         term = Term(f"COALESCE({name(column)}, {default})", self._value_den(agg, entity))
-        if any(part is not None and part.parameters() & self.unknown_parameters for part in (agg.value, agg.where)):
+        if any(
+            part is not None and part.parameters() & self.unknown_parameters
+            for part in (agg.value, agg.where)
+        ):
             # with no row at all the answer does not hang on the number
             rows = plan.columns.setdefault(
                 Agg("count", agg.feed, member=agg.member),

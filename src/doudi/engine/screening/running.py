@@ -179,6 +179,9 @@ def open_snapshots(
     if spill is not None:
         config["temp_directory"] = str(spill)
     connection = duckdb.connect(config=config)
+    connection.execute(
+        "SET parquet_metadata_cache = true"
+    )  # else every range reads every file's footer again
     for relation in ("members", "households"):
         path = snapshots.register / f"{relation}.parquet"
         if not path.is_file():

@@ -98,6 +98,9 @@ def _session(master: str, work: Path, settings: Mapping[str, str]) -> Iterator[A
         ) from error
     given: dict[str, str] = {
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        # the plan has some forty exchanges; to plan anew after each costs more than what is learnt
+        "spark.sql.adaptive.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
         "spark.local.dir": str(work / "local"),
