@@ -49,7 +49,10 @@ docs: setup ## 文档 the documentation
 	@$(BIN)/mkdocs build --strict --quiet
 
 screenshots: setup ## 重新截图 pictures for the README
-	@$(BIN)/python tools/screenshots.py
+	@home=$$(mktemp -d) && DOUDI_HOME=$$home $(BIN)/doudi demo --no-serve 2>/dev/null && \
+	{ DOUDI_HOME=$$home $(BIN)/doudi demo --port 8765 >/dev/null 2>&1 & pid=$$!; \
+	for i in $$(seq 60); do $(BIN)/python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8765/healthz')" 2>/dev/null && break; sleep 1; done; \
+	$(BIN)/python tools/screenshots.py http://127.0.0.1:8765; done=$$?; kill $$pid; rm -rf $$home; exit $$done; }
 
 lock: ## 更新锁定文件（需要 uv）refresh the lock
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-header -q -o requirements.lock
