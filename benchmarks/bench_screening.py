@@ -5,7 +5,8 @@
 
 resolved   resolved snapshots to changes and warnings; peer: a scan of the same Parquet columns, nothing computed
 strings    department tables with identity numbers and names to changes and warnings; peer: a scan of their columns
-openfisca  the pack's values beside OpenFisca-core's build and calculation, compared to the fen
+openfisca  the pack's values beside OpenFisca-core's build and calculation, compared to the fen; OpenFisca gets its inputs
+           joined and summed (it has no joins), the product starts from the department files: its seconds hold more
 explain    one household explained in a warm process; peer: OpenFisca with trace on one household
 compile    a pack of 200 variables from its model to SQL
 spark      the same query on Spark local[2]; every row compared

@@ -123,7 +123,7 @@ def _register(
         SELECT {_number("id_number")} AS id, r.name, r.household_no, r.relation, r.living_together, r.left_on,
             coalesce(r.category, '') AS category, r.category_since, r.urban_rural, r.region_code
         FROM {source} r LEFT JOIN straddling s USING (household_no)
-        ORDER BY coalesce(s.place, rpad(r.region_code, 12, '0')), household_no, id, filename, file_row_number
+        ORDER BY CAST(coalesce(s.place, rpad(r.region_code, 12, '0')) AS BIGINT), household_no, id, file_index, file_row_number
     """).to_arrow_reader(_BATCH)
     folder.mkdir(exist_ok=True)
     households = persons = 0
@@ -237,9 +237,9 @@ def _feed(
     connection.execute(f"""
         CREATE OR REPLACE TABLE found AS
         SELECT p.household_key, p.person_key, {", ".join([*facts, f"{digest} AS row_digest"])},
-            f.filename AS "of part", f.file_row_number AS "of row", f.id IN (FROM several) AS "is shared",
+            f.part AS "of part", f.file_row_number AS "of row", f.id IN (FROM several) AS "is shared",
             CASE WHEN f.name = p.name THEN 1 WHEN {same} THEN 2 ELSE 3 END::UTINYINT AS "match grade"
-        FROM (SELECT *, {_number("id_number")} AS id FROM {source} WHERE id_number IS NOT NULL) f
+        FROM (SELECT *, file_index AS part, {_number("id_number")} AS id FROM {source} WHERE id_number IS NOT NULL) f
         JOIN people p ON p.id = f.id
     """)
     columns = ", ".join(
@@ -301,7 +301,7 @@ def _normal(column: str) -> str:
 
 def _parts(parts: Sequence[Path]) -> str:
     listed = ", ".join(_text(path) for path in parts)
-    return f"read_parquet([{listed}], filename = true, file_row_number = true)"
+    return f"read_parquet([{listed}], file_row_number = true)"
 
 
 def _text(path: Path) -> str:
