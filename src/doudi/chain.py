@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from doudi.contexts.accounts.services import User
+from doudi.contexts.accounts.services import User, take_turn
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
@@ -54,9 +54,11 @@ def _explainer(evidence: _Evidence) -> screening.Explainer:
 # ---- 1 department files ------------------------------------------------------------------------------------------
 
 
-def check_file(feed: str | None, path: Path, *, returns: Path | None = None) -> tuple[str, dict[str, Any]]:
+def check_file(
+    feed: str | None, path: Path, *, by: User, returns: Path | None = None
+) -> tuple[str, dict[str, Any]]:
     """Check a file and keep nothing (试装)."""
-    return registry.check_file(rules()[0].feeds, feed, path, returns=returns)
+    return registry.check_file(rules()[0].feeds, feed, path, by=by, returns=returns)
 
 
 def take_in_file(
@@ -139,15 +141,19 @@ def dispatch(
     number: str, *, to: str, by: User, remark: str = "", seen: int | None = None
 ) -> monitoring.WarningCase:
     """Send a warning to a township, which from then on answers for the household (派单)."""
+    take_turn()
     case = monitoring.warning(number, by=by)
     household = registry.household(case.household_no, by=by)
+    registry.require_division(to, near=household)
     done = monitoring.dispatch_warning(case, to=to, by=by, handling=rules()[1], remark=remark, seen=seen)
     registry.entrust(household, to)
     return done
 
 
+@transaction.atomic
 def record_visit(number: str, *, by: User, **visit: Any) -> monitoring.Visit:
     """Record a visit and its result (入户核实)."""
+    take_turn()
     return monitoring.record_visit(monitoring.warning(number, by=by), by=by, handling=rules()[1], **visit)
 
 
@@ -196,6 +202,7 @@ def push_need(number: str, *, department: str, need: str, by: User) -> assistanc
 
 
 def _visited(number: str, by: User) -> monitoring.WarningCase:
+    take_turn()
     case = monitoring.warning(number, by=by)
     if case.status != monitoring.WarningCase.Status.VISITED:
         raise monitoring.StepRefused(
@@ -241,6 +248,7 @@ def _note_referral(referral: assistance.Referral, by: User, text: str) -> None:
 @transaction.atomic
 def close(number: str, *, closing_note: str, by: User, seen: int | None = None) -> monitoring.WarningCase:
     """Close a warning once every department has answered (办结)."""
+    take_turn()
     case = monitoring.warning(number, by=by)
     if assistance.has_pending(number):
         raise monitoring.StepRefused(

@@ -31,8 +31,9 @@ def check(
     """检查一个文件，什么也不保存 / check a file and keep nothing."""
     open_office(quiet=as_json)
     from doudi import chain
+    from doudi.contexts.accounts.services import system_user
 
-    name, counts = chain.check_file(feed, file, returns=returns)
+    name, counts = chain.check_file(feed, file, by=system_user(), returns=returns)
     answer({"feeds": {name: counts}}, as_json=as_json, words=_line(name, counts))
 
 

@@ -47,6 +47,9 @@ def open_office(*, quiet: bool = False) -> None:
             from doudi.contexts.registry import services as registry
 
             registry.load_divisions(set())
+        from doudi.contexts.registry.services import sweep_work
+
+        sweep_work()
 
 
 @contextmanager

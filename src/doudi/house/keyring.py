@@ -119,10 +119,16 @@ def _create(path: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
+def _fingerprint_path() -> Path:
+    """The mark of the ring this office works with, apart from the ring: keys that are lost must not be made anew."""
+    return home().root / "keyring.mark"
+
+
 @lru_cache(maxsize=4)
 def _read(path: Path) -> KeyRing:
+    known = _fingerprint_path().exists()
     if not path.exists():
-        if home().database.exists():
+        if known or home().database.exists():
             raise SealBroken(
                 f"找不到密钥文件 {path}，而数据库已经存在。请把密钥放回原处；没有密钥，加密内容无法打开。",
                 f"The key file {path} is missing though the database exists. Put the keys back.",
@@ -130,6 +136,15 @@ def _read(path: Path) -> KeyRing:
             )
         _create(path)
     raw = json.loads(path.read_text())
+    mark = hashlib.sha256(raw["index"].encode()).hexdigest()
+    if not known:
+        write_aside(_fingerprint_path(), mark.encode())
+    elif _fingerprint_path().read_text() != mark:
+        raise SealBroken(
+            f"{path} 不是本系统的密钥（{_fingerprint_path()} 记着原来那一把）。请把原来的密钥放回。",
+            f"{path} is not this office's ring ({_fingerprint_path()} remembers the right one). Put the right keys back.",
+            code="keys_foreign",
+        )
     return KeyRing(
         sealing={int(number): base64.b64decode(key) for number, key in raw["sealing"].items()},
         active=int(raw["active"]),

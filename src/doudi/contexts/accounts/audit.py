@@ -35,6 +35,16 @@ def _content(entry: AuditEntry) -> bytes:
     return json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
+def take_turn() -> AuditHead:
+    """Wait for this office's turn to write, and hold it to the end of the transaction.
+
+    Every act takes its turn before it reads what it will change: so two acts never wait for each other crosswise, and
+    what was read still stands when it is written.
+    """
+    AuditHead.objects.get_or_create(pk=1)
+    return AuditHead.objects.select_for_update().get(pk=1)
+
+
 @transaction.atomic
 def record(
     *,
@@ -49,8 +59,7 @@ def record(
 
     ``subject`` is like ``household:LL00001``; ``detail`` names fields and counts, never their personal content.
     """
-    AuditHead.objects.get_or_create(pk=1)
-    head = AuditHead.objects.select_for_update().get(pk=1)
+    head = take_turn()
     entry = AuditEntry(
         number=head.number + 1,
         at=timezone.now(),
@@ -66,6 +75,7 @@ def record(
     entry.digest = keyring().chain(bytes(entry.previous), _content(entry))
     entry.save(force_insert=True)
     head.number, head.digest = entry.number, entry.digest
+    head.seal = _seal_of(head)
     head.save()
     return entry
 
@@ -93,9 +103,21 @@ def verify_audit() -> AuditReport:
             return AuditReport(entries=AuditEntry.objects.count(), whole=False, first_break=expected)
         previous, expected = bytes(entry.digest), expected + 1
     head = AuditHead.objects.filter(pk=1).first()
-    if head is not None and (head.number != expected - 1 or bytes(head.digest) != previous):
+    ends = (
+        expected == 1
+        if head is None or head.number == 0
+        else head.number == expected - 1
+        and bytes(head.digest) == previous
+        and bytes(head.seal) == _seal_of(head)
+    )
+    if not ends:
         return AuditReport(entries=expected - 1, whole=False, first_break=expected)
     return AuditReport(entries=expected - 1, whole=True, first_break=None)
+
+
+def _seal_of(head: AuditHead) -> bytes:
+    """What only the key can say of the chain's end: an earlier entry put there as the last does not have it."""
+    return keyring().chain(b"head", f"{head.number}:".encode() + bytes(head.digest))
 
 
 def _in_order() -> Iterator[AuditEntry]:

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.audit import record
 from doudi.contexts.accounts.models import ApiKey, FirstAnswer, User
-from doudi.contexts.accounts.policies import ACT_LABELS, SYSTEM, Act, may, require
+from doudi.contexts.accounts.policies import ACT_LABELS, Act, is_office_hand, may, require
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
 
@@ -64,7 +64,7 @@ def create_api_key(
     ``scopes`` are acts that the owner's role may do, ``region_code`` (default: the owner's) lies within the owner's
     area, ``expires_at`` is at most 366 days away.
     """
-    if by.username != SYSTEM and by.pk != owner.pk:
+    if not is_office_hand(by) and by.pk != owner.pk:
         require(by, Act.MANAGE_USERS, region_code=owner.region_code)
     wanted = sorted({str(scope) for scope in scopes})
     beyond = [scope for scope in wanted if scope not in set(Act) or not may(owner, Act(scope))]
@@ -116,7 +116,7 @@ def create_api_key(
 def api_keys(*, by: User) -> QuerySet[ApiKey]:
     """The keys of the accounts that ``by`` manages, and one's own."""
     own = Q(owner__username=by.username)
-    if by.username == SYSTEM:
+    if is_office_hand(by):
         own = Q()
     elif may(by, Act.MANAGE_USERS):
         own |= Q(owner__region_code__startswith=by.region_code)

@@ -24,6 +24,8 @@ class User(AbstractUser):
     department = models.CharField("部门", max_length=40, blank=True)
     REQUIRED_FIELDS = ["display_name", "role"]
     objects = UserManager()  # type: ignore[misc]
+    office_hand = False
+    """True on the command line's own hand alone, which is no row of this table."""
     narrowed_to: frozenset[str] | None = None
     """The acts an API key leaves to its holder; None for a person at the workbench. Never stored."""
 
@@ -78,6 +80,9 @@ class AuditHead(models.Model):
 
     number = models.BigIntegerField(default=0)
     digest = models.BinaryField(max_length=32, default=b"\x00" * 32)
+    seal = models.BinaryField(
+        max_length=32, default=b"", help_text="末端封印：删去末尾几条再改回末端会被发现"
+    )
 
 
 class ApiKey(models.Model):

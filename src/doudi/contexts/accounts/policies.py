@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from doudi.contexts.accounts.models import User
 
 SYSTEM = "system"
+"""The name of the office's own hand in the log; no account may bear it."""
+
+
+def is_office_hand(user: User) -> bool:
+    """Whether this is the command line's own hand: it was never an account, and a name does not make one."""
+    return user.pk is None and getattr(user, "office_hand", False) is True
+
+
 """The account name of the office's own hand at the command line."""
 
 

@@ -13,6 +13,7 @@ from doudi.contexts.accounts.audit import (
     household_looks,
     read_audit,
     record,
+    take_turn,
     verify_audit,
 )
 from doudi.contexts.accounts.keys import (
@@ -33,6 +34,7 @@ from doudi.contexts.accounts.policies import (
     NotAllowed,
     Role,
     Scope,
+    is_office_hand,
     may,
     require,
     scope_of,
@@ -56,6 +58,7 @@ __all__ = [
     "any_users",
     "api_keys",
     "audit_entries",
+    "close_account",
     "create_api_key",
     "create_user",
     "household_looks",
@@ -66,7 +69,9 @@ __all__ = [
     "require",
     "revoke_api_key",
     "scope_of",
+    "set_password",
     "system_user",
+    "take_turn",
     "user_of_api_key",
     "usernames",
     "users",
@@ -77,7 +82,9 @@ __all__ = [
 
 def system_user() -> User:
     """The office's own hand at the command line: who runs ``doudi`` holds the state folder and its keys."""
-    return User(username=SYSTEM, display_name="命令行", role=Role.COUNTY, region_code="", is_active=True)
+    hand = User(username=SYSTEM, display_name="命令行", role=Role.COUNTY, region_code="", is_active=True)
+    hand.office_hand = True
+    return hand
 
 
 @transaction.atomic
@@ -93,8 +100,14 @@ def create_user(
     check_password: bool = True,
 ) -> User:
     """Open an account; the name must be free, the password strong, and a department user has a department."""
-    if by.username != SYSTEM:
+    if not is_office_hand(by):
         require(by, Act.MANAGE_USERS, region_code=region_code)
+    if username.strip().lower() == SYSTEM:
+        raise DoudiError(
+            f"“{SYSTEM}”是命令行自己的名字，不能用作账号。",
+            f"{SYSTEM!r} is the command line's own name.",
+            code="user_exists",
+        )
     if User.objects.filter(username=username).exists():
         raise DoudiError(
             f"账号“{username}”已存在，请换一个。", f"Account {username!r} exists.", code="user_exists"
@@ -131,6 +144,35 @@ def create_user(
         detail={"role": role},
     )
     return user
+
+
+@transaction.atomic
+def set_password(username: str, password: str, *, by: User) -> User:
+    """Give an account a new password; its open sessions end. A person may change the own one."""
+    found = account(username)
+    if not is_office_hand(by) and by.pk != found.pk:
+        require(by, Act.MANAGE_USERS, region_code=found.region_code)
+    try:
+        validate_password(password, found)
+    except ValidationError as problem:
+        said = "；".join(problem.messages)
+        raise DoudiError(f"密码不合要求：{said}", f"Password refused: {said}", code="password_weak") from None
+    found.set_password(password)
+    found.save(update_fields=["password"])
+    record(by=by, act="set_password", subject=f"user:{username}", region_code=found.region_code)
+    return found
+
+
+@transaction.atomic
+def close_account(username: str, *, by: User) -> User:
+    """Close an account, as when a clerk leaves: it can no longer sign in, and its keys no longer open anything."""
+    found = account(username)
+    if not is_office_hand(by):
+        require(by, Act.MANAGE_USERS, region_code=found.region_code)
+    found.is_active = False
+    found.save(update_fields=["is_active"])
+    record(by=by, act="close_account", subject=f"user:{username}", region_code=found.region_code)
+    return found
 
 
 def usernames() -> set[str]:

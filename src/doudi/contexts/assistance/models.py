@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class MeasureGiven(AppendOnly):
     """A measure given to a household (救助措施); a wrong one is corrected by a counter-entry, never changed."""
 
-    warning_number = models.CharField("预警编号", max_length=40, db_index=True)
+    warning_number = models.CharField("预警编号", max_length=100, db_index=True)
     household_no = models.CharField("户编号", max_length=60, db_index=True)
     region_code = models.CharField("负责地区", max_length=12, db_index=True)
     code = models.CharField("措施", max_length=40)
@@ -62,8 +62,8 @@ class Referral(models.Model):
         UNSOLVED = "unsolved", "未解决"
         NOT_NEEDED = "not_needed", "不需要"
 
-    number = models.CharField("推送编号", max_length=60, unique=True)
-    warning_number = models.CharField("预警编号", max_length=40, db_index=True)
+    number = models.CharField("推送编号", max_length=160, unique=True)
+    warning_number = models.CharField("预警编号", max_length=100, db_index=True)
     household_no = models.CharField("户编号", max_length=60, db_index=True)
     region_code = models.CharField("负责地区", max_length=12, db_index=True)
     department = models.CharField("部门", max_length=40, db_index=True)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require
+from doudi.contexts.accounts.services import Act, User, may, record, require, take_turn
 from doudi.contexts.assistance.models import MeasureGiven, Referral, ReferralQuerySet
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
@@ -103,6 +103,7 @@ def send_referral(
 ) -> Referral:
     """Push a need to a department with a limit for its answer; the same need is not pushed twice while it is open."""
     require(by, Act.SEND_REFERRAL, region_code=region_code)
+    take_turn()
     if department not in handling.departments:
         raise StepRefused(
             f"请选择推送部门：{'、'.join(handling.departments)}。",
@@ -193,6 +194,7 @@ def _step(
     detail: dict[str, object],
     **changes: object,
 ) -> Referral:
+    take_turn()
     found = referral(number, by=by)
     require(by, Act.ANSWER_REFERRAL, region_code=found.region_code, department=found.department)
     if not Referral.objects.filter(pk=found.pk, status__in=from_status).update(**changes):
@@ -269,8 +271,10 @@ def answer_referral(number: str, *, result: str, answer: str, amount_fen: int = 
 
 
 def measures_given(*, by: User, warning_number: str = "", household_no: str = "") -> list[MeasureGiven]:
-    """Measures given on a warning or to a household, within the asker's area."""
+    """Measures given on a warning or to a household, within the asker's area; none to who may not see finances."""
     require(by, Act.VIEW_WARNINGS)
+    if not may(by, Act.VIEW_FINANCES):
+        return []
     found = MeasureGiven.objects.filter(region_code__startswith=by.region_code)
     if warning_number:
         found = found.filter(warning_number=warning_number)

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require
+from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.monitoring.models import CaseEvent, Visit, WarningCase
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
@@ -56,6 +56,7 @@ def note(case: WarningCase, *, by: User, kind: str, text: str) -> CaseEvent:
 
 def _advance(case: WarningCase, *, from_status: tuple[str, ...], seen: int | None, **changes: Any) -> None:
     """Change a warning by a conditional update: of two people who act at once one wins and the other is told."""
+    take_turn()
     version = case.version if seen is None else seen
     done = WarningCase.objects.filter(pk=case.pk, version=version, status__in=from_status).update(
         version=version + 1, **changes
@@ -88,7 +89,7 @@ def dispatch_warning(
     today = timezone.localdate()
     _advance(
         case,
-        from_status=(WarningCase.Status.NEW,),
+        from_status=(WarningCase.Status.NEW, WarningCase.Status.DISPATCHED),
         seen=seen,
         status=WarningCase.Status.DISPATCHED,
         region_code=to,

@@ -76,7 +76,7 @@ class WarningCase(models.Model):
         CLOSED = "closed", "已办结"
         CLEARED = "cleared", "信号消失"
 
-    number = models.CharField("预警编号", max_length=40, unique=True)
+    number = models.CharField("预警编号", max_length=100, unique=True)
     household_no = models.CharField("户编号", max_length=60, db_index=True)
     head_name = models.CharField("户主姓名", max_length=80, blank=True)
     region_code = models.CharField("负责地区", max_length=12, db_index=True)

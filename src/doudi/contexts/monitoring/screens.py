@@ -6,6 +6,7 @@ on where it stopped; the change of all warnings is one transaction, so it happen
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import secrets
 import shutil
@@ -72,7 +73,12 @@ def screen(
     evidence = registry.evidence_on(pack.feeds, as_of)
     snapshots = registry.snapshots_of(pack.feeds, evidence)
     folder = home().results / hashlib.sha256(f"{pack.hash}\n{snapshots.digest}".encode()).hexdigest()[:32]
-    result = screening.screen(pack, snapshots, to=folder, chunks=chunks, on_progress=on_progress, **engine)
+    with (home().results / f"{folder.name}.lock").open("w") as lock:
+        # two screens of the same evidence write the same folder: the second waits and finds it done
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = screening.screen(
+            pack, snapshots, to=folder, chunks=chunks, on_progress=on_progress, **engine
+        )
     return _take_in(pack, handling, evidence, snapshots.digest, result, folder, by=by)
 
 
@@ -284,7 +290,10 @@ def _clear(case: WarningCase, signals: list[Signal], by: User, changes: WarningC
     """Close a warning that nobody has been sent to yet; one that people work on is theirs to close."""
     Signal.objects.filter(pk__in=[signal.pk for signal in signals]).update(active=False)
     if case.status != WarningCase.Status.NEW:
-        _event(case, by, "update", f"{why}，请经办人核实后办结").save()
+        text = f"{why}，请经办人核实后办结"
+        last = case.events.order_by("-pk").first()
+        if last is None or last.text != text:
+            _event(case, by, "update", text).save()
         return
     WarningCase.objects.filter(pk=case.pk, status=WarningCase.Status.NEW).update(
         status=WarningCase.Status.CLEARED,

@@ -32,6 +32,8 @@ def simulate(
     Households are named to those who may see them.
     """
     area = _area(by, region_code)
+    named = ["；".join(f"{name}@{region}={value}" for (name, region), value in changes.items())]
+    record(by=by, act=Act.SIMULATE, region_code=area, detail={"changes": named, "named": may_see_movers(by)})
     return screening.simulate(
         pack,
         registry.snapshots_on(pack.feeds, as_of),

@@ -8,9 +8,11 @@ point leaves the last complete snapshot in force, and the same command again giv
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +38,8 @@ from doudi.house.paths import home
 REGISTER = "household_register"
 _ORIGINAL = "feed.original"
 _RETURN = "feed.return"
+_LOCK = ".lock"
+_AN_HOUR = 3600
 Progress = Callable[[str], None]
 
 
@@ -85,7 +89,7 @@ def file_hash(path: Path) -> str:
 
 
 def check_file(
-    specs: Mapping[str, FeedSpec], feed: str | None, path: Path, *, returns: Path | None = None
+    specs: Mapping[str, FeedSpec], feed: str | None, path: Path, *, by: User, returns: Path | None = None
 ) -> tuple[str, dict[str, Any]]:
     """Read and check a file, keep nothing; grades are against the register in force today, where there is one.
 
@@ -94,6 +98,7 @@ def check_file(
     spec = spec_for(specs, feed, path)
     parsed = feeds.parse_file(spec, path, today=timezone.localdate())
     if returns is not None and parsed.quarantined:
+        record(by=by, act="export_quarantine", subject=f"feed:{spec.name}", region_code=by.region_code)
         feeds.write_quarantine(parsed, path, returns)
     if spec.name == REGISTER:
         return spec.name, feeds.counts(parsed, None)
@@ -138,6 +143,12 @@ def load_file(
     require(by, Act.LOAD_FEEDS)
     require_whole_office(by)
     spec = spec_for(specs, feed, path)
+    if spec.name == REGISTER and source:
+        raise DoudiError(
+            "花名册是全县一份，不能按来源单位分别装载：后一份会取代前一份。请合并后再装载。",
+            "The register is one for the whole office and is not loaded by sender: merge the parts first.",
+            code="register_is_one",
+        )
     name = file_name or path.name
     digest = file_hash(path)
     standing = FeedLoad.objects.filter(
@@ -269,11 +280,21 @@ def load_folder(
         except DoudiError as problem:
             result.outcomes.append(LoadOutcome(None, "", path.name, {}, problem=problem))
     known.sort(key=lambda pair: (pair[0].name != REGISTER, pair[0].name, pair[1].name))
+    seen: dict[tuple[str, date | None], str] = {}
     for spec, path in known:
         when = as_of or dates.get(path.name)
+        earlier = seen.setdefault((spec.name, when), path.name) if spec.kind == "snapshot" else path.name
         try:
             if when is None:
                 raise date_missing(path)
+            if earlier != path.name:
+                raise DoudiError(
+                    f"{path.name} 和 {earlier} 都是“{spec.label}”，后一份会取代前一份。"
+                    "几家分别报送时，请用 --source 单位名 逐份装载。",
+                    f"{path.name} and {earlier} are both {spec.name}: the second would take the place of the first. "
+                    "Load them one by one with --source NAME.",
+                    code="snapshot_twice",
+                )
             outcome = load_file(specs, spec.name, path, as_of=when, by=by)
         except DoudiError as problem:
             outcome = LoadOutcome(None, spec.name, path.name, {}, problem=problem)
@@ -502,7 +523,9 @@ def _work_folder() -> Iterator[Path]:
     folder = home().work / secrets.token_hex(8)
     folder.mkdir(mode=0o700, parents=True)
     try:
-        yield folder
+        with (folder / _LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -540,12 +563,36 @@ def quarantine_workbook(load: FeedLoad, *, by: User) -> bytes:
         by=by,
         act="export_quarantine",
         subject=f"feed:{load.feed}",
+        region_code=by.region_code,
         detail={"load": load.pk, "sha256": hashlib.sha256(content).hexdigest()},
     )
     return content
 
 
-def sweep_work() -> None:
-    """Remove what a killed process left half done; only for a moment when no other job runs."""
-    for left in home().work.glob("*"):
-        shutil.rmtree(left, ignore_errors=True)
+def sweep_work() -> int:
+    """Remove what a killed process left half done, plain department files among it; returns how many things.
+
+    A folder that a living process works in is locked and stays; other things stay for an hour.
+    """
+    removed = 0
+    for left in home().work.iterdir():
+        old = time.time() - left.stat().st_mtime > _AN_HOUR
+        if left.is_file():
+            if old:
+                left.unlink(missing_ok=True)
+                removed += 1
+            continue
+        lock = left / _LOCK
+        if not lock.exists():
+            if old:
+                shutil.rmtree(left, ignore_errors=True)
+                removed += 1
+            continue
+        with lock.open("w") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            shutil.rmtree(left, ignore_errors=True)
+            removed += 1
+    return removed

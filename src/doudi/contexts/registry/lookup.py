@@ -21,6 +21,7 @@ from doudi.contexts.registry.models import (
     Membership,
     Person,
 )
+from doudi.contexts.registry.regions import region_known
 from doudi.contexts.registry.roll import ID_PURPOSE
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
@@ -79,12 +80,23 @@ def households(*, by: User, text: str = "", region_code: str = "", category: str
     found = Household.objects.visible_to(by).current()
     text = text.strip()
     if text:
+        _note_id_search(text, by)
         found = found.filter(_matches(text)).distinct()
     if region_code:
         found = found.filter(region_code__startswith=region_code)
     if category:
         found = found.filter(category="" if category == "none" else category)
     return found.order_by("household_no")
+
+
+def _note_id_search(text: str, by: User) -> None:
+    """Asking whether a certain person is on the register is a look at that person."""
+    number = identity.mend_id(text)
+    if number is not None:
+        require(by, Act.REVEAL_IDENTITY)
+        record(
+            by=by, act="search_identity", region_code=by.region_code, detail={"id": identity.mask_id(number)}
+        )
 
 
 def _matches(text: str) -> Q:
@@ -158,7 +170,7 @@ def members(found: Household, *, by: User, on: date | None = None) -> list[Membe
 @transaction.atomic
 def reveal_identity(found: Household, person_id: int, *, by: User, reason: str) -> Person:
     """A member with the whole ID and telephone number, for a stated reason that goes into the log."""
-    require(by, Act.REVEAL_IDENTITY, region_code=found.region_code)
+    require(by, Act.REVEAL_IDENTITY, region_code=found.responsible_region)
     if len(reason.strip()) < 4:
         raise DoudiError(
             "请写明查看完整证件号的事由（至少四个字），它会记入审计日志。",
@@ -177,6 +189,17 @@ def reveal_identity(found: Household, person_id: int, *, by: User, reason: str) 
         detail={"person": person_id, "fields": ["id_number", "phone"]},
     )
     return member.person
+
+
+def require_division(code: str, *, near: Household) -> None:
+    """Refuse a township that is neither in the table of divisions nor one of the household's own area."""
+    own = (near.region_code, near.responsible_region)
+    if not region_known(code) and not any(area.startswith(code) for area in own):
+        raise DoudiError(
+            f"行政区划代码 {code} 不在区划表里。请从列表中选择乡镇（街道）。",
+            f"{code} is no known division; choose a township of the list.",
+            code="division_unknown",
+        )
 
 
 @transaction.atomic
@@ -230,7 +253,7 @@ def names_by_key(found: Household, on: date) -> list[str]:
 
 def facts(found: Household, specs: Mapping[str, FeedSpec], *, on: date, by: User) -> list[FeedFacts]:
     """What every department says about a household on a date; 未到 and 失败 are said, not left out."""
-    require(by, Act.VIEW_FINANCES, region_code=found.region_code)
+    require(by, Act.VIEW_FINANCES, region_code=found.responsible_region)
     snapshots = snapshots_on(specs, on)
     with duckdb.connect(config={"threads": 1}) as db:
         key = db.execute(

@@ -90,6 +90,11 @@ def region_name(code: str) -> str:
     return code
 
 
+def region_known(code: str) -> bool:
+    """Whether a division of that code is in the table."""
+    return code in _names_with(code)
+
+
 def region_path(code: str) -> str:
     """Names from the county down, like 南明区 新华路街道 纪念塔社区."""
     known = _names_with(code)

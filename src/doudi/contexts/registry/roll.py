@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from datetime import date
 from itertools import islice
 from typing import Any, TypeVar
 
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
+from django.db.models.base import ModelState
 from django.utils import timezone
 
 from doudi.contexts.registry.models import (
@@ -120,7 +122,8 @@ def _households(rows: Sequence[Row], as_of: date, *, update: bool) -> dict[str, 
     for number, head in heads.items():
         household = known.setdefault(number, Household(household_no=number))
         if household.pk is None or update:
-            if not household.responsible_region.startswith(head["region_code"]):
+            if household.responsible_region in ("", household.region_code):
+                # where somebody entrusted the household to another area, that stands (人户分离)
                 household.responsible_region = head["region_code"]
             household.region_code = head["region_code"]
             household.urban_rural = head["urban_rural"]
@@ -167,8 +170,9 @@ def _follow(
     standing = (
         standing.filter(valid_to=None)
         if next_date is None
-        else standing.filter(valid_from__lte=as_of, valid_to__gt=as_of)
+        else standing.filter(valid_from__lte=as_of).filter(Q(valid_to=None) | Q(valid_to__gt=as_of))
     )
+    going_on: list[Any] = []
     ended: list[Any] = []
     retracted: list[Any] = []
     for fact in standing.iterator(chunk_size=2000):
@@ -176,7 +180,11 @@ def _follow(
         successor = wanted.get(key)
         if successor is not None and all(getattr(fact, k) == getattr(successor, k) for k in facts):
             del wanted[key]
-        elif fact.valid_from == as_of:
+            continue
+        if next_date is not None and (fact.valid_to is None or fact.valid_to > next_date):
+            # what the next register says again goes on from there
+            going_on.append(_copy_of(fact, next_date))
+        if fact.valid_from == as_of:
             fact.retracted_at = timezone.now()
             retracted.append(fact)
         else:
@@ -187,4 +195,13 @@ def _follow(
     manager.bulk_update(retracted, ["retracted_at"], batch_size=_BATCH)
     for fact in wanted.values():
         fact.valid_to = next_date
-    manager.bulk_create(wanted.values(), batch_size=_BATCH)
+    manager.bulk_create([*wanted.values(), *going_on], batch_size=_BATCH)
+
+
+def _copy_of(fact: Any, valid_from: date) -> Any:
+    """The same fact from a later day on, to its old end."""
+    copied = copy(fact)
+    copied.pk = None
+    copied._state = ModelState()
+    copied.valid_from = valid_from
+    return copied

@@ -43,6 +43,7 @@ from doudi.contexts.registry.lookup import (
     look_at_household,
     members,
     names_by_key,
+    require_division,
     reveal_identity,
 )
 from doudi.contexts.registry.models import FeedLoad, Household
@@ -92,11 +93,13 @@ __all__ = [
     "look_at_household",
     "members",
     "names_by_key",
+    "numbers_answered_for",
     "path_of",
     "quarantine_workbook",
     "region_name",
     "region_path",
     "register_on",
+    "require_division",
     "require_whole_office",
     "reveal_identity",
     "snapshots_of",
@@ -111,6 +114,11 @@ def loads(*, by: User) -> QuerySet[FeedLoad]:
     require(by, Act.VIEW_LOADS)
     require_whole_office(by)
     return FeedLoad.objects.order_by("-loaded_at", "-pk")
+
+
+def numbers_answered_for(by: User) -> set[str]:
+    """The numbers of the current households that the account's area answers for."""
+    return set(Household.objects.visible_to(by).current().values_list("household_no", flat=True))
 
 
 def household_briefs(numbers: list[str]) -> dict[str, Household]:

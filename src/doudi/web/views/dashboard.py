@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +55,10 @@ def _by_county(townships: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-@lru_cache(maxsize=32)
-def _found_categories(run: monitoring.ScreeningRun, region_code: str) -> Counter[str]:
-    return Counter(
-        row["category"] for row in monitoring.result_rows(run) if row["region_code"].startswith(region_code)
-    )
+def _found_categories(run: monitoring.ScreeningRun, user: User) -> Counter[str]:
+    """What the screen found of the households the area answers for, wherever they live."""
+    ours = registry.numbers_answered_for(user)
+    return Counter(row["category"] for row in monitoring.result_rows(run) if row["household_no"] in ours)
 
 
 def _categories(user: User, run: monitoring.ScreeningRun | None) -> list[dict[str, Any]]:
@@ -69,7 +67,7 @@ def _categories(user: User, run: monitoring.ScreeningRun | None) -> list[dict[st
     registered: Counter[str] = Counter()
     for row in registry.category_counts(by=user):
         registered[pack.registered_code(row["category"])] += row["households"]
-    found = _found_categories(run, user.region_code) if run is not None else Counter()
+    found = _found_categories(run, user) if run is not None else Counter()
     order = list(dict.fromkeys([*(category.code for category in pack.categories), *registered, *found]))
     return [
         {"code": code, "registered": registered[code], "found": found[code]}

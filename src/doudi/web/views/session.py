@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language as _set_language
 
-from doudi.contexts.accounts.services import Role
+from doudi.contexts.accounts.services import Role, record
 from doudi.web.guard import asker
 from doudi.web.shell import LARGE_COOKIE
 
@@ -58,6 +58,7 @@ def password(request: HttpRequest) -> HttpResponse:
     form = PasswordChangeForm(asker(request), request.POST or None)
     if request.method == "POST" and form.is_valid():
         form.save()
+        record(by=asker(request), act="set_password", subject=f"user:{form.user.username}")
         update_session_auth_hash(request, form.user)
         messages.success(request, _("密码已修改。"))
         return redirect("home")

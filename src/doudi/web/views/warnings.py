@@ -119,13 +119,15 @@ def _case_page(
 ) -> HttpResponse:
     user = asker(request)
     finances = may(user, Act.VIEW_FINANCES)
-    explanation, unexplained = _explanation(case) if finances else (None, None)
+    household = _household(case, user)
+    # the explanation speaks of the household: it is shown where the look at the household was allowed and logged
+    explanation, unexplained = _explanation(case) if finances and household else (None, None)
     steps = _steps(case, user)
     if bound is not None and step in steps:
         steps[step] = bound
     shown = {
         "case": case,
-        "household": _household(case, user),
+        "household": household,
         "signals": case.signals.all(),
         "sentences": {part.name: part.sentence for part in explanation.variables} if explanation else {},
         "explanation": explanation,
