@@ -21,7 +21,7 @@ from doudi.contexts.registry.models import (
     Membership,
     Person,
 )
-from doudi.contexts.registry.regions import region_known
+from doudi.contexts.registry.regions import divisions_whole, region_known
 from doudi.contexts.registry.roll import ID_PURPOSE
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
@@ -192,9 +192,9 @@ def reveal_identity(found: Household, person_id: int, *, by: User, reason: str) 
 
 
 def require_division(code: str, *, near: Household) -> None:
-    """Refuse a township that is neither in the table of divisions nor one of the household's own area."""
+    """Refuse a township that is neither in the table of divisions, where it is whole, nor of the household's area."""
     own = (near.region_code, near.responsible_region)
-    if not region_known(code) and not any(area.startswith(code) for area in own):
+    if divisions_whole() and not region_known(code) and not any(area.startswith(code) for area in own):
         raise DoudiError(
             f"行政区划代码 {code} 不在区划表里。请从列表中选择乡镇（街道）。",
             f"{code} is no known division; choose a township of the list.",
