@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def others(*, small: bool) -> list[Row]:
         if path.stem == "bench_screening":
             continue
         arguments = _OWN_ARGUMENTS.get(path.stem, ([], []))[0 if small else 1]
-        command = f"python -m benchmarks.{path.stem} {' '.join(arguments)}".strip()
+        command = shlex.join(["python", "-m", f"benchmarks.{path.stem}", *arguments])
         done = subprocess.run(
             [sys.executable, "-m", f"benchmarks.{path.stem}", *arguments],
             cwd=ROOT,

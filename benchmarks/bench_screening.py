@@ -281,7 +281,7 @@ def _count(persons: int) -> str:
 
 
 def _times(peer: float, product: float) -> str:
-    return f"{peer / product:.1f}×" if product else ""
+    return f"{peer / product:.2g}×" if peer < product else f"{peer / product:.1f}×"
 
 
 def rows(persons: int, parts: list[str]) -> list[tuple[Row, Answer]]:
