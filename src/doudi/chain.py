@@ -144,7 +144,7 @@ def dispatch(
     take_turn()
     case = monitoring.warning(number, by=by)
     household = registry.household(case.household_no, by=by)
-    registry.require_division(to, near=household)
+    registry.require_division(to, near=household, also=case.region_code)
     done = monitoring.dispatch_warning(case, to=to, by=by, handling=rules()[1], remark=remark, seen=seen)
     registry.entrust(household, to)
     return done

@@ -115,8 +115,8 @@ def test_a_case_goes_to_a_township_that_exists_and_can_be_sent_on(county, make_u
 
     with pytest.raises(DoudiError, match="不在区划表"):
         chain.dispatch(number, to="520102999", by=officer)
-    chain.dispatch(number, to=sc.TOWNSHIP_A, by=officer)
-    chain.dispatch(number, to=sc.TOWNSHIP_B, by=officer)
+    sent = chain.dispatch(number, to=sc.TOWNSHIP_A, by=officer)
+    chain.dispatch(number, to=sc.TOWNSHIP_B, by=officer, seen=sent.version)
 
     assert monitoring.warning(number, by=officer).region_code == sc.TOWNSHIP_B
 

@@ -89,7 +89,10 @@ def dispatch_warning(
     today = timezone.localdate()
     _advance(
         case,
-        from_status=(WarningCase.Status.NEW, WarningCase.Status.DISPATCHED),
+        # who saw that it was dispatched may send it on; a second click, which saw nothing, may not
+        from_status=(WarningCase.Status.NEW,)
+        if seen is None
+        else (WarningCase.Status.NEW, WarningCase.Status.DISPATCHED),
         seen=seen,
         status=WarningCase.Status.DISPATCHED,
         region_code=to,
