@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PORT ?= 8000
 SCALE ?=
+ROUNDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -35,7 +36,7 @@ test-browser: setup ## 浏览器里的全程 journeys in Chromium
 	@$(BIN)/pytest -q tests/journeys
 
 test-faults: setup ## 随机时刻杀进程 kill the process at many points
-	@$(BIN)/pytest -q tests/faults --rounds 60
+	@$(BIN)/pytest -q tests/faults --rounds $(ROUNDS)
 
 lint: setup ## 格式、类型、分层 style, types, layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
