@@ -47,7 +47,7 @@ bench: setup ## 性能对比（SCALE=80e6 为全量）benchmarks beside their pe
 	@$(BIN)/python -m benchmarks $(if $(SCALE),--scale $(SCALE))
 
 docs: setup ## 文档 the documentation
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 screenshots: setup ## 重新截图 pictures for the README
 	@home=$$(mktemp -d) && DOUDI_HOME=$$home $(BIN)/doudi demo --no-serve 2>/dev/null && \
