@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests import small_county
+
+if TYPE_CHECKING:
+    from django.db.models import Model
 
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLE = PROJECT / "samples" / "longli"
@@ -80,15 +83,18 @@ def _load_county(office: Path, folder: Path) -> _Kept:
     return _Kept(folder / "home", files, rows)
 
 
-def _tables() -> list[str]:
+def _models() -> list[type[Model]]:
     from django.apps import apps
 
-    labels = ("accounts", "registry", "monitoring", "assistance")
-    return [model._meta.db_table for label in labels for model in apps.get_app_config(label).get_models()]
+    contexts = [config for config in apps.get_app_configs() if config.name.startswith("doudi.contexts.")]
+    return [model for config in contexts for model in config.get_models(include_auto_created=True)]
+
+
+def _tables() -> list[str]:
+    return [model._meta.db_table for model in _models()]
 
 
 def _put_back(rows: dict[str, tuple[list[str], list[Any]]]) -> None:
-    from django.apps import apps
     from django.core.management.color import no_style
     from django.db import connection
 
@@ -98,9 +104,7 @@ def _put_back(rows: dict[str, tuple[list[str], list[Any]]]) -> None:
                 named = ", ".join(f'"{column}"' for column in columns)
                 places = ", ".join(["%s"] * len(columns))
                 cursor.executemany(f"insert into {table} ({named}) values ({places})", _adapted(values))
-        models = [model for label in ("accounts", "registry", "monitoring", "assistance")
-                  for model in apps.get_app_config(label).get_models()]  # fmt: skip
-        for statement in connection.ops.sequence_reset_sql(no_style(), models):
+        for statement in connection.ops.sequence_reset_sql(no_style(), _models()):
             cursor.execute(statement)
 
 
