@@ -71,6 +71,8 @@ class Act(StrEnum):
     CLOSE_WARNING = "close_warning"
     VIEW_REPORTS = "view_reports"
     TRIAGE_REPORT = "triage_report"
+    CHANGE_REGISTRY = "change_registry"
+    CONFIRM_CHANGE = "confirm_change"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
 
@@ -130,6 +132,8 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CHANGE_REGISTRY: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CONFIRM_CHANGE: {R.COUNTY: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
 }
@@ -192,6 +196,8 @@ ACT_LABELS = {
     A.CLOSE_WARNING: "办结",
     A.VIEW_REPORTS: "查看群众报告",
     A.TRIAGE_REPORT: "分办群众报告",
+    A.CHANGE_REGISTRY: "登记人员和家庭变动",
+    A.CONFIRM_CHANGE: "确认人员和家庭变动",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
 }

@@ -168,7 +168,11 @@ def load_file(
             workbook = work / "return.xlsx"
             feeds.write_quarantine(parsed, path, workbook)
             _seal_file(workbook, _return_path(spec.name, digest), _RETURN)
-    load = _accept(spec, parsed, specs, as_of=as_of, by=by, source=source, file_name=name, digest=digest)
+    try:
+        load = _accept(spec, parsed, specs, as_of=as_of, by=by, source=source, file_name=name, digest=digest)
+    except roll.HouseholdNumberShared as problem:
+        refuse(spec.name, as_of=as_of, by=by, file_name=name, digest=digest, problem=problem, source=source)
+        raise
     bring_up_to_date(specs)
     return LoadOutcome(load, spec.name, name, counts_of(load))
 

@@ -21,18 +21,12 @@ from doudi.contexts.registry.models import (
     Membership,
     Person,
 )
+from doudi.contexts.registry.people import ID_PURPOSE, HouseholdNotFound
 from doudi.contexts.registry.regions import divisions_whole, region_known
-from doudi.contexts.registry.roll import ID_PURPOSE
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import ColumnSpec, FeedSpec
 from doudi.house.keyring import keyring
-
-
-class HouseholdNotFound(DoudiError):
-    """No such household, or not in the asker's area: the answer is the same, so that nothing is given away."""
-
-    code = "household_not_found"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 
 from doudi.house.fields import BlindIndexField, SealedTextField
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     from doudi.contexts.accounts.services import User
 
 
@@ -98,6 +102,9 @@ class Household(models.Model):
     persons = models.PositiveIntegerField("人数", default=0)
     listed = models.BooleanField("在册", default=True, db_index=True)
     register_date = models.DateField("花名册日期", null=True)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="merged_from", verbose_name="并入"
+    )
     objects = HouseholdQuerySet.as_manager()
 
     class Meta:
@@ -117,48 +124,219 @@ class Person(models.Model):
     born_on = models.DateField("出生日期", null=True)
     phone = SealedTextField("联系电话", purpose="person.phone", blank=True, default="")
     address = SealedTextField("住址", purpose="person.address", blank=True, default="")
+    died_on = models.DateField("死亡日期", null=True)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="merged_from", verbose_name="并入"
+    )
 
     def __str__(self) -> str:
         return self.name
 
 
+class PersonAlias(models.Model):
+    """A former number of a person (曾用证件号): after a correction the old number still finds the person."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="aliases")
+    id_blind = BlindIndexField("证件号索引", unique=True, db_index=False)
+    id_number = SealedTextField("身份证号", purpose="person.alias")
+    event = models.ForeignKey("RegistryEvent", on_delete=models.PROTECT, related_name="+")
+
+
+class RegistryEvent(models.Model):
+    """Something that happened to people or households (业务事项): who says so, on what ground, and what it changed.
+
+    A township proposes, the county confirms; nothing of the register changes before. ``changes`` names the rows that
+    were made, ended and altered, in order, and by them the event is undone.
+    """
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed", "待确认"
+        IN_FORCE = "in_force", "已生效"
+        REFUSED = "refused", "未同意"
+        UNDONE = "undone", "已撤销"
+
+    number = models.CharField("事项编号", max_length=40, unique=True)
+    kind = models.CharField("事项", max_length=20, db_index=True)
+    happened_on = models.DateField("发生日期")
+    household = models.ForeignKey(
+        Household, on_delete=models.PROTECT, null=True, related_name="events", verbose_name="家庭"
+    )
+    region_code = models.CharField("负责地区", max_length=12, db_index=True)
+    status = models.CharField("状态", max_length=10, choices=Status.choices, db_index=True)
+    ground = models.TextField("依据与说明")
+    details = SealedTextField("内容", purpose="registry.event")
+    told = SealedTextField("变化", purpose="registry.event.told", blank=True, default="")
+    changes = SealedTextField("改动", purpose="registry.event.changes", blank=True, default="")
+    proposed_at = models.DateTimeField("提出时间", default=timezone.now)
+    proposed_by = models.CharField("提出人", max_length=150)
+    decided_at = models.DateTimeField("决定时间", null=True)
+    decided_by = models.CharField("决定人", max_length=150, blank=True)
+    decision_note = models.TextField("决定说明", blank=True)
+    undone_at = models.DateTimeField("撤销时间", null=True)
+    undone_by = models.CharField("撤销人", max_length=150, blank=True)
+    undo_ground = models.TextField("撤销理由", blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class EventPerson(models.Model):
+    """A person whom an event concerns; with ``asserted`` the office's word on that person stands beside the register's.
+
+    A register dated before the event cannot speak of it; a later one that says the same confirms it, and one that says
+    otherwise is a difference for somebody to settle, and changes nothing by itself.
+    """
+
+    class Word(models.TextChoices):
+        NONE = "none", "不涉及"
+        STANDING = "standing", "待花名册印证"
+        CONFIRMED = "confirmed", "花名册已印证"
+        DISPUTED = "disputed", "与花名册不一致"
+        KEPT = "kept", "以本办登记为准"
+        YIELDED = "yielded", "以花名册为准"
+        UNDONE = "undone", "已撤销"
+
+    event = models.ForeignKey(RegistryEvent, on_delete=models.PROTECT, related_name="people")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="events")
+    word = models.CharField("与花名册", max_length=10, choices=Word.choices, db_index=True)
+    load = models.ForeignKey(FeedLoad, on_delete=models.PROTECT, null=True, verbose_name="所对花名册")
+    said = models.JSONField("花名册所记", default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["event", "person"], name="one_word_per_event_and_person")
+        ]
+
+
+class DatedQuerySet(models.QuerySet[models.Model]):
+    """Dated facts by the day on which they held and the moment at which they were known."""
+
+    def as_known(self, *, at: datetime | None = None, valid_on: date | None = None) -> Self:
+        """The facts that held on ``valid_on`` (有效日期) as they were known at ``at`` (当时所知), each default: now.
+
+        "What did we know on 1 March of 1 January" is ``as_known(at=1 March, valid_on=1 January)``.
+        """
+        if at is None:
+            known = self.filter(retracted_at=None)
+            if valid_on is None:
+                return known.filter(valid_to=None)
+            return known.filter(valid_from__lte=valid_on).filter(Q(valid_to=None) | Q(valid_to__gt=valid_on))
+        on = valid_on if valid_on is not None else timezone.localdate(at)
+        known = self.filter(recorded_at__lte=at).filter(Q(retracted_at=None) | Q(retracted_at__gt=at))
+        return known.filter(valid_from__lte=on).filter(
+            Q(valid_to=None) | Q(valid_to__gt=on) | Q(ended_at__gt=at)
+        )
+
+
 class DatedFact(models.Model):
     """A fact with the time it held (valid) and the time it was known (recorded); nothing is overwritten.
 
-    ``valid_to`` is the first day on which it no longer held; ``retracted_at`` marks a fact that a corrected file of
-    the same date took back.
+    ``valid_to`` is the first day on which it no longer held, and ``ended_at`` the moment at which that became known
+    (None: it was known from the beginning). Both are set once; whatever else turns out otherwise retracts the fact
+    (``retracted_at``) and records another. It comes from a register (``load``) or from an ``event`` of the office.
     """
 
     valid_from = models.DateField("起")
     valid_to = models.DateField("止", null=True, blank=True)
-    recorded_at = models.DateTimeField("记录时间", auto_now_add=True)
+    recorded_at = models.DateTimeField("记录时间", default=timezone.now)
+    ended_at = models.DateTimeField("终止记录时间", null=True, blank=True)
     retracted_at = models.DateTimeField("撤回时间", null=True, blank=True)
-    load = models.ForeignKey(FeedLoad, on_delete=models.PROTECT, verbose_name="来源装载")
+    load = models.ForeignKey(
+        FeedLoad, on_delete=models.PROTECT, null=True, related_name="+", verbose_name="来源装载"
+    )
+    event = models.ForeignKey(
+        RegistryEvent, on_delete=models.PROTECT, null=True, related_name="+", verbose_name="来源事项"
+    )
+    objects = DatedQuerySet.as_manager()
 
     class Meta:
         abstract = True
 
 
 class Membership(DatedFact):
-    """A person's place in a household (户籍成员关系)."""
+    """A person's place in a household: in the register of households (户籍家庭), in the family that lives together
+    (共同生活家庭, 最低生活保障审核确认办法 第六条), or in both; a person may be registered here and live there.
+
+    ``basis`` says why the office counts or does not count the person, where it has said so itself.
+    """
 
     household = models.ForeignKey(Household, on_delete=models.PROTECT, related_name="memberships")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")
     relation = models.CharField("与户主关系", max_length=10)
+    registered = models.BooleanField("户籍在此", default=True)
     living_together = models.BooleanField("是否共同生活")
+    basis = models.CharField("计入依据", max_length=20, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["household", "valid_to"])]
 
 
+class SupportTie(DatedFact):
+    """A duty of support between two persons (赡养、抚养、扶养, 民法典 第一千零五十九、一千零六十七条).
+
+    ``amount_fen`` is the monthly sum in fen where it is known, and ``amount_basis`` how: unknown is not nothing.
+    """
+
+    class Kind(models.TextChoices):
+        PARENT = "parent", "赡养"
+        CHILD = "child", "抚养"
+        SPOUSE = "spouse", "扶养"
+
+    class AmountBasis(models.TextChoices):
+        COURT = "court", "判决或调解"
+        AGREED = "agreed", "协议"
+        PAID = "paid", "实际给付"
+        FORMULA = "formula", "公式推算"
+        UNKNOWN = "unknown", "未知"
+
+    obligor = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="supports", verbose_name="义务人"
+    )
+    supported = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="supported_by", verbose_name="被供养人"
+    )
+    kind = models.CharField("种类", max_length=10, choices=Kind.choices)
+    amount_fen = models.BigIntegerField("每月金额（分）", null=True)
+    amount_basis = models.CharField("金额依据", max_length=10, choices=AmountBasis.choices)
+    evidence = models.CharField("凭据", max_length=200, blank=True)
+
+
+class AreaRecord(DatedFact):
+    """Where a household is registered and which area answers for it (人户分离: the two differ), dated."""
+
+    household = models.ForeignKey(Household, on_delete=models.PROTECT, related_name="areas")
+    region_code = models.CharField("行政区划代码", max_length=12)
+    responsible_region = models.CharField("负责地区", max_length=12)
+
+
 class CategoryRecord(DatedFact):
-    """A category a person holds or held (救助类别及其历史), with the dates of recognition and exit."""
+    """A category a person holds or held (救助类别及其历史), by the register or by a decision entered here.
+
+    A person may hold several at once; each is kept. ``source`` tells an own decision from one that another department
+    took and this office imports (防返贫监测由农业农村部门认定).
+    """
+
+    class Source(models.TextChoices):
+        REGISTER = "register", "花名册"
+        OWN = "own", "本办决定"
+        IMPORTED = "imported", "外部导入"
 
     household = models.ForeignKey(Household, on_delete=models.PROTECT, related_name="categories")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="categories")
     category = models.CharField("类别", max_length=20, blank=True)
     since = models.DateField("认定日期", null=True, blank=True)
     left_on = models.DateField("退出日期", null=True, blank=True)
+    decided_on = models.DateField("决定日期", null=True, blank=True)
+    document_no = models.CharField("文号", max_length=80, blank=True)
+    decided_by = models.CharField("决定机关", max_length=80, blank=True)
+    exit_reason = models.CharField("退出原因", max_length=200, blank=True)
+    source = models.CharField("来源", max_length=10, choices=Source.choices, default=Source.REGISTER)
 
     class Meta:
-        indexes = [models.Index(fields=["household", "valid_to"])]
+        indexes = [
+            models.Index(fields=["household", "valid_to"]),
+            models.Index(fields=["person", "valid_to"]),
+        ]

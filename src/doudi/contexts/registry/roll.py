@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
+from collections.abc import Sequence
 from datetime import date
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import Min, Q, QuerySet
-from django.db.models.base import ModelState
 from django.utils import timezone
 
+from doudi.contexts.registry.differences import hold_against, show_local_households
+from doudi.contexts.registry.ledger import copy_of
 from doudi.contexts.registry.models import (
     CategoryRecord,
     DatedFact,
@@ -20,19 +19,19 @@ from doudi.contexts.registry.models import (
     Membership,
     Person,
 )
+from doudi.contexts.registry.people import BATCH as _BATCH
+from doudi.contexts.registry.people import ID_PURPOSE, batches, people_by_blind
 from doudi.engine import identity
+from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
 
-ID_PURPOSE = "id"
-_BATCH = 500
 Row = dict[str, Any]
-T = TypeVar("T")
 
 
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    pending = iter(items)
-    while batch := list(islice(pending, _BATCH)):
-        yield batch
+class HouseholdNumberShared(DoudiError):
+    """One number for households of two counties: an office cannot tell them apart."""
+
+    code = "household_number_shared"
 
 
 def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
@@ -46,6 +45,7 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
         .exclude(pk=load.pk)
         .aggregate(first=Min("as_of"))["first"]
     )
+    _refuse_shared_numbers(rows)
     people = _people(rows, update=next_date is None)
     households = _households(rows, load.as_of, update=next_date is None)
     memberships = {
@@ -71,16 +71,27 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
         )
         for row in rows
     }
-    _follow(Membership, memberships, ("relation", "living_together"), load.as_of, next_date)
-    _follow(CategoryRecord, categories, ("category", "since", "left_on"), load.as_of, next_date)
+    held = hold_against(load, memberships, categories)
+    _follow(
+        Membership, memberships, ("relation", "living_together"), load.as_of, next_date, held, registered=True
+    )
+    _follow(
+        CategoryRecord,
+        categories,
+        ("category", "since", "left_on"),
+        load.as_of,
+        next_date,
+        held,
+        source=CategoryRecord.Source.REGISTER,
+    )
+    if next_date is None:
+        show_local_households(held)
 
 
 def _people(rows: Sequence[Row], *, update: bool) -> dict[str, Person]:
     numbers = sorted({row["id_number"] for row in rows})
     blinds = dict(zip(numbers, keyring().digests(numbers, purpose=ID_PURPOSE), strict=True))
-    known: dict[bytes, Person] = {}
-    for batch in _batches(blinds.values()):
-        known.update({bytes(p.id_blind): p for p in Person.objects.filter(id_blind__in=batch)})
+    known = people_by_blind(blinds.values())
     fresh: list[Person] = []
     changed: list[Person] = []
     people: dict[str, Person] = {}
@@ -113,7 +124,7 @@ def _households(rows: Sequence[Row], as_of: date, *, update: bool) -> dict[str, 
     for row in rows:
         sizes[row["household_no"]] = sizes.get(row["household_no"], 0) + 1
     known: dict[str, Household] = {}
-    for batch in _batches(heads):
+    for batch in batches(heads):
         known.update({h.household_no: h for h in Household.objects.filter(household_no__in=batch)})
     if update:
         Household.objects.filter(listed=True).exclude(register_date=as_of).update(listed=False)
@@ -160,13 +171,19 @@ def _follow(
     facts: tuple[str, ...],
     as_of: date,
     next_date: date | None,
+    held: set[int],
+    **of_register: Any,
 ) -> None:
     """Bring the dated facts of one kind to what the register of ``as_of`` says.
 
     An unchanged fact goes on; a changed one ends on ``as_of`` and its successor begins; a fact that a file of the
-    same date said otherwise is retracted, not ended.
+    same date said otherwise is retracted, not ended. People in ``held`` stay as the office recorded them, and so do
+    facts that no register speaks of (other than ``of_register``).
     """
-    standing: QuerySet[Any] = model.objects.filter(retracted_at=None)  # type: ignore[attr-defined]
+    now = timezone.now()
+    for key in [key for key in wanted if key[1] in held]:
+        del wanted[key]
+    standing: QuerySet[Any] = model.objects.filter(retracted_at=None, **of_register)  # type: ignore[attr-defined]
     standing = (
         standing.filter(valid_to=None)
         if next_date is None
@@ -177,31 +194,67 @@ def _follow(
     retracted: list[Any] = []
     for fact in standing.iterator(chunk_size=2000):
         key = (fact.household_id, fact.person_id)
+        if fact.person_id in held:
+            continue
         successor = wanted.get(key)
         if successor is not None and all(getattr(fact, k) == getattr(successor, k) for k in facts):
             del wanted[key]
             continue
         if next_date is not None and (fact.valid_to is None or fact.valid_to > next_date):
             # what the next register says again goes on from there
-            going_on.append(_copy_of(fact, next_date))
+            going_on.append(copy_of(fact, valid_from=next_date))
         if fact.valid_from == as_of:
-            fact.retracted_at = timezone.now()
+            fact.retracted_at = now
             retracted.append(fact)
-        else:
-            fact.valid_to = as_of
+        elif fact.valid_to is None:
+            fact.valid_to, fact.ended_at = as_of, now
             ended.append(fact)
+        else:
+            # its end was known otherwise until now: that is kept, and the shorter one recorded beside it
+            going_on.append(copy_of(fact, valid_to=as_of))
+            fact.retracted_at = now
+            retracted.append(fact)
     manager = model.objects  # type: ignore[attr-defined]
-    manager.bulk_update(ended, ["valid_to"], batch_size=_BATCH)
+    manager.bulk_update(ended, ["valid_to", "ended_at"], batch_size=_BATCH)
     manager.bulk_update(retracted, ["retracted_at"], batch_size=_BATCH)
     for fact in wanted.values():
         fact.valid_to = next_date
     manager.bulk_create([*wanted.values(), *going_on], batch_size=_BATCH)
 
 
-def _copy_of(fact: Any, valid_from: date) -> Any:
-    """The same fact from a later day on, to its old end."""
-    copied = copy(fact)
-    copied.pk = None
-    copied._state = ModelState()
-    copied.valid_from = valid_from
-    return copied
+def _refuse_shared_numbers(rows: Sequence[Row]) -> None:
+    """Refuse a register in which one number stands for households of two counties, or takes another county's over.
+
+    A household that moved between counties brings at least one of its people along.
+    """
+    county: dict[str, str] = {}
+    people: dict[str, set[str]] = {}
+    for row in rows:
+        number, code = row["household_no"], row["region_code"][:6]
+        people.setdefault(number, set()).add(row["id_number"])
+        if county.setdefault(number, code) != code:
+            raise _shared(number, county[number], code)
+    for batch in batches(county):
+        for known in Household.objects.filter(household_no__in=batch):
+            number = known.household_no
+            if known.region_code[:6] == county[number]:
+                continue
+            members = set(
+                Membership.objects.filter(household=known, retracted_at=None).values_list(
+                    "person__id_blind", flat=True
+                )
+            )
+            same = {bytes(blind) for blind in members}.intersection(
+                keyring().digests(sorted(people[number]), purpose=ID_PURPOSE)
+            )
+            if members and not same:
+                raise _shared(number, known.region_code[:6], county[number])
+
+
+def _shared(number: str, one: str, other: str) -> HouseholdNumberShared:
+    return HouseholdNumberShared(
+        f"户编号 {number} 同时用在 {one} 和 {other} 两个县，成员互不相同，无法区分，整份花名册没有装载。"
+        "请在户编号前加县码后再装载。",
+        f"Household number {number} stands for different families in {one} and {other}; the register was not loaded. "
+        "Put the county code before the number.",
+    )

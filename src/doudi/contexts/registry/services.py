@@ -8,6 +8,20 @@ from typing import Any
 from django.db.models import Count, QuerySet, Sum
 
 from doudi.contexts.accounts.services import Act, User, require
+from doudi.contexts.registry.changes import (
+    EVENT_LABELS,
+    EventNotFound,
+    change,
+    change_of,
+    changes,
+    confirm_change,
+    kinds_for,
+    people_of,
+    preview,
+    refuse_change,
+    told_of,
+    undo_change,
+)
 from doudi.contexts.registry.intake import (
     REGISTER,
     Evidence,
@@ -33,7 +47,6 @@ from doudi.contexts.registry.intake import (
 from doudi.contexts.registry.lookup import (
     FactRow,
     FeedFacts,
-    HouseholdNotFound,
     Member,
     contact_of,
     entrust,
@@ -46,7 +59,10 @@ from doudi.contexts.registry.lookup import (
     require_division,
     reveal_identity,
 )
-from doudi.contexts.registry.models import FeedLoad, Household
+from doudi.contexts.registry.merging import Merge, merge_people, merged_pair, unmerge
+from doudi.contexts.registry.models import FeedLoad, Household, Person, RegistryEvent
+from doudi.contexts.registry.operations import BASES, KINDS, ChangeRefused, Kind
+from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -57,10 +73,17 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
+from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
 
 __all__ = [
+    "BASES",
+    "EVENT_LABELS",
+    "KINDS",
     "LEVEL_NAMES",
     "REGISTER",
+    "ChangeRefused",
+    "DifferenceNotFound",
+    "EventNotFound",
     "Evidence",
     "FactRow",
     "FeedFacts",
@@ -68,17 +91,26 @@ __all__ = [
     "FolderOutcome",
     "Household",
     "HouseholdNotFound",
+    "Kind",
     "LoadOutcome",
     "Member",
+    "Merge",
+    "Person",
+    "RegistryEvent",
     "bring_up_to_date",
     "category_counts",
+    "change",
+    "change_of",
+    "changes",
     "check_file",
     "children",
+    "confirm_change",
     "contact_of",
     "counties_taken_in",
     "counts_of",
     "covers_office",
     "date_missing",
+    "differences",
     "divisions_whole",
     "entrust",
     "evidence_on",
@@ -86,6 +118,7 @@ __all__ = [
     "household",
     "household_briefs",
     "households",
+    "kinds_for",
     "latest_register_date",
     "load_divisions",
     "load_file",
@@ -94,20 +127,30 @@ __all__ = [
     "loads_in_force",
     "look_at_household",
     "members",
+    "merge_people",
+    "merged_pair",
     "names_by_key",
     "numbers_answered_for",
     "path_of",
+    "people_of",
+    "person_by_id",
+    "preview",
     "quarantine_workbook",
+    "refuse_change",
     "region_name",
     "region_path",
     "register_on",
     "require_division",
     "require_whole_office",
     "reveal_identity",
+    "settle",
     "snapshots_of",
     "snapshots_on",
     "spec_for",
     "sweep_work",
+    "told_of",
+    "undo_change",
+    "unmerge",
 ]
 
 

@@ -1,0 +1,167 @@
+"""Two records that are one person become one, and can be told apart again (人员合并、撤销合并)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.registry.changes import MERGE, finish, open_event, undo_change
+from doudi.contexts.registry.ledger import Ledger, copy_of
+from doudi.contexts.registry.models import (
+    CategoryRecord,
+    DatedFact,
+    Membership,
+    Person,
+    PersonAlias,
+    RegistryEvent,
+    SupportTie,
+)
+from doudi.contexts.registry.operations import HEAD, ChangeRefused, refresh
+
+Merge = RegistryEvent
+"""A merge is an event: its number, ground, what it changed, and its undoing."""
+
+REPAIRED: dict[type[DatedFact], tuple[str, ...]] = {
+    Membership: ("person",),
+    CategoryRecord: ("person",),
+    SupportTie: ("obligor", "supported"),
+}
+"""Every dated fact of the registry that names a person; what was known before stays as it was known."""
+_SAME: dict[type[DatedFact], tuple[str, ...]] = {
+    Membership: ("household_id", "person_id", "registered"),
+    CategoryRecord: ("household_id", "person_id", "category", "since", "left_on"),
+    SupportTie: ("obligor_id", "supported_id", "kind"),
+}
+
+
+@transaction.atomic
+def merge_people(
+    keep: Person,
+    away: Person,
+    *,
+    ground: str,
+    by: User,
+    repair: Callable[[Person, Person], Any] | None = None,
+) -> Merge:
+    """Make ``away`` a former record of ``keep``: its facts are recorded anew under ``keep``, its number still finds it.
+
+    ``repair`` is called with both for the references of higher contexts; :func:`doudi.chain.merge_people` gives it.
+    """
+    head = take_turn()
+    require(by, Act.CONFIRM_CHANGE)
+    del head
+    keep, away = (Person.objects.select_for_update().get(pk=one.pk) for one in (keep, away))
+    _refuse_unless_two(keep, away)
+    regions = _regions(keep, away)
+    for region in regions:
+        require(by, Act.CONFIRM_CHANGE, region_code=region)
+    event = open_event(
+        MERGE,
+        household=None,
+        region_code=min(regions, default=by.region_code, key=len),
+        ground=ground,
+        by=by,
+        details={"keep": keep.pk, "away": away.pk},
+    )
+    ledger = Ledger(event, timezone.now())
+    ledger.concerns(keep, away)
+    _bring_over(ledger, keep, away)
+    ledger.set(away, merged_into_id=keep.pk)
+    for earlier in Person.objects.filter(merged_into=away):
+        ledger.set(earlier, merged_into_id=keep.pk)
+    for alias in PersonAlias.objects.filter(person=away):
+        ledger.set(alias, person_id=keep.pk)
+    if keep.died_on is None and away.died_on is not None:
+        ledger.set(keep, died_on=away.died_on)
+    for household in ledger.households.values():
+        refresh(ledger, household, event.happened_on)
+    ledger.tell(f"{away.name}（{away.pk}）并入{keep.name}（{keep.pk}）；原证件号仍可查到本人")
+    if repair is not None:
+        repair(keep, away)
+    finish(event, ledger, by)
+    record(
+        by=by,
+        act=Act.CONFIRM_CHANGE,
+        subject=f"event:{event.number}",
+        region_code=event.region_code,
+        reason=ground,
+        detail={"step": "merged", "keep": keep.pk, "away": away.pk, "rows": len(ledger.entries)},
+    )
+    return event
+
+
+@transaction.atomic
+def unmerge(
+    merge: Merge, *, ground: str, by: User, repair: Callable[[Person, Person], Any] | None = None
+) -> Merge:
+    """Two people again: every row that the merge brought over goes back, unless later facts stand on it."""
+    if merge.kind != MERGE:
+        raise ChangeRefused("这项变动不是人员合并。", "That event is not a merge of people.")
+    undone = undo_change(merge.number, ground=ground, by=by)
+    if repair is not None:
+        keep, away = merged_pair(merge)
+        repair(keep, away)
+    return undone
+
+
+def merged_pair(merge: Merge) -> tuple[Person, Person]:
+    """The person that was kept and the record that went into it."""
+    import json
+
+    named = json.loads(merge.details)
+    return Person.objects.get(pk=named["keep"]), Person.objects.get(pk=named["away"])
+
+
+def _refuse_unless_two(keep: Person, away: Person) -> None:
+    if keep.pk == away.pk:
+        raise ChangeRefused("两条记录是同一条。", "Both are the same record.")
+    for one in (keep, away):
+        if one.merged_into_id is not None:
+            raise ChangeRefused(
+                f"{one.name} 的记录已并入另一人，请用合并后的记录。",
+                f"The record of {one.name} was merged already; use the one it went into.",
+            )
+    if keep.sex and away.sex and keep.sex != away.sex and keep.born_on != away.born_on:
+        raise ChangeRefused(
+            "两条记录性别和出生日期都不同，不是同一人；如证件号有误，请先更正证件号。",
+            "The records differ in sex and birth date; if an ID is wrong, correct it first.",
+        )
+
+
+def _regions(*people: Person) -> set[str]:
+    return set(
+        Membership.objects.as_known()  # type: ignore[attr-defined]
+        .filter(person__in=people)
+        .values_list("household__responsible_region", flat=True)
+    )
+
+
+def _bring_over(ledger: Ledger, keep: Person, away: Person) -> None:
+    """Every fact of ``away``, past ones too, becomes one of ``keep``; one that both have stands once."""
+    for model, names in REPAIRED.items():
+        manager: models.Manager[Any] = model.objects  # type: ignore[attr-defined]
+        for name in names:
+            for fact in manager.filter(**{name: away}, retracted_at=None):
+                moved = copy_of(fact, **{f"{name}_id": keep.pk})
+                ledger.retract(fact)
+                if model is Membership:
+                    ledger.touches(fact.household)
+                same = {field: getattr(moved, field) for field in _SAME[model]}
+                twin = manager.filter(**same, retracted_at=None, valid_to=moved.valid_to).first()
+                if twin is None and not (model is SupportTie and same["obligor_id"] == same["supported_id"]):
+                    _only_head(ledger, moved, keep)
+                    ledger.make(moved)
+                elif (
+                    model is Membership and HEAD in (moved.relation, twin.relation) and twin.relation != HEAD
+                ):
+                    ledger.change(twin, twin.valid_from, relation=HEAD)
+
+
+def _only_head(ledger: Ledger, moved: Any, keep: Person) -> None:
+    """A merged person registered in two households stays so: which one is right is for a later event to say."""
+    if isinstance(moved, Membership) and moved.valid_to is None:
+        ledger.tell(f"{keep.name}：合并后同时在户 {moved.household.household_no}，请另行核实户籍")

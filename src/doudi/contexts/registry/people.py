@@ -1,0 +1,45 @@
+"""Finding a person by number: the one in use, a former one, or that of a record merged into another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from doudi.contexts.registry.models import Person, PersonAlias
+from doudi.engine.errors import DoudiError
+from doudi.house.keyring import keyring
+
+ID_PURPOSE = "id"
+BATCH = 500
+T = TypeVar("T")
+
+
+class HouseholdNotFound(DoudiError):
+    """No such household, or not in the asker's area: the answer is the same, so that nothing is given away."""
+
+    code = "household_not_found"
+
+
+def batches(items: Iterable[T]) -> Iterator[list[T]]:
+    """``items`` in lists short enough for one statement of every database."""
+    pending = iter(items)
+    while batch := list(islice(pending, BATCH)):
+        yield batch
+
+
+def people_by_blind(blinds: Iterable[bytes]) -> dict[bytes, Person]:
+    """Blind index → the person it leads to today: aliases and merged records lead to the one that was kept."""
+    found: dict[bytes, Person] = {}
+    for batch in batches(blinds):
+        for person in Person.objects.filter(id_blind__in=batch).select_related("merged_into"):
+            found[bytes(person.id_blind)] = person.merged_into or person
+        for alias in PersonAlias.objects.filter(id_blind__in=batch).select_related("person__merged_into"):
+            found.setdefault(bytes(alias.id_blind), alias.person.merged_into or alias.person)
+    return found
+
+
+def person_by_id(number: str) -> Person | None:
+    """The person whom a valid 18-digit number means or once meant."""
+    blind = keyring().digest(number, purpose=ID_PURPOSE)
+    return people_by_blind([blind]).get(blind)
