@@ -47,6 +47,7 @@ from doudi.contexts.registry.lookup import (
     reveal_identity,
 )
 from doudi.contexts.registry.models import FeedLoad, Household
+from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -69,6 +70,7 @@ __all__ = [
     "HouseholdNotFound",
     "LoadOutcome",
     "Member",
+    "Receipt",
     "bring_up_to_date",
     "category_counts",
     "check_file",
@@ -77,6 +79,7 @@ __all__ = [
     "counts_of",
     "covers_office",
     "date_missing",
+    "different_names",
     "divisions_whole",
     "entrust",
     "evidence_on",
@@ -95,7 +98,9 @@ __all__ = [
     "names_by_key",
     "numbers_answered_for",
     "path_of",
+    "people_of_keys",
     "quarantine_workbook",
+    "receipts",
     "region_name",
     "region_path",
     "register_on",
