@@ -7,10 +7,24 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, Scope
+from doudi.contexts.assistance.recovery_models import (  # Django looks for a context's models here
+    Account,
+    Instalment,
+    LedgerEntry,
+    LedgerLine,
+    PaymentStop,
+    Recovery,
+    WriteOffRequest,
+)
 from doudi.house.fields import SealedTextField
 
 if TYPE_CHECKING:
     from doudi.contexts.accounts.services import User
+
+__all__ = [
+    "PENDING", "Account", "Instalment", "LedgerEntry", "LedgerLine", "MeasureGiven", "PaymentStop", "Recovery",
+    "Referral", "ReferralQuerySet", "WriteOffRequest",
+]  # fmt: skip
 
 
 class MeasureGiven(AppendOnly):

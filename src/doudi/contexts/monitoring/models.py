@@ -7,9 +7,22 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.contexts.monitoring.doubt_models import (  # Django looks for a context's models here
+    DeathScan,
+    Doubt,
+    DoubtEvent,
+    DoubtEvidence,
+    DoubtRound,
+    StopProposal,
+)
 
 if TYPE_CHECKING:
     from datetime import date
+
+__all__ = [
+    "LEVELS", "LEVEL_WORDS", "OPEN", "CaseEvent", "DeathScan", "Doubt", "DoubtEvent", "DoubtEvidence", "DoubtRound", "ScreeningRun",
+    "Signal", "StopProposal", "Visit", "WarningCase", "WarningQuerySet",
+]  # fmt: skip
 
 LEVELS = ("none", "blue", "yellow", "orange", "red")
 """From no warning to the most urgent; a level's rank is its place here."""
