@@ -79,6 +79,8 @@ class Act(StrEnum):
     KEEP_RECOVERY = "keep_recovery"
     DECIDE_WRITE_OFF = "decide_write_off"
     VIEW_RECTIFICATION = "view_rectification"
+    VIEW_REPORTS = "view_reports"
+    TRIAGE_REPORT = "triage_report"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
 
@@ -156,6 +158,12 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.VIEW_REPORTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
 }
@@ -226,6 +234,8 @@ ACT_LABELS = {
     A.KEEP_RECOVERY: "登记追缴台账",
     A.DECIDE_WRITE_OFF: "决定核销",
     A.VIEW_RECTIFICATION: "查看整改报告",
+    A.VIEW_REPORTS: "查看群众报告",
+    A.TRIAGE_REPORT: "分办群众报告",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
 }
