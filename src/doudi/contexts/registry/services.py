@@ -45,18 +45,21 @@ from doudi.contexts.registry.lookup import (
     names_by_key,
     require_division,
     reveal_identity,
+    shown_cell,
 )
 from doudi.contexts.registry.models import FeedLoad, Household
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
+    counties_taken_in,
     divisions_whole,
     load_divisions,
     path_of,
     region_name,
     region_path,
 )
+from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
 
 __all__ = [
     "LEVEL_NAMES",
@@ -71,11 +74,13 @@ __all__ = [
     "LoadOutcome",
     "Member",
     "Receipt",
+    "Reported",
     "bring_up_to_date",
     "category_counts",
     "check_file",
     "children",
     "contact_of",
+    "counties_taken_in",
     "counts_of",
     "covers_office",
     "date_missing",
@@ -98,15 +103,18 @@ __all__ = [
     "names_by_key",
     "numbers_answered_for",
     "path_of",
+    "people_by_place",
     "people_of_keys",
     "quarantine_workbook",
     "receipts",
     "region_name",
     "region_path",
     "register_on",
+    "reported_in",
     "require_division",
     "require_whole_office",
     "reveal_identity",
+    "shown_cell",
     "snapshots_of",
     "snapshots_on",
     "spec_for",
