@@ -44,6 +44,11 @@ class Home:
         return self.root / "results"
 
     @property
+    def evidence(self) -> Path:
+        """Photos and signatures of visits, sealed."""
+        return self.root / "evidence"
+
+    @property
     def packs(self) -> Path:
         """The policy packs that results stand on, by the hash of their content."""
         return self.root / "packs"
@@ -60,7 +65,7 @@ class Home:
     def create(self) -> None:
         """Make the folders; the state is for the office's account alone."""
         for folder in (
-            self.root, self.originals, self.snapshots, self.returns, self.results, self.work, self.static,
+            self.root, self.originals, self.snapshots, self.returns, self.results, self.evidence, self.work, self.static,
         ):  # fmt: skip
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
