@@ -309,7 +309,7 @@ def test_ten_wrong_pins_remove_everything(cast: Cast, telephone: Callable[..., T
         phone.page.clock.fast_forward(24 * 3600 * 1000)
         phone.unlock(f"wrong-{number}")
         expect(phone.page.locator("#message")).to_contain_text(
-            f"试 {10 - number} 次" if number < 10 else "全部清除"
+            f"试 {10 - number} 次" if number < 10 else "已全部清除"
         )
     assert phone.page.evaluate("fieldStore.names().then((names) => names.length)") == 0
     expect(phone.page.locator("#setup")).to_be_visible()
