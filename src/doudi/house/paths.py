@@ -39,14 +39,14 @@ class Home:
         return self.root / "returns"
 
     @property
+    def evidence(self) -> Path:
+        """Papers, photographs and signatures that checks and visits stand on, sealed."""
+        return self.root / "evidence"
+
+    @property
     def results(self) -> Path:
         """Screening results, one folder per run."""
         return self.root / "results"
-
-    @property
-    def evidence(self) -> Path:
-        """Photos and signatures of visits, sealed."""
-        return self.root / "evidence"
 
     @property
     def packs(self) -> Path:

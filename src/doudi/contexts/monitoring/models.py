@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.contexts.monitoring.doubt_models import (  # noqa: F401 — Django looks for a context's models here
+    DeathScan,
+    Doubt,
+    DoubtEvent,
+    DoubtEvidence,
+    DoubtRound,
+    StopProposal,
+)
 from doudi.house.fields import BlindIndexField, SealedTextField
 
 if TYPE_CHECKING:

@@ -45,6 +45,7 @@ from doudi.contexts.registry.lookup import (
     names_by_key,
     require_division,
     reveal_identity,
+    shown_cell,
 )
 from doudi.contexts.registry.models import FeedLoad, Household
 from doudi.contexts.registry.regions import (
@@ -57,6 +58,7 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
+from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
 
 __all__ = [
     "LEVEL_NAMES",
@@ -70,6 +72,7 @@ __all__ = [
     "HouseholdNotFound",
     "LoadOutcome",
     "Member",
+    "Reported",
     "bring_up_to_date",
     "category_counts",
     "check_file",
@@ -97,13 +100,16 @@ __all__ = [
     "names_by_key",
     "numbers_answered_for",
     "path_of",
+    "people_by_place",
     "quarantine_workbook",
     "region_name",
     "region_path",
     "register_on",
+    "reported_in",
     "require_division",
     "require_whole_office",
     "reveal_identity",
+    "shown_cell",
     "snapshots_of",
     "snapshots_on",
     "spec_for",
