@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -85,7 +85,7 @@ def _task(one: monitoring.TakenAlong, pack: Any) -> TaskOut:
         household_no=case.household_no,
         head_name=case.head_name,
         region_name=registry.region_path(case.region_code),
-        level=case.urgency,
+        level=cast(Level, case.urgency),
         due_on=case.due_on,
         address=one.place,
         phone=one.phone,

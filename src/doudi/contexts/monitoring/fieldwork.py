@@ -226,7 +226,7 @@ def look_at_file(file_id: int, *, by: User) -> bytes:
     file = FieldFile.objects.select_related("field_visit__case").filter(pk=file_id, stored__gt="").first()
     if file is None or file.field_visit is None:
         raise FieldVisitNotFound("没有这张照片或签名。", "No such photo or signature.")
-    kept = field_visit(file.field_visit_id, by=by)
+    kept = field_visit(file.field_visit.pk, by=by)
     record(
         by=by,
         act="look_at_evidence",
