@@ -58,11 +58,13 @@ from doudi.contexts.registry.lookup import (
     names_by_key,
     require_division,
     reveal_identity,
+    shown_cell,
 )
 from doudi.contexts.registry.merging import Merge, merge_people, merged_pair, unmerge
 from doudi.contexts.registry.models import FeedLoad, Household, Person, RegistryEvent
 from doudi.contexts.registry.operations import BASES, KINDS, ChangeRefused, Kind
 from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
+from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -73,6 +75,7 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
+from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
 
 __all__ = [
@@ -96,7 +99,9 @@ __all__ = [
     "Member",
     "Merge",
     "Person",
+    "Receipt",
     "RegistryEvent",
+    "Reported",
     "bring_up_to_date",
     "category_counts",
     "change",
@@ -111,6 +116,7 @@ __all__ = [
     "covers_office",
     "date_missing",
     "differences",
+    "different_names",
     "divisions_whole",
     "entrust",
     "evidence_on",
@@ -132,18 +138,23 @@ __all__ = [
     "names_by_key",
     "numbers_answered_for",
     "path_of",
+    "people_by_place",
     "people_of",
+    "people_of_keys",
     "person_by_id",
     "preview",
     "quarantine_workbook",
+    "receipts",
     "refuse_change",
     "region_name",
     "region_path",
     "register_on",
+    "reported_in",
     "require_division",
     "require_whole_office",
     "reveal_identity",
     "settle",
+    "shown_cell",
     "snapshots_of",
     "snapshots_on",
     "spec_for",
