@@ -351,7 +351,7 @@ def _refuse_if_stood_upon(event: RegistryEvent) -> None:
         )
     confirmed = event.people.filter(word__in=(EventPerson.Word.CONFIRMED, EventPerson.Word.YIELDED)).first()
     if confirmed is not None:
-        day = FeedLoad.objects.filter(pk=confirmed.load_id).values_list("as_of", flat=True).first()
+        day = FeedLoad.objects.filter(pk=confirmed.load_id or 0).values_list("as_of", flat=True).first()
         raise UndoRefused(
             f"{day} 的花名册已经印证这项变动，不能撤销；如有错误，请登记一项更正。",
             f"The register of {day} has confirmed the event; record a correction instead.",

@@ -70,7 +70,7 @@ def hold_against(
 def _agrees(person: int, rows: list[list[Any]], load: FeedLoad) -> bool:
     ours = {
         (fact.household.household_no, fact.relation, fact.living_together)
-        for fact in Membership.objects.as_known(valid_on=load.as_of)  # type: ignore[attr-defined]
+        for fact in Membership.objects.as_known(valid_on=load.as_of)
         .filter(person=person, registered=True)
         .select_related("household")
         if fact.retracted_at is None
@@ -92,9 +92,9 @@ def show_local_households(held: set[int]) -> None:
         memberships__person__in=held, memberships__valid_to=None, memberships__retracted_at=None
     ).distinct()
     for home in kept:
-        members = list(Membership.objects.as_known().filter(household=home).select_related("person"))  # type: ignore[attr-defined]
+        members = list(Membership.objects.as_known().filter(household=home).select_related("person"))
         head = next((fact.person.name for fact in members if fact.relation == "户主"), home.head_name)
         Household.objects.filter(pk=home.pk).update(listed=True, persons=len(members), head_name=head)
     for home in Household.objects.filter(memberships__person__in=held, listed=True).distinct():
-        if not Membership.objects.as_known().filter(household=home).exists():  # type: ignore[attr-defined]
+        if not Membership.objects.as_known().filter(household=home).exists():
             Household.objects.filter(pk=home.pk).update(listed=False)

@@ -28,6 +28,7 @@ from django.utils import timezone
 from doudi.contexts.accounts.services import Act, NotAllowed, User, record, require
 from doudi.contexts.registry import regions, roll
 from doudi.contexts.registry.models import FeedLoad, Grading, Household
+from doudi.contexts.registry.people import ID_PURPOSE
 from doudi.engine import feeds
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec, ParsedFile, SnapshotSet
@@ -77,7 +78,7 @@ class FolderOutcome:
 
 
 def _blind(texts: Any) -> list[bytes]:
-    return keyring().digests(texts, purpose=roll.ID_PURPOSE)
+    return keyring().digests(texts, purpose=ID_PURPOSE)
 
 
 def file_hash(path: Path) -> str:
@@ -500,6 +501,12 @@ def _resolve(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: Mapping[
 
 def _folder_of_register(digest: str) -> Path:
     return home().snapshots / f"register-{digest[:24]}"
+
+
+def folder_of_register_on(as_of: date) -> Path | None:
+    """The snapshot folder of the register in force on a date."""
+    register = register_on(as_of)
+    return None if register is None else _folder_of_register(register.file_hash)
 
 
 def _build_register(parsed: ParsedFile, folder: Path) -> feeds.RegisterBuild:

@@ -166,8 +166,12 @@ def _set_back(row: models.Model, before: dict[str, Any], after: dict[str, Any]) 
         if _plain(getattr(row, name)) != value:
             raise _changed_since()
         old = before[name]
-        setattr(row, name, row._meta.get_field(name).to_python(old) if old is not None else None)
+        setattr(row, name, _column(row, name).to_python(old) if old is not None else None)
     row.save(update_fields=list(after))
+
+
+def _column(row: models.Model, name: str) -> Any:
+    return row._meta.get_field(name)
 
 
 def _changed_since() -> UndoRefused:

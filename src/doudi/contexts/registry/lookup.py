@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
-from doudi.contexts.registry.intake import loads_in_force, register_on, snapshots_on
+from doudi.contexts.registry.intake import folder_of_register_on, loads_in_force, snapshots_on
 from doudi.contexts.registry.models import (
     CategoryRecord,
     FeedLoad,
@@ -21,12 +22,13 @@ from doudi.contexts.registry.models import (
     Membership,
     Person,
 )
-from doudi.contexts.registry.people import ID_PURPOSE, HouseholdNotFound
+from doudi.contexts.registry.people import HouseholdNotFound, people_by_blind, person_by_id
+from doudi.contexts.registry.precedence import RANKS, TEMPORARY_AID
 from doudi.contexts.registry.regions import divisions_whole, region_known
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import ColumnSpec, FeedSpec
-from doudi.house.keyring import keyring
+from doudi.engine.feeds.snapshots import HOUSEHOLDS, INDEX, MEMBERS
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class Member:
     left_on: date | None
     phone: str
     address: str
+    registered: bool = True
+    """Whether the register of households has the person here (户籍家庭)."""
+    basis: str = ""
+    """Why the person counts or does not count in the family that lives together, where the office said so."""
+    labels: tuple[str, ...] = ()
+    """Every category the person holds, the one that counts first."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +104,9 @@ def _note_id_search(text: str, by: User) -> None:
 def _matches(text: str) -> Q:
     number = identity.mend_id(text)
     if number is not None:
-        blind = keyring().digest(number, purpose=ID_PURPOSE)
-        return Q(
-            memberships__person__id_blind=blind, memberships__valid_to=None, memberships__retracted_at=None
-        )
+        person = person_by_id(number)
+        key = person.pk if person is not None else 0
+        return Q(memberships__person=key, memberships__valid_to=None, memberships__retracted_at=None)
     return Q(household_no__icontains=text) | Q(
         memberships__person__name__startswith=text,
         memberships__valid_to=None,
@@ -134,14 +141,24 @@ def look_at_household(household_no: str, *, by: User, reason: str = "") -> House
     return found
 
 
-def members(found: Household, *, by: User, on: date | None = None) -> list[Member]:
-    """The members on a date (default: now), head first; IDs and telephone numbers masked."""
+def members(
+    found: Household, *, by: User, on: date | None = None, known_at: datetime | None = None
+) -> list[Member]:
+    """The members on a date as known at a moment (default: now), head first; IDs and telephone numbers masked."""
     identified = may(by, Act.REVEAL_IDENTITY)
-    categories = {fact.person_id: fact for fact in _on(CategoryRecord, found, on)}
+    held: dict[int, list[CategoryRecord]] = {}
+    for fact in _on(CategoryRecord, found, on, known_at):
+        if fact.category != TEMPORARY_AID:
+            held.setdefault(fact.person_id, []).append(fact)
+    day = on or timezone.localdate()
     shown = []
-    for membership in _memberships(found, on):
+    for membership in _memberships(found, on, known_at):
         person = membership.person
-        category = categories.get(person.pk)
+        labels = sorted(
+            held.get(person.pk, []),
+            key=lambda fact: (fact.left_on is not None and fact.left_on <= day, RANKS.get(fact.category, 99)),
+        )
+        category = labels[0] if labels else None
         shown.append(
             Member(
                 person_id=person.pk,
@@ -156,6 +173,15 @@ def members(found: Household, *, by: User, on: date | None = None) -> list[Membe
                 left_on=category.left_on if category else None,
                 phone=_masked_phone(person.phone),
                 address=person.address if identified else "",
+                registered=membership.registered,
+                basis=membership.basis,
+                labels=tuple(
+                    dict.fromkeys(
+                        fact.category
+                        for fact in labels
+                        if fact.category and (fact.left_on is None or fact.left_on > day)
+                    )
+                ),
             )
         )
     return shown
@@ -214,15 +240,12 @@ def contact_of(found: Household) -> Person:
     return next((person for person in people if person.phone), people[0])
 
 
-def _on(model: Any, found: Household, on: date | None) -> Any:
-    standing = model.objects.filter(household=found, retracted_at=None).select_related("person")
-    if on is None:
-        return standing.filter(valid_to=None)
-    return standing.filter(valid_from__lte=on).filter(Q(valid_to=None) | Q(valid_to__gt=on))
+def _on(model: Any, found: Household, on: date | None, known_at: datetime | None = None) -> Any:
+    return model.objects.as_known(at=known_at, valid_on=on).filter(household=found).select_related("person")
 
 
-def _memberships(found: Household, on: date | None) -> list[Membership]:
-    standing = list(_on(Membership, found, on))
+def _memberships(found: Household, on: date | None, known_at: datetime | None = None) -> list[Membership]:
+    standing = list(_on(Membership, found, on, known_at))
     standing.sort(key=lambda m: (m.relation != "户主", m.person.id_number))
     return standing
 
@@ -238,11 +261,22 @@ def _masked_phone(phone: str) -> str:
 
 
 def names_by_key(found: Household, on: date) -> list[str]:
-    """Members' names in the order of their person keys: the snapshots number a household's people by ID."""
-    register = register_on(on)
-    when = register.as_of if register is not None else on
-    people = sorted((m.person for m in _on(Membership, found, when)), key=lambda p: p.id_number)
-    return [person.name for person in people]
+    """Members' names in the order of their person keys: the snapshots number a household's people by ID.
+
+    The register itself says who they are; what the office recorded since (a death, a corrected ID) does not move them.
+    """
+    folder = folder_of_register_on(on)
+    if folder is None or not folder.exists():
+        return []
+    with duckdb.connect(config={"threads": 1}) as db:
+        rows = db.execute(
+            "select distinct m.person_key, i.id_blind from read_parquet($1) m "
+            "join read_parquet($2) h using (household_key) join read_parquet($3) i using (person_key) "
+            "where h.household_no = $4 order by m.person_key",
+            [*(str(folder / name) for name in (MEMBERS, HOUSEHOLDS, INDEX)), found.household_no],
+        ).fetchall()
+    people = people_by_blind([bytes(row[1]) for row in rows])
+    return [people[bytes(row[1])].name if bytes(row[1]) in people else "" for row in rows]
 
 
 def facts(found: Household, specs: Mapping[str, FeedSpec], *, on: date, by: User) -> list[FeedFacts]:

@@ -134,7 +134,7 @@ def _refuse_unless_two(keep: Person, away: Person) -> None:
 
 def _regions(*people: Person) -> set[str]:
     return set(
-        Membership.objects.as_known()  # type: ignore[attr-defined]
+        Membership.objects.as_known()
         .filter(person__in=people)
         .values_list("household__responsible_region", flat=True)
     )
@@ -143,7 +143,7 @@ def _regions(*people: Person) -> set[str]:
 def _bring_over(ledger: Ledger, keep: Person, away: Person) -> None:
     """Every fact of ``away``, past ones too, becomes one of ``keep``; one that both have stands once."""
     for model, names in REPAIRED.items():
-        manager: models.Manager[Any] = model.objects  # type: ignore[attr-defined]
+        manager: models.Manager[Any] = model.objects
         for name in names:
             for fact in manager.filter(**{name: away}, retracted_at=None):
                 moved = copy_of(fact, **{f"{name}_id": keep.pk})
@@ -155,9 +155,7 @@ def _bring_over(ledger: Ledger, keep: Person, away: Person) -> None:
                 if twin is None and not (model is SupportTie and same["obligor_id"] == same["supported_id"]):
                     _only_head(ledger, moved, keep)
                     ledger.make(moved)
-                elif (
-                    model is Membership and HEAD in (moved.relation, twin.relation) and twin.relation != HEAD
-                ):
+                elif twin is not None and model is Membership and moved.relation == HEAD != twin.relation:
                     ledger.change(twin, twin.valid_from, relation=HEAD)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -211,7 +211,7 @@ class EventPerson(models.Model):
         ]
 
 
-class DatedQuerySet(models.QuerySet[models.Model]):
+class DatedQuerySet(models.QuerySet[Any]):
     """Dated facts by the day on which they held and the moment at which they were known."""
 
     def as_known(self, *, at: datetime | None = None, valid_on: date | None = None) -> Self:

@@ -85,7 +85,7 @@ class Kind:
 def standing_members(household: Household) -> list[Membership]:
     """The household's members as known now, the head first."""
     found = list(
-        Membership.objects.as_known()  # type: ignore[attr-defined]
+        Membership.objects.as_known()
         .filter(household=household)
         .select_related("person", "household")
         .order_by("pk")
@@ -109,9 +109,7 @@ def _standing(model: Any, **where: Any) -> list[Any]:
 
 
 def _homes(person: Person) -> list[Membership]:
-    return list(
-        Membership.objects.as_known().filter(person=person).select_related("household", "person")  # type: ignore[attr-defined]
-    )
+    return list(Membership.objects.as_known().filter(person=person).select_related("household", "person"))
 
 
 def refresh(ledger: Ledger, household: Household, on: date, *, whole: bool = True) -> None:

@@ -183,7 +183,7 @@ def _follow(
     now = timezone.now()
     for key in [key for key in wanted if key[1] in held]:
         del wanted[key]
-    standing: QuerySet[Any] = model.objects.filter(retracted_at=None, **of_register)  # type: ignore[attr-defined]
+    standing: QuerySet[Any] = model.objects.filter(retracted_at=None, **of_register)
     standing = (
         standing.filter(valid_to=None)
         if next_date is None
@@ -214,7 +214,7 @@ def _follow(
             going_on.append(copy_of(fact, valid_to=as_of))
             fact.retracted_at = now
             retracted.append(fact)
-    manager = model.objects  # type: ignore[attr-defined]
+    manager = model.objects
     manager.bulk_update(ended, ["valid_to", "ended_at"], batch_size=_BATCH)
     manager.bulk_update(retracted, ["retracted_at"], batch_size=_BATCH)
     for fact in wanted.values():

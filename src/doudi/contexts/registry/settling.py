@@ -75,7 +75,7 @@ def _follow_register(ledger: Ledger, word: EventPerson) -> None:
     assert load is not None
     person = word.person
     for model in (Membership, CategoryRecord):
-        for fact in model.objects.as_known().filter(person=person).select_related("household"):  # type: ignore[attr-defined]
+        for fact in model.objects.as_known().filter(person=person).select_related("household"):
             if isinstance(fact, CategoryRecord) and fact.source == CategoryRecord.Source.IMPORTED:
                 continue
             ledger.touches(fact.household)
