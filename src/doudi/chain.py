@@ -432,3 +432,30 @@ def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningC
     take_turn()
     household = registry.household(household_no, by=by)
     return monitoring.identify(monitoring.warning(number, by=by), household, by=by)
+
+
+# ---- 5 visits that come back from a telephone --------------------------------------------------------------------
+
+
+@transaction.atomic
+def take_field_visit(sent: monitoring.SentVisit, *, by: User) -> monitoring.FieldVisit:
+    """Take a visit from a telephone in: recorded as any visit, or kept for a person; sent again it is the same (回传)."""
+    take_turn()
+    before = monitoring.sent_before(sent, by=by)
+    if before is not None:
+        return before
+    kept = monitoring.keep_field_visit(sent, by=by)
+    if kept.state != monitoring.FieldVisit.State.RECORDED:
+        return kept
+    return monitoring.mark_recorded(kept, record_visit(sent.number, by=by, **sent.for_record()))
+
+
+@transaction.atomic
+def settle_field_visit(number: int, *, to: str, ground: str, by: User) -> monitoring.FieldVisit:
+    """Settle a visit that waits for a person; one that is taken up is recorded as any visit (处理冲突)."""
+    take_turn()
+    kept = monitoring.field_visit(number, by=by)
+    taken_up = to == monitoring.FieldVisit.State.RECORDED
+    sent = monitoring.sent_visit(kept)
+    visit = record_visit(sent.number, by=by, **sent.for_record()) if taken_up else None
+    return monitoring.settle_field_visit(kept, to=to, ground=ground, by=by, visit=visit)

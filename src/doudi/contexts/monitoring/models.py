@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, User
-from doudi.contexts.monitoring.doubt_models import (  # noqa: F401 — Django looks for a context's models here
+from doudi.contexts.monitoring.doubt_models import (
     DeathScan,
     Doubt,
     DoubtEvent,
@@ -19,6 +19,30 @@ from doudi.house.fields import BlindIndexField, SealedTextField
 
 if TYPE_CHECKING:
     from datetime import date
+
+__all__ = [  # the models of other files too: Django looks for a context's models here
+    "LEVELS",
+    "LEVEL_WORDS",
+    "OPEN",
+    "REPORTED",
+    "CaseEvent",
+    "DeathScan",
+    "Doubt",
+    "DoubtEvent",
+    "DoubtEvidence",
+    "DoubtRound",
+    "FamilyReport",
+    "FieldFile",
+    "FieldTask",
+    "FieldVisit",
+    "Knock",
+    "ScreeningRun",
+    "Signal",
+    "StopProposal",
+    "Visit",
+    "WarningCase",
+    "WarningQuerySet",
+]
 
 LEVELS = ("none", "blue", "yellow", "orange", "red")
 """From no warning to the most urgent; a level's rank is its place here."""

@@ -454,8 +454,8 @@ class FoundBy:
 def found_by(*, by: User) -> list[FoundBy]:
     """The account's area's warnings by how they were found."""
     require(by, Act.VIEW_DASHBOARD)
-    counted = {
-        row["source"]: row
+    counted: dict[str, dict[str, Any]] = {
+        row["source"]: dict(row)
         for row in WarningCase.objects.visible_to(by)
         .order_by()
         .values("source")
@@ -466,9 +466,9 @@ def found_by(*, by: User) -> list[FoundBy]:
             open=Count("pk", filter=Q(status__in=OPEN)),
         )
     }
-    empty = {"found": 0, "visited": 0, "helped": 0, "open": 0}
+    figures = ("found", "visited", "helped", "open")
     return [
-        FoundBy(**{"source": source, **empty, **counted.get(source, {})})
+        FoundBy(source, *(counted.get(source, {}).get(name, 0) for name in figures))
         for source in WarningCase.Source.values
     ]
 

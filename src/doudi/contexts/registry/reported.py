@@ -65,7 +65,8 @@ def reported_in(load: FeedLoad, spec: FeedSpec) -> list[Reported]:
             values={name: value for name, value in row.items() if spec.has(name)},
         )
         for row, blind in zip(rows, blinds, strict=True)
-        if (person := people.get(blind)) is not None
+        if blind in people
+        for person in [people[blind]]
         for household, category in homes[person.pk]
     ]
 
