@@ -125,7 +125,10 @@ def to_pdf(paper: Paper) -> bytes:
     """The paper as PDF, A4, fonts embedded; refused where no Chinese font is found."""
     content = json.dumps({**asdict(paper), "font": chinese_font()}, ensure_ascii=False)
     made = typst.compile(
-        _TEMPLATE.read_bytes(), format="pdf", font_paths=_font_folders(), sys_inputs={"paper": content}
+        _TEMPLATE.read_bytes(),
+        format="pdf",
+        font_paths=typst.Fonts(font_paths=[Path(folder) for folder in _font_folders()]),
+        sys_inputs={"paper": content},
     )
     assert isinstance(made, bytes)
     return made
@@ -139,7 +142,7 @@ def _font_folders() -> list[str]:
 
 @lru_cache(maxsize=2)
 def _families(folders: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(typst.Fonts(font_paths=list(folders)).families())
+    return frozenset(typst.Fonts(font_paths=[Path(folder) for folder in folders]).families())
 
 
 def chinese_font() -> str:
