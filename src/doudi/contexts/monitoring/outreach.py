@@ -319,10 +319,11 @@ def open_from_report(
         case.refresh_from_db()
         kind_of_line = "update"
     signal, fresh = Signal.objects.get_or_create(
-        case=case, code=REPORTED, defaults={"first_seen": today, "last_seen": today}
+        case=case, code=REPORTED, defaults={"first_seen": today, "last_seen": today, "level": level}
     )
     if not fresh:
-        Signal.objects.filter(pk=signal.pk).update(last_seen=today, active=True)
+        highest = max(signal.level or level, level, key=LEVELS.index)
+        Signal.objects.filter(pk=signal.pk).update(last_seen=today, active=True, level=highest)
     label = kind.label if kind is not None else found.difficulty
     note(
         case,

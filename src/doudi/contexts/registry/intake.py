@@ -39,6 +39,7 @@ REGISTER = "household_register"
 _ORIGINAL = "feed.original"
 _RETURN = "feed.return"
 _LOCK = ".lock"
+_GRADES = ("grades", "leads", "not_registered")
 _AN_HOUR = 3600
 Progress = Callable[[str], None]
 
@@ -468,7 +469,8 @@ def counts_of(load: FeedLoad) -> dict[str, Any]:
         "leads": 0,
         "not_registered": load.counts["good"] - load.counts["duplicates"],
     }
-    return {**load.counts, **(unmatched if grading is None else grading.grades)}
+    matched = unmatched if grading is None else {key: grading.grades[key] for key in _GRADES}
+    return {**load.counts, **matched}
 
 
 def _resolved_path(load: FeedLoad, register: FeedLoad) -> Path:
@@ -485,7 +487,10 @@ def _resolve(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: Mapping[
     Grading.objects.update_or_create(
         load=load,
         register_hash=register.file_hash,
-        defaults={"grades": {key: answer[key] for key in ("grades", "leads", "not_registered")}},
+        defaults={
+            "grades": {key: answer[key] for key in _GRADES}
+            | {"different_names": list(grades.different_names)}
+        },
     )
 
 

@@ -48,6 +48,7 @@ from doudi.contexts.registry.lookup import (
     shown_cell,
 )
 from doudi.contexts.registry.models import FeedLoad, Household
+from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -72,6 +73,7 @@ __all__ = [
     "HouseholdNotFound",
     "LoadOutcome",
     "Member",
+    "Receipt",
     "Reported",
     "bring_up_to_date",
     "category_counts",
@@ -82,6 +84,7 @@ __all__ = [
     "counts_of",
     "covers_office",
     "date_missing",
+    "different_names",
     "divisions_whole",
     "entrust",
     "evidence_on",
@@ -101,7 +104,9 @@ __all__ = [
     "numbers_answered_for",
     "path_of",
     "people_by_place",
+    "people_of_keys",
     "quarantine_workbook",
+    "receipts",
     "region_name",
     "region_path",
     "register_on",
