@@ -25,6 +25,7 @@ from doudi.engine import screening
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import Pack, load_pack
+from doudi.engine.packs.civil import tail_months
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.outreach import Outreach, load_outreach
@@ -459,3 +460,48 @@ def settle_field_visit(number: int, *, to: str, ground: str, by: User) -> monito
     sent = monitoring.sent_visit(kept)
     visit = record_visit(sent.number, by=by, **sent.for_record()) if taken_up else None
     return monitoring.settle_field_visit(kept, to=to, ground=ground, by=by, visit=visit)
+
+
+# ---- people and households: what higher contexts hold of them ------------------------------------------------------
+
+
+def tails() -> registry.Tails:
+    """For how many months somebody is watched after leaving and after temporary aid, as the pack says."""
+    left, aid = tail_months(settings.PACK)
+    return registry.Tails(left_months=left, aid_months=aid)
+
+
+def undo_change(number: str, *, ground: str, by: User) -> registry.RegistryEvent:
+    """Take an event back; of a merge of people, with the references of every context (撤销变动)."""
+    event = registry.change_of(number, by=by)
+    if event.kind == registry.MERGE:
+        return unmerge(event, ground=ground, by=by)
+    return registry.undo_change(number, ground=ground, by=by)
+
+
+def merge_people(
+    keep: registry.Person, away: registry.Person, *, ground: str, by: User
+) -> registry.RegistryEvent:
+    """Two records become one person, in the registry and in every context that names one (人员合并)."""
+    return registry.merge_people(keep, away, ground=ground, by=by, repair=_repair)
+
+
+def unmerge(merge: registry.RegistryEvent, *, ground: str, by: User) -> registry.RegistryEvent:
+    """Two people again, everywhere (撤销合并)."""
+    return registry.unmerge(merge, ground=ground, by=by, repair=_restore)
+
+
+def _repair(keep: registry.Person, away: registry.Person) -> None:
+    for repair in REPAIRS:
+        repair(keep, away)
+
+
+def _restore(keep: registry.Person, away: registry.Person) -> None:
+    for restore in RESTORES:
+        restore(keep, away)
+
+
+REPAIRS: list[Callable[[registry.Person, registry.Person], object]] = []
+"""What each higher context does when two people become one: the kept person, the record that went into it."""
+RESTORES: list[Callable[[registry.Person, registry.Person], object]] = []
+"""What each does when they are two again."""

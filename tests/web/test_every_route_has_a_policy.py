@@ -24,6 +24,7 @@ PUBLIC = {
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
+    "kind": "death",
     "number": WARNING,
     "household_no": "H002",
     "person": 1,

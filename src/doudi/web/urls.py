@@ -8,6 +8,7 @@ from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route, guarded
 from doudi.web.views import (
     audit,
+    changes,
     dashboard,
     doubts,
     errors,
@@ -21,6 +22,7 @@ from doudi.web.views import (
     recovery,
     rectification,
     session,
+    statistics,
     tell,
     users,
     warnings,
@@ -45,6 +47,13 @@ ROUTES: tuple[Route, ...] = (
     Route("warnings/<path:number>/close/", warnings.close, "close", Act.CLOSE_WARNING),
     Route("warnings/<path:number>/", warnings.warning_page, "warning", Act.VIEW_WARNINGS),
     Route("households/", households.household_list, "households", Act.VIEW_HOUSEHOLDS),
+    Route("changes/", changes.change_list, "changes", Act.VIEW_HOUSEHOLDS),
+    Route("changes/<str:number>/decide/", changes.decide, "decide_change", Act.CONFIRM_CHANGE),
+    Route("changes/<str:number>/", changes.event_page, "event", Act.VIEW_HOUSEHOLDS),
+    Route("differences/<int:pk>/settle/", changes.settle, "settle", Act.CONFIRM_CHANGE),
+    Route("statistics/", statistics.statistics, "statistics", Act.VIEW_DASHBOARD),
+    Route("statistics/people/", statistics.counted, "counted", Act.VIEW_HOUSEHOLDS),
+    Route("households/<path:household_no>/change/<str:kind>/", changes.change, "change", Act.CHANGE_REGISTRY),
     Route(
         "households/<path:household_no>/reveal/<int:person>/",
         households.reveal,

@@ -15,12 +15,14 @@ from django.utils import timezone
 from doudi.contexts.accounts.services import Act, User, may, record, require
 from doudi.contexts.registry.intake import folder_of_register_on, loads_in_force, snapshots_on
 from doudi.contexts.registry.models import (
+    AreaRecord,
     CategoryRecord,
     FeedLoad,
     Household,
     HouseholdQuerySet,
     Membership,
     Person,
+    SupportTie,
 )
 from doudi.contexts.registry.people import HouseholdNotFound, people_by_blind, person_by_id
 from doudi.contexts.registry.precedence import RANKS, TEMPORARY_AID
@@ -248,6 +250,25 @@ def _memberships(found: Household, on: date | None, known_at: datetime | None = 
     standing = list(_on(Membership, found, on, known_at))
     standing.sort(key=lambda m: (m.relation != "户主", m.person.id_number))
     return standing
+
+
+def ties(
+    found: Household, *, by: User, on: date | None = None, known_at: datetime | None = None
+) -> list[SupportTie]:
+    """The duties of support of and towards the members (赡养、抚养、扶养) on a day as known at a moment."""
+    require(by, Act.VIEW_HOUSEHOLDS)
+    people = Membership.objects.as_known(at=known_at, valid_on=on).filter(household=found).values("person")
+    standing = SupportTie.objects.as_known(at=known_at, valid_on=on)
+    return list(
+        standing.filter(Q(obligor__in=people) | Q(supported__in=people))
+        .select_related("obligor", "supported")
+        .order_by("kind", "pk")
+    )
+
+
+def areas(found: Household, *, on: date | None = None, known_at: datetime | None = None) -> list[AreaRecord]:
+    """Where the household was registered and who answered for it, where that ever changed."""
+    return list(AreaRecord.objects.as_known(at=known_at, valid_on=on).filter(household=found))
 
 
 def _age(born: date | None, on: date) -> int | None:

@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet, Sum
 from doudi.contexts.accounts.services import Act, User, require
 from doudi.contexts.registry.changes import (
     EVENT_LABELS,
+    MERGE,
     EventNotFound,
     change,
     change_of,
@@ -48,6 +49,7 @@ from doudi.contexts.registry.lookup import (
     FactRow,
     FeedFacts,
     Member,
+    areas,
     contact_of,
     entrust,
     facts,
@@ -59,11 +61,13 @@ from doudi.contexts.registry.lookup import (
     require_division,
     reveal_identity,
     shown_cell,
+    ties,
 )
 from doudi.contexts.registry.merging import Merge, merge_people, merged_pair, unmerge
 from doudi.contexts.registry.models import FeedLoad, Household, Person, RegistryEvent
 from doudi.contexts.registry.operations import BASES, KINDS, ChangeRefused, Kind
 from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
+from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
@@ -77,12 +81,15 @@ from doudi.contexts.registry.regions import (
 )
 from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
+from doudi.contexts.registry.statistics import Statistics, Tails, people_counted, statistics
 
 __all__ = [
     "BASES",
     "EVENT_LABELS",
     "KINDS",
     "LEVEL_NAMES",
+    "MERGE",
+    "RANKS",
     "REGISTER",
     "ChangeRefused",
     "DifferenceNotFound",
@@ -102,6 +109,9 @@ __all__ = [
     "Receipt",
     "RegistryEvent",
     "Reported",
+    "Statistics",
+    "Tails",
+    "areas",
     "bring_up_to_date",
     "category_counts",
     "change",
@@ -139,6 +149,7 @@ __all__ = [
     "numbers_answered_for",
     "path_of",
     "people_by_place",
+    "people_counted",
     "people_of",
     "people_of_keys",
     "person_by_id",
@@ -158,7 +169,9 @@ __all__ = [
     "snapshots_of",
     "snapshots_on",
     "spec_for",
+    "statistics",
     "sweep_work",
+    "ties",
     "told_of",
     "undo_change",
     "unmerge",

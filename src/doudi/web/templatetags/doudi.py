@@ -68,6 +68,13 @@ def event(kind: str) -> str:
 
 
 @register.filter
+def event_kind(kind: str) -> str:
+    """What happened to a household or person: 出生, 分户, …."""
+    zh, en = registry.EVENT_LABELS.get(kind, (kind, kind))
+    return en if english() else zh
+
+
+@register.filter
 def coded(code: str) -> str:
     """An indicator, measure, feed or category of the pack by its name."""
     try:

@@ -20,6 +20,7 @@ from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.screening import Explained, Explanation
 from doudi.web.guard import asker
+from doudi.web.views.statistics import day_of, end_of
 
 PAGE = 25
 
@@ -53,10 +54,21 @@ def household_page(request: HttpRequest, household_no: str) -> HttpResponse:
     found = registry.look_at_household(household_no, by=user)
     dates = sorted({run.as_of for run in monitoring.runs(by=user)}, reverse=True)
     on = _asked_date(request) or (dates[0] if dates else found.register_date)
+    valid_on, known_on = day_of(request.GET.get("valid_on", "")), day_of(request.GET.get("known_on", ""))
+    known_at = end_of(known_on)
     finances = may(user, Act.VIEW_FINANCES)
     shown: dict[str, Any] = {
         "household": found,
-        "members": registry.members(found, by=user, on=on),
+        "members": registry.members(
+            found, by=user, on=valid_on or (None if known_at is None else known_on), known_at=known_at
+        ),
+        "ties": registry.ties(found, by=user, on=valid_on, known_at=known_at),
+        "areas": registry.areas(found, on=valid_on, known_at=known_at),
+        "recorded": registry.changes(by=user, household_no=household_no)[:20],
+        "kinds": registry.kinds_for(user),
+        "bases": registry.BASES,
+        "valid_on": valid_on,
+        "known_on": known_on,
         "on": on,
         "dates": dates,
         "finances": finances,
