@@ -475,7 +475,7 @@ def undo_change(number: str, *, ground: str, by: User) -> registry.RegistryEvent
     """Take an event back; of a merge of people, with the references of every context (撤销变动)."""
     event = registry.change_of(number, by=by)
     if event.kind == registry.MERGE:
-        return unmerge(event, ground=ground, by=by)
+        return registry.unmerge(event, ground=ground, by=by)
     return registry.undo_change(number, ground=ground, by=by)
 
 
@@ -483,25 +483,36 @@ def merge_people(
     keep: registry.Person, away: registry.Person, *, ground: str, by: User
 ) -> registry.RegistryEvent:
     """Two records become one person, in the registry and in every context that names one (人员合并)."""
-    return registry.merge_people(keep, away, ground=ground, by=by, repair=_repair)
+    holders = (monitoring.Doubt, monitoring.StopProposal, assistance.PaymentStop)
+    return registry.merge_people(keep, away, ground=ground, by=by, holders=holders)
 
 
-def unmerge(merge: registry.RegistryEvent, *, ground: str, by: User) -> registry.RegistryEvent:
-    """Two people again, everywhere (撤销合并)."""
-    return registry.unmerge(merge, ground=ground, by=by, repair=_restore)
-
-
-def _repair(keep: registry.Person, away: registry.Person) -> None:
-    for repair in REPAIRS:
-        repair(keep, away)
-
-
-def _restore(keep: registry.Person, away: registry.Person) -> None:
-    for restore in RESTORES:
-        restore(keep, away)
-
-
-REPAIRS: list[Callable[[registry.Person, registry.Person], object]] = []
-"""What each higher context does when two people become one: the kept person, the record that went into it."""
-RESTORES: list[Callable[[registry.Person, registry.Person], object]] = []
-"""What each does when they are two again."""
+REFERENCES: dict[str, str] = {
+    "accounts.AuditEntry.subject": "kept: the log says what was looked at then",
+    "registry.Household.household_no": "the household itself",
+    "registry.Household.merged_into": "the way from a merged household",
+    "registry.Person.merged_into": "the way from a merged record",
+    "registry.PersonAlias.person": "turned to the kept person",
+    "registry.RegistryEvent.household": "kept: where it was recorded",
+    "registry.EventPerson.person": "kept: whom it concerned then",
+    "registry.Membership.household": "recorded anew by the event",
+    "registry.Membership.person": "recorded anew under the kept person",
+    "registry.SupportTie.obligor": "recorded anew under the kept person",
+    "registry.SupportTie.supported": "recorded anew under the kept person",
+    "registry.AreaRecord.household": "kept with its household",
+    "registry.CategoryRecord.household": "recorded anew by the event",
+    "registry.CategoryRecord.person": "recorded anew under the kept person",
+    "monitoring.DoubtRound.household_no": "kept: a check of that household",
+    "monitoring.Doubt.subject": "kept: what was doubted then",
+    "monitoring.Doubt.household_no": "kept with its household",
+    "monitoring.Doubt.person_id": "turned to the kept person, and back",
+    "monitoring.StopProposal.household_no": "kept with its household",
+    "monitoring.StopProposal.person_id": "turned to the kept person, and back",
+    "monitoring.WarningCase.household_no": "kept with its household",
+    "assistance.PaymentStop.household_no": "kept with its household",
+    "assistance.PaymentStop.person_id": "turned to the kept person, and back",
+    "assistance.Recovery.household_no": "kept with its household",
+    "assistance.MeasureGiven.household_no": "kept: a ledger entry",
+    "assistance.Referral.household_no": "kept with its household",
+}
+"""Every column that points to a person or a household, and what becomes of it when two people are merged."""

@@ -81,13 +81,29 @@ class MemberOut(Schema):
     left_on: date | None = Field(title="退出日期")
     phone: str = Field(title="联系电话（遮蔽）")
     address: str = Field(title="住址", description="无权查看身份的账号为空")
+    registered: bool = Field(title="户籍在此", description="户籍家庭成员")
+    basis: str = Field(title="计入依据", description="本办登记的计入或不计入共同生活的依据")
+    labels: list[str] = Field(title="全部类别")
+
+
+class TieOut(Schema):
+    """A duty of support."""
+
+    obligor: str = Field(title="义务人")
+    supported: str = Field(title="被供养人")
+    kind: str = Field(title="种类", description="parent 赡养、child 抚养、spouse 扶养")
+    amount_fen: int | None = Field(title="每月金额（分）", description="单位：分；null 为未知，不是 0")
+    amount_basis: str = Field(title="金额依据")
+    valid_from: date = Field(title="起")
 
 
 class HouseholdOut(HouseholdRow):
     """A household with its members."""
 
-    on: date | None = Field(title="成员所属日期", description="空为现在")
+    on: date | None = Field(title="有效日期", description="成员和供养关系所属日期，空为现在")
+    known_on: date | None = Field(title="当时所知", description="按这一天终了时所知，空为现在")
     members: list[MemberOut] = Field(title="成员")
+    ties: list[TieOut] = Field(title="赡养、抚养、扶养")
 
 
 class HouseholdFilters(Paging):
@@ -336,6 +352,8 @@ class On(Schema):
     """The date whose members are asked for."""
 
     on: Day | None = Field(None, title="日期", description="YYYY-MM-DD；空为现在")
+    valid_on: Day | None = Field(None, title="有效日期", description="哪一天的情况；与 on 相同，两者取其一")
+    known_on: Day | None = Field(None, title="当时所知", description="按这一天终了时所知；空为现在")
     reason: Line = Field("", title="事由", description="记入审计日志")
 
 
@@ -346,8 +364,23 @@ def one_household(request: HttpRequest, household_no: Number, asked: Query[On]) 
     """一户及其成员，证件号和电话遮蔽。每次查看记入审计日志。"""
     by = caller(request)
     found = registry.look_at_household(household_no, by=by, reason=why(request, asked.reason))
-    members = registry.members(found, by=by, on=asked.on)
-    return {**_row(found, by), "on": asked.on, "members": members}
+    on, known_at = asked.valid_on or asked.on, registry.end_of(asked.known_on)
+    members = registry.members(found, by=by, on=on, known_at=known_at)
+    ties = [
+        {
+            "obligor": shown_name(tie.obligor.name, by),
+            "supported": shown_name(tie.supported.name, by),
+            **{name: getattr(tie, name) for name in ("kind", "amount_fen", "amount_basis", "valid_from")},
+        }
+        for tie in registry.ties(found, by=by, on=on, known_at=known_at)
+    ]
+    return {
+        **_row(found, by),
+        "on": on,
+        "known_on": asked.known_on,
+        "members": members,
+        "ties": ties,
+    }
 
 
 # ---- divisions ----------------------------------------------------------------------------------------------------

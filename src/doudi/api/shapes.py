@@ -45,6 +45,7 @@ def _iso_day(value: Any) -> Any:
 Day = Annotated[date, BeforeValidator(_iso_day), Field(ge=date(1990, 1, 1), lt=date(2100, 1, 1))]
 """A calendar day, YYYY-MM-DD."""
 
+
 RetryKey = Annotated[
     str | None,
     Header(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Iterable
 from typing import Any
 
+from django.apps import apps
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -45,11 +47,12 @@ def merge_people(
     *,
     ground: str,
     by: User,
-    repair: Callable[[Person, Person], Any] | None = None,
+    holders: Iterable[type[models.Model]] = (),
 ) -> Merge:
     """Make ``away`` a former record of ``keep``: its facts are recorded anew under ``keep``, its number still finds it.
 
-    ``repair`` is called with both for the references of higher contexts; :func:`doudi.chain.merge_people` gives it.
+    ``holders`` are the models of higher contexts that name a person by key; :func:`doudi.chain.merge_people` gives
+    them, and each row that is turned to ``keep`` is remembered for the way back.
     """
     head = take_turn()
     require(by, Act.CONFIRM_CHANGE)
@@ -80,8 +83,13 @@ def merge_people(
     for household in ledger.households.values():
         refresh(ledger, household, event.happened_on)
     ledger.tell(f"{away.name}（{away.pk}）并入{keep.name}（{keep.pk}）；原证件号仍可查到本人")
-    if repair is not None:
-        repair(keep, away)
+    moved = [
+        [model._meta.label, key]
+        for model in holders
+        for key in model._default_manager.filter(person_id=away.pk).values_list("pk", flat=True)
+    ]
+    _turn(moved, keep.pk)
+    event.details = json.dumps({"keep": keep.pk, "away": away.pk, "moved": moved})
     finish(event, ledger, by)
     record(
         by=by,
@@ -95,23 +103,23 @@ def merge_people(
 
 
 @transaction.atomic
-def unmerge(
-    merge: Merge, *, ground: str, by: User, repair: Callable[[Person, Person], Any] | None = None
-) -> Merge:
+def unmerge(merge: Merge, *, ground: str, by: User) -> Merge:
     """Two people again: every row that the merge brought over goes back, unless later facts stand on it."""
     if merge.kind != MERGE:
         raise ChangeRefused("这项变动不是人员合并。", "That event is not a merge of people.")
     undone = undo_change(merge.number, ground=ground, by=by)
-    if repair is not None:
-        keep, away = merged_pair(merge)
-        repair(keep, away)
+    _turn(json.loads(merge.details).get("moved", []), merged_pair(merge)[1].pk)
     return undone
+
+
+def _turn(rows: list[list[Any]], person: int) -> None:
+    """Make rows of higher contexts name a person."""
+    for label, key in rows:
+        apps.get_model(label)._default_manager.filter(pk=key).update(person_id=person)
 
 
 def merged_pair(merge: Merge) -> tuple[Person, Person]:
     """The person that was kept and the record that went into it."""
-    import json
-
     named = json.loads(merge.details)
     return Person.objects.get(pk=named["keep"]), Person.objects.get(pk=named["away"])
 

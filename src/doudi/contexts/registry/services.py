@@ -81,7 +81,7 @@ from doudi.contexts.registry.regions import (
 )
 from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
-from doudi.contexts.registry.statistics import Statistics, Tails, people_counted, statistics
+from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
 
 __all__ = [
     "BASES",
@@ -128,6 +128,7 @@ __all__ = [
     "differences",
     "different_names",
     "divisions_whole",
+    "end_of",
     "entrust",
     "evidence_on",
     "facts",

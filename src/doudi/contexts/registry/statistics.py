@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import calendar
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from django.db import connection
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Substr
+from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, require
 from doudi.contexts.registry.models import CategoryRecord, Household, Person
@@ -54,6 +55,11 @@ class Statistics:
     categories: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
     total: Line
+
+
+def end_of(day: date | None) -> datetime | None:
+    """The last moment of a day: what was known on it is what was recorded until its end."""
+    return None if day is None else timezone.make_aware(datetime.combine(day, time.max))
 
 
 def months_before(on: date, months: int) -> date:

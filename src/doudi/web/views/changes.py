@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts.services import Act, may
@@ -165,9 +165,10 @@ def _event_page(request: HttpRequest, number: str, problem: DoudiError | None = 
     return render(request, "registry/event.html", shown, status=400 if problem else 200)
 
 
-@require_POST
 def decide(request: HttpRequest, number: str) -> HttpResponse:
     """The county's yes, no, or taking back."""
+    if request.method != "POST":
+        return redirect("event", number=number)
     user = asker(request)
     note = request.POST.get("note", "")
     try:
@@ -185,9 +186,10 @@ def decide(request: HttpRequest, number: str) -> HttpResponse:
     return redirect("event", number=number)
 
 
-@require_POST
 def settle(request: HttpRequest, pk: int) -> HttpResponse:
     """Whose word stands where a register and the office differ."""
+    if request.method != "POST":
+        return redirect("changes")
     registry.settle(
         pk,
         follow_register=request.POST.get("do") == "register",

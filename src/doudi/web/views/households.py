@@ -20,7 +20,7 @@ from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.screening import Explained, Explanation
 from doudi.web.guard import asker
-from doudi.web.views.statistics import day_of, end_of
+from doudi.web.views.statistics import day_of
 
 PAGE = 25
 
@@ -55,7 +55,7 @@ def household_page(request: HttpRequest, household_no: str) -> HttpResponse:
     dates = sorted({run.as_of for run in monitoring.runs(by=user)}, reverse=True)
     on = _asked_date(request) or (dates[0] if dates else found.register_date)
     valid_on, known_on = day_of(request.GET.get("valid_on", "")), day_of(request.GET.get("known_on", ""))
-    known_at = end_of(known_on)
+    known_at = registry.end_of(known_on)
     finances = may(user, Act.VIEW_FINANCES)
     shown: dict[str, Any] = {
         "household": found,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -29,11 +29,6 @@ def day_of(typed: str) -> date | None:
         return None
 
 
-def end_of(day: date | None) -> datetime | None:
-    """The last moment of a day: what was known on it is what was recorded until its end."""
-    return None if day is None else timezone.make_aware(datetime.combine(day, time.max))
-
-
 def _asked(request: HttpRequest) -> dict[str, Any]:
     known = day_of(request.GET.get("known_on", ""))
     return {
@@ -50,7 +45,7 @@ def statistics(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     table = registry.statistics(
         on=asked["on"],
-        known_at=end_of(asked["known_on"]),
+        known_at=registry.end_of(asked["known_on"]),
         region_code=asked["region"],
         tails=chain.tails(),
         by=user,
@@ -89,7 +84,7 @@ def counted(request: HttpRequest) -> HttpResponse:
         label = next(iter(registry.RANKS))
     found = registry.people_counted(
         on=asked["on"],
-        known_at=end_of(asked["known_on"]),
+        known_at=registry.end_of(asked["known_on"]),
         region_code=asked["region"],
         tails=chain.tails(),
         label=label,
