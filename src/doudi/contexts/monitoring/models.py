@@ -5,12 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.utils import timezone
 
 from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.contexts.monitoring.chain_models import (  # Django looks for a context's models here
+    Attempt,
+    Notice,
+    Push,
+    Reminder,
+    Revisit,
+    Suspension,
+    ThresholdChange,
+)
 from doudi.house.fields import BlindIndexField, SealedTextField
 
 if TYPE_CHECKING:
     from datetime import date
+
+__all__ = [
+    "LEVELS", "LEVEL_WORDS", "OPEN", "REPORTED", "Attempt", "CaseEvent", "FamilyReport", "FieldFile", "FieldTask", "FieldVisit",
+    "Knock", "Notice", "Push", "Reminder", "Revisit", "ScreeningRun", "Signal", "Suspension", "ThresholdChange", "Visit",
+    "WarningCase", "WarningQuerySet",
+]  # fmt: skip
 
 LEVELS = ("none", "blue", "yellow", "orange", "red")
 """From no warning to the most urgent; a level's rank is its place here."""
@@ -63,7 +79,12 @@ class WarningQuerySet(models.QuerySet["WarningCase"]):
         return self.filter(region_code__startswith=region_code)
 
     def overdue(self, today: date) -> WarningQuerySet:
-        return self.open().filter(due_on__lt=today)
+        """Open warnings past their limit; a limit in hours is missed within its day."""
+        return self.open().filter(models.Q(due_on__lt=today) | models.Q(due_at__lt=timezone.now()))
+
+    def to_revisit(self) -> WarningQuerySet:
+        """Closed warnings whose household is still to be looked at again."""
+        return self.filter(status=WarningCase.Status.CLOSED, revisit_on__isnull=False, revisited=False)
 
 
 class WarningCase(models.Model):
@@ -109,6 +130,19 @@ class WarningCase(models.Model):
     closed_at = models.DateTimeField("办结时间", null=True)
     closing_note = models.TextField("办结说明", blank=True)
     revisit_on = models.DateField("回访日期", null=True)
+    revisited = models.BooleanField("已回访", default=False)
+    assignee = models.CharField("经办账号", max_length=150, blank=True, db_index=True)
+    reopens = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="reopened",
+        verbose_name="回访未解决的原预警",
+    )
+    due_at = models.DateTimeField("以小时计的时限", null=True)
+    clock_rank = models.PositiveSmallIntegerField("时限所按级别", null=True)
+    wound = models.BooleanField("时限已排", default=False, help_text="否：提醒时刻待算")
+    remind_at = models.DateTimeField("下次提醒", null=True)
     version = models.PositiveIntegerField("版本", default=0)
     objects = WarningQuerySet.as_manager()
 
@@ -121,7 +155,12 @@ class WarningCase(models.Model):
                 name="one_open_warning_per_household",
             )
         ]
-        indexes = [models.Index(fields=["status", "region_code", "-level_rank"])]
+        indexes = [
+            models.Index(fields=["status", "region_code", "-level_rank"]),
+            models.Index(
+                fields=["remind_at"], condition=models.Q(remind_at__isnull=False), name="reminders_to_come"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -162,6 +201,10 @@ class Visit(models.Model):
     result_code = models.CharField("核实结果", max_length=4)
     finding = models.TextField("核实情况")
     consent = models.BooleanField("本人同意转介", default=False)
+    consent_by = models.CharField("同意人", max_length=60, blank=True)
+    consent_how = models.CharField("同意方式", max_length=20, blank=True)
+    signed = models.BooleanField("本人已签字", default=False)
+    witnesses = models.CharField("见证人", max_length=120, blank=True)
     recorded_by = models.CharField("记录人", max_length=150)
     recorded_at = models.DateTimeField("记录时间", auto_now_add=True)
 

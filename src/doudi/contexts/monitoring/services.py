@@ -18,19 +18,55 @@ from doudi.contexts.monitoring.cases import (
     dispatch_warning,
     note,
     record_visit,
+    tell_suppliers,
     warning,
+)
+from doudi.contexts.monitoring.clocks import (
+    ClockRefused,
+    Running,
+    as_running,
+    my_clocks,
+    officers_of,
+    resume_clock,
+    run_clocks,
+    standing_still,
+    suspend_clock,
+)
+from doudi.contexts.monitoring.disposal import CONSENT_WAYS, record_attempt
+from doudi.contexts.monitoring.handover import (
+    Handover,
+    WorkLeft,
+    hand_over,
+    open_work,
+    preview_handover,
+    reassign_warning,
+    refuse_while_work_is_left,
 )
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
 from doudi.contexts.monitoring.keeping import keep_pack, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
+    Attempt,
     CaseEvent,
     FamilyReport,
+    Push,
+    Reminder,
+    Revisit,
     ScreeningRun,
     Signal,
+    Suspension,
+    ThresholdChange,
     Visit,
     WarningCase,
     WarningQuerySet,
+)
+from doudi.contexts.monitoring.notices import (
+    deliver,
+    notices,
+    outbox,
+    read_notices,
+    send_again,
+    unread_count,
 )
 from doudi.contexts.monitoring.outreach import (
     CHANNELS,
@@ -53,6 +89,7 @@ from doudi.contexts.monitoring.outreach import (
     step_of,
     take_report,
 )
+from doudi.contexts.monitoring.revisits import record_revisit
 from doudi.contexts.monitoring.screens import (
     Replay,
     export_result,
@@ -62,6 +99,17 @@ from doudi.contexts.monitoring.screens import (
     result_rows,
     run_of,
     screen,
+)
+from doudi.contexts.monitoring.thresholds import (
+    IndicatorState,
+    ThresholdRefused,
+    decide_threshold,
+    indicator_states,
+    pack_in_force,
+    propose_threshold,
+    threshold_change,
+    threshold_changes,
+    withdraw_threshold,
 )
 from doudi.contexts.monitoring.whatif import (
     HELPING,
@@ -76,42 +124,61 @@ from doudi.contexts.monitoring.whatif import (
 
 __all__ = [
     "CHANNELS",
+    "CONSENT_WAYS",
     "HELPING",
     "LEVELS",
     "MAX_TEXT",
     "PUBLIC_CHANNELS",
+    "Attempt",
     "BackTested",
     "CaseEvent",
+    "ClockRefused",
     "FamilyReport",
     "FoundBy",
+    "Handover",
     "HotlineOutcome",
+    "IndicatorState",
     "LoopFigures",
     "Outcome",
     "Outrun",
     "Progress",
+    "Push",
+    "Reminder",
     "Replay",
     "ReportNotFound",
+    "Revisit",
+    "Running",
     "ScreeningRun",
     "StepRefused",
+    "Suspension",
+    "ThresholdChange",
+    "ThresholdRefused",
     "TooMany",
     "TrialOutcome",
     "Visit",
     "WarningCase",
     "WarningNotFound",
     "WarningQuerySet",
+    "WorkLeft",
+    "active_codes",
     "answer_report",
+    "as_running",
     "back_test",
     "by_level",
     "by_township",
     "case_of",
     "close_warning",
     "code_counts",
+    "decide_threshold",
+    "deliver",
     "dispatch_warning",
     "export_result",
     "found_by",
+    "hand_over",
     "hotline_answers",
     "household_warnings",
     "identify",
+    "indicator_states",
     "keep_pack",
     "kept_pack",
     "latest_run",
@@ -119,26 +186,50 @@ __all__ = [
     "look_at_report",
     "loop_figures",
     "may_see_movers",
+    "my_clocks",
     "note",
+    "notices",
+    "officers_of",
     "open_from_report",
+    "open_work",
+    "outbox",
+    "pack_in_force",
+    "preview_handover",
     "progress_of",
+    "propose_threshold",
+    "read_notices",
+    "reassign_warning",
+    "record_attempt",
     "record_export",
+    "record_revisit",
     "record_visit",
+    "refuse_while_work_is_left",
     "replay",
     "report",
     "report_counts",
     "reports",
     "result_folder",
     "result_rows",
+    "resume_clock",
+    "run_clocks",
     "run_of",
     "runs",
     "screen",
+    "send_again",
     "simulate",
+    "standing_still",
     "step_of",
+    "suspend_clock",
     "take_hotline_file",
     "take_report",
+    "tell_suppliers",
+    "threshold_change",
+    "threshold_changes",
+    "township_of",
+    "unread_count",
     "warning",
     "warnings",
+    "withdraw_threshold",
 ]
 
 SORTS: dict[str, tuple[Any, ...]] = {
@@ -161,11 +252,13 @@ def warnings(
     overdue: bool = False,
     sort: str = "urgent",
 ) -> WarningQuerySet:
-    """Warnings that ``by`` may see, narrowed and sorted; ``status`` is a status, ``open`` or ``all``."""
+    """Warnings that ``by`` may see, narrowed and sorted; ``status`` is a status, ``open``, ``revisit`` or ``all``."""
     require(by, Act.VIEW_WARNINGS)
     found = WarningCase.objects.visible_to(by)
     if status in ("", "open"):
         found = found.open()
+    elif status == "revisit":
+        found = found.to_revisit()
     elif status != "all":
         found = found.filter(status=status)
     if level:
@@ -182,6 +275,21 @@ def warnings(
             Q(household_no__icontains=text) | Q(head_name__startswith=text) | Q(number__icontains=text)
         )
     return found.order_by(*SORTS.get(sort, SORTS["urgent"])).prefetch_related("signals")
+
+
+def active_codes(case: WarningCase) -> list[str]:
+    """The indicators that still stand on a warning."""
+    return sorted(signal.code for signal in case.signals.all() if signal.active)
+
+
+def township_of(case: WarningCase) -> str:
+    """The township a warning's household lives in, by the register."""
+    if len(case.region_code) < 9:
+        raise StepRefused(
+            f"{case.number}：花名册上的住址只到县，请打开预警选择乡镇（街道）。",
+            f"{case.number}: the register names the county only; open the warning and choose the township.",
+        )
+    return case.region_code[:9]
 
 
 def case_of(number: str) -> WarningCase:
