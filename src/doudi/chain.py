@@ -236,9 +236,11 @@ def record_revisit(number: str, *, by: User, **revisit: Any) -> monitoring.Revis
 
 
 @transaction.atomic
-def close_account(username: str, *, by: User) -> User:
-    """Close an account once nobody waits for it (停用账号)."""
+def close_account(username: str, *, by: User, hand_to: str = "", ground: str = "") -> User:
+    """Close an account once nobody waits for it; its open work may be handed over in the same act (停用账号)."""
     take_turn()
+    if hand_to:
+        monitoring.hand_over(username, hand_to, ground=ground, by=by)
     monitoring.refuse_while_work_is_left(username)
     return accounts.close_account(username, by=by)
 

@@ -54,7 +54,7 @@ def test_from_proposal_to_the_screen_of_its_day_and_the_replay_of_the_day_before
 
     assert (change.status, change.before) == (
         "submitted",
-        chain.rules()[0].parameter(NUMBER, region="520102", on=D).text,
+        chain.rules()[0].parameter(NUMBER, region="520102", urban_rural="城镇", on=D).text,
     )
     assert (
         len(change.tested["trials"]) == 2
@@ -67,10 +67,10 @@ def test_from_proposal_to_the_screen_of_its_day_and_the_replay_of_the_day_before
 
     pack = chain.rules()[0]
     assert pack.layers == ("reference", "approved")
-    assert pack.parameter(NUMBER, region="520102", on=D).text == change.before
-    in_force = pack.parameter(NUMBER, region="520102", on=TOMORROW)
+    assert pack.parameter(NUMBER, region="520102", urban_rural="城镇", on=D).text == change.before
+    in_force = pack.parameter(NUMBER, region="520102", urban_rural="城镇", on=TOMORROW)
     assert (in_force.document, in_force.text) == (change.number, "200000元")
-    assert pack.parameter(NUMBER, region="610102", on=TOMORROW).text == change.before
+    assert pack.parameter(NUMBER, region="610102", urban_rural="城镇", on=TOMORROW).text == change.before
 
     same_day, next_day = chain.screen(as_of=D, by=by), chain.screen(as_of=TOMORROW, by=by)
     assert "M1" in codes(same_day)["H002"]

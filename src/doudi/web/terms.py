@@ -28,6 +28,13 @@ EVENTS = {
     "referral": n("推送部门"),
     "answer": n("部门答复"),
     "close": n("办结"),
+    "remind": n("时限提醒"),
+    "suspend": n("中止时限"),
+    "resume": n("恢复计时"),
+    "attempt": n("寻访未遇"),
+    "reassign": n("改派"),
+    "revisit": n("回访"),
+    "wrong_data": n("告知来源部门"),
 }
 
 SIGNALS = {"REPORT": n("群众报告")}
@@ -49,6 +56,7 @@ ACTS = {
     "answer_report": n("答复群众报告"),
     "take_hotline_file": n("导入热线工单"),
     "export_hotline_answers": n("导出热线答复"),
+    "send_again": n("重新发送"),
 }
 """Audit entries that are no act of the policy table."""
 
@@ -58,6 +66,8 @@ SUBJECTS = {
     "user": n("账号"),
     "screen": n("筛查"),
     "report": n("线索"),
+    "push": n("外发消息"),
+    "threshold": n("阈值调整"),
 }
 
 SEXES = {"男": n("男性"), "女": n("女性")}

@@ -16,6 +16,7 @@ from doudi.contexts.accounts.services import (
     record,
     require,
     take_turn,
+    users_of,
 )
 from doudi.contexts.monitoring.clocks import officers_of, responsible, wind
 from doudi.contexts.monitoring.disposal import StepRefused
@@ -120,6 +121,13 @@ def open_work(username: str) -> WarningQuerySet:
     """What an account has in hand: open warnings given to it by name, and revisits still to make."""
     mine = WarningCase.objects.filter(assignee=username)
     return (mine.open() | mine.to_revisit()).order_by("due_on", "pk")
+
+
+def officers_with_work(*, by: User) -> list[tuple[User, int]]:
+    """The township officers of the account's area, each with how much is in hand."""
+    require(by, Act.HAND_OVER)
+    found = users_of(by.region_code, Role.TOWNSHIP).order_by("region_code", "username")
+    return [(one, open_work(one.username).count()) for one in found]
 
 
 @dataclass(frozen=True)

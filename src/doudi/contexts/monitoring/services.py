@@ -37,6 +37,7 @@ from doudi.contexts.monitoring.handover import (
     Handover,
     WorkLeft,
     hand_over,
+    officers_with_work,
     open_work,
     preview_handover,
     reassign_warning,
@@ -163,6 +164,7 @@ __all__ = [
     "active_codes",
     "answer_report",
     "as_running",
+    "assignee_name",
     "back_test",
     "by_level",
     "by_township",
@@ -178,6 +180,7 @@ __all__ = [
     "hotline_answers",
     "household_warnings",
     "identify",
+    "indicator_counts",
     "indicator_states",
     "keep_pack",
     "kept_pack",
@@ -190,6 +193,7 @@ __all__ = [
     "note",
     "notices",
     "officers_of",
+    "officers_with_work",
     "open_from_report",
     "open_work",
     "outbox",
@@ -211,6 +215,7 @@ __all__ = [
     "result_folder",
     "result_rows",
     "resume_clock",
+    "revisit_of",
     "run_clocks",
     "run_of",
     "runs",
@@ -282,6 +287,21 @@ def active_codes(case: WarningCase) -> list[str]:
     return sorted(signal.code for signal in case.signals.all() if signal.active)
 
 
+def revisit_of(case: WarningCase) -> Revisit | None:
+    """The revisit of a closed warning, where there was one."""
+    return Revisit.objects.filter(case=case).select_related("led_to").first()
+
+
+def assignee_name(case: WarningCase) -> str:
+    """Whom a warning was given to by name; '' where it is the whole township's."""
+    if not case.assignee:
+        return ""
+    return next(
+        (one.display_name for one in officers_of(case.region_code) if one.username == case.assignee),
+        case.assignee,
+    )
+
+
 def township_of(case: WarningCase) -> str:
     """The township a warning's household lives in, by the register."""
     if len(case.region_code) < 9:
@@ -339,9 +359,19 @@ def by_township(*, by: User) -> list[dict[str, Any]]:
     return [dict(row) for row in counted]
 
 
+def indicator_counts(*, by: User) -> dict[str, int]:
+    """Open warnings of the account's area by indicator, for the page of the indicators."""
+    require(by, Act.VIEW_INDICATORS)
+    return _by_code(by)
+
+
 def code_counts(*, by: User) -> dict[str, int]:
     """Open warnings of the account's area by indicator."""
     require(by, Act.VIEW_DASHBOARD)
+    return _by_code(by)
+
+
+def _by_code(by: User) -> dict[str, int]:
     inside = WarningCase.objects.visible_to(by).open()
     return dict(
         Signal.objects.filter(active=True, case__in=inside)

@@ -179,7 +179,6 @@ def _check(base: Path, values: tuple[ApprovedValue, ...]) -> None:
 def _told(tested: BackTested) -> dict[str, Any]:
     """The figures of a back-test that the approver sees: no household is named."""
     return {
-        "as_of": tested.test.as_of.isoformat(),
         "months": [f"{month:%Y-%m}" for month in tested.test.months],
         "households": tested.test.households,
         "missing": {feed: str(status) for feed, status in tested.test.missing.items()},
