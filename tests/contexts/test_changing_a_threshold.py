@@ -70,7 +70,7 @@ def test_from_proposal_to_the_screen_of_its_day_and_the_replay_of_the_day_before
     assert pack.parameter(NUMBER, region="520102", urban_rural="城镇", on=D).text == change.before
     in_force = pack.parameter(NUMBER, region="520102", urban_rural="城镇", on=TOMORROW)
     assert (in_force.document, in_force.text) == (change.number, "200,000元")
-    assert pack.parameter(NUMBER, region="610102", urban_rural="城镇", on=TOMORROW).text == change.before
+    assert pack.parameter(NUMBER, region="610102", urban_rural="城镇", on=TOMORROW).document != change.number
 
     same_day, next_day = chain.screen(as_of=D, by=by), chain.screen(as_of=TOMORROW, by=by)
     assert "M1" in codes(same_day)["H002"]
