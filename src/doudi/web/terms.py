@@ -35,6 +35,7 @@ EVENTS = {
     "reassign": n("改派"),
     "revisit": n("回访"),
     "wrong_data": n("告知来源部门"),
+    "field": n("手机回传"),
 }
 
 SIGNALS = {"REPORT": n("群众报告")}
@@ -57,6 +58,12 @@ ACTS = {
     "take_hotline_file": n("导入热线工单"),
     "export_hotline_answers": n("导出热线答复"),
     "send_again": n("重新发送"),
+    "take_along": n("带走入户任务"),
+    "take_field_file": n("收到照片或签名"),
+    "take_field_visit": n("收到手机回传"),
+    "look_at_field_visit": n("查看手机回传"),
+    "look_at_evidence": n("查看照片或签名"),
+    "settle_field_visit": n("处理手机回传"),
 }
 """Audit entries that are no act of the policy table."""
 

@@ -77,6 +77,16 @@ class Act(StrEnum):
     VIEW_INDICATORS = "view_indicators"
     PROPOSE_THRESHOLD = "propose_threshold"
     APPROVE_THRESHOLD = "approve_threshold"
+    VIEW_DOUBTS = "view_doubts"
+    FIND_DOUBTS = "find_doubts"
+    ASSIGN_DOUBT = "assign_doubt"
+    CHECK_DOUBT = "check_doubt"
+    REVIEW_DOUBT = "review_doubt"
+    DECIDE_STOP = "decide_stop"
+    VIEW_RECOVERY = "view_recovery"
+    KEEP_RECOVERY = "keep_recovery"
+    DECIDE_WRITE_OFF = "decide_write_off"
+    VIEW_RECTIFICATION = "view_rectification"
     VIEW_REPORTS = "view_reports"
     TRIAGE_REPORT = "triage_report"
     VIEW_AUDIT = "view_audit"
@@ -140,6 +150,30 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.VIEW_INDICATORS: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.AGGREGATE, R.AUDITOR: Scope.AGGREGATE},
     A.PROPOSE_THRESHOLD: {R.COUNTY: Scope.REGION},
     A.APPROVE_THRESHOLD: {R.DIRECTOR: Scope.REGION},
+    A.VIEW_DOUBTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.FIND_DOUBTS: {R.COUNTY: Scope.REGION},
+    A.ASSIGN_DOUBT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CHECK_DOUBT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REVIEW_DOUBT: {R.COUNTY: Scope.REGION},
+    A.DECIDE_STOP: {R.COUNTY: Scope.REGION},
+    A.VIEW_RECOVERY: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_RECOVERY: {R.COUNTY: Scope.REGION},
+    A.DECIDE_WRITE_OFF: {R.DIRECTOR: Scope.REGION},
+    A.VIEW_RECTIFICATION: {
+        R.COUNTY: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
     A.VIEW_REPORTS: {
         R.COUNTY: Scope.REGION,
         R.TOWNSHIP: Scope.REGION,
@@ -214,6 +248,16 @@ ACT_LABELS = {
     A.VIEW_INDICATORS: "查看预警指标",
     A.PROPOSE_THRESHOLD: "提交阈值调整",
     A.APPROVE_THRESHOLD: "审批阈值调整",
+    A.VIEW_DOUBTS: "查看疑点",
+    A.FIND_DOUBTS: "疑点筛查",
+    A.ASSIGN_DOUBT: "派核疑点",
+    A.CHECK_DOUBT: "核查疑点",
+    A.REVIEW_DOUBT: "复核疑点",
+    A.DECIDE_STOP: "决定停发",
+    A.VIEW_RECOVERY: "查看追缴台账",
+    A.KEEP_RECOVERY: "登记追缴台账",
+    A.DECIDE_WRITE_OFF: "决定核销",
+    A.VIEW_RECTIFICATION: "查看整改报告",
     A.VIEW_REPORTS: "查看群众报告",
     A.TRIAGE_REPORT: "分办群众报告",
     A.VIEW_AUDIT: "查看审计日志",

@@ -45,8 +45,10 @@ from doudi.contexts.registry.lookup import (
     names_by_key,
     require_division,
     reveal_identity,
+    shown_cell,
 )
 from doudi.contexts.registry.models import FeedLoad, Household
+from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -57,6 +59,7 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
+from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
 
 __all__ = [
     "LEVEL_NAMES",
@@ -70,6 +73,8 @@ __all__ = [
     "HouseholdNotFound",
     "LoadOutcome",
     "Member",
+    "Receipt",
+    "Reported",
     "bring_up_to_date",
     "category_counts",
     "check_file",
@@ -79,6 +84,7 @@ __all__ = [
     "counts_of",
     "covers_office",
     "date_missing",
+    "different_names",
     "divisions_whole",
     "entrust",
     "evidence_on",
@@ -97,13 +103,18 @@ __all__ = [
     "names_by_key",
     "numbers_answered_for",
     "path_of",
+    "people_by_place",
+    "people_of_keys",
     "quarantine_workbook",
+    "receipts",
     "region_name",
     "region_path",
     "register_on",
+    "reported_in",
     "require_division",
     "require_whole_office",
     "reveal_identity",
+    "shown_cell",
     "snapshots_of",
     "snapshots_on",
     "spec_for",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0002_reports_and_visits_from_the_field'),
+        ('monitoring', '0004_signals_say_how_much_and_how_often'),
     ]
 
     operations = [
