@@ -143,7 +143,7 @@ class WarningCase(models.Model):
     provisional = models.BooleanField(
         "临时户号", default=False, help_text="报告的家庭尚不在册；查明后换成户编号"
     )
-    head_name = models.CharField("户主姓名", max_length=80, blank=True)
+    head_name = models.CharField("户主姓名", max_length=80, blank=True, db_index=True)
     region_code = models.CharField("负责地区", max_length=12, db_index=True)
     level = models.CharField("预警级别", max_length=8, db_index=True)
     level_rank = models.PositiveSmallIntegerField("级别序", db_index=True)
@@ -193,6 +193,23 @@ class WarningCase(models.Model):
         ]
         indexes = [
             models.Index(fields=["status", "region_code", "-level_rank"]),
+            # one for each order of the list, so that the first page of a million is read and not sorted
+            models.Index(
+                models.F("level_rank").desc(),
+                models.F("due_on").asc(nulls_last=True),
+                "id",
+                name="by_urgency",
+            ),
+            models.Index(
+                models.F("due_on").asc(nulls_last=True), models.F("level_rank").desc(), "id", name="by_limit"
+            ),
+            models.Index(fields=["-opened_at", "-id"], name="by_opening"),
+            models.Index(fields=["region_code", "-level_rank", "id"], name="by_region"),
+            models.Index(
+                fields=["revisit_on"],
+                condition=models.Q(status="closed", revisited=False, revisit_on__isnull=False),
+                name="revisits_to_come",
+            ),
             models.Index(
                 fields=["remind_at"], condition=models.Q(remind_at__isnull=False), name="reminders_to_come"
             ),

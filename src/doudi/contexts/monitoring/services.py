@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, F, Q
+from django.db.models.functions import Substr
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, require
@@ -81,6 +82,7 @@ from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, t
 from doudi.contexts.monitoring.keeping import keep_pack, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
+    OPEN,
     Attempt,
     CaseEvent,
     Doubt,
@@ -323,6 +325,7 @@ __all__ = [
     "threshold_change",
     "threshold_changes",
     "township_of",
+    "townships_with_work",
     "unread_count",
     "warning",
     "warnings",
@@ -368,8 +371,12 @@ def warnings(
         found = found.overdue(timezone.localdate())
     if text.strip():
         text = text.strip()
+        # beginnings are found by index in any number of closed warnings; the part of a number only among the open
+        part = "icontains" if status in ("", "open", *OPEN) else "startswith"
         found = found.filter(
-            Q(household_no__icontains=text) | Q(head_name__startswith=text) | Q(number__icontains=text)
+            Q(**{f"household_no__{part}": text})
+            | Q(head_name__startswith=text)
+            | Q(**{f"number__{part}": text})
         )
     return found.order_by(*SORTS.get(sort, SORTS["urgent"])).prefetch_related("signals")
 
@@ -428,6 +435,13 @@ def by_level(*, by: User) -> dict[str, int]:
         WarningCase.objects.visible_to(by).open().order_by().values_list("level").annotate(n=Count("pk"))
     )
     return {level: counted.get(level, 0) for level in reversed(LEVELS)}
+
+
+def townships_with_work(*, by: User) -> list[str]:
+    """The townships in which the account's area has open warnings."""
+    require(by, Act.VIEW_WARNINGS)
+    codes = WarningCase.objects.visible_to(by).open().order_by().annotate(code=Substr("region_code", 1, 9))
+    return list(codes.values_list("code", flat=True).distinct())
 
 
 def by_township(*, by: User) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.web.forms import HandoverForm
 from doudi.web.guard import asker
+from doudi.web.paging import LongList
 
 PAGE = 25
 
@@ -25,7 +25,7 @@ PAGE = 25
 def my_clocks(request: HttpRequest) -> HttpResponse:
     """The running limits, the nearest first, with how far each has gone."""
     user = asker(request)
-    page = Paginator(monitoring.my_clocks(by=user), PAGE).get_page(request.GET.get("page"))
+    page = LongList(monitoring.my_clocks(by=user), PAGE).get_page(request.GET.get("page"))
     shown = {
         "page": page,
         "rows": [monitoring.as_running(case) for case in page],

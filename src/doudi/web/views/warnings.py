@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -36,6 +35,7 @@ from doudi.web.forms import (
     VisitForm,
 )
 from doudi.web.guard import asker
+from doudi.web.paging import LongList
 from doudi.web.templatetags.doudi import said
 
 PAGE = 25
@@ -60,11 +60,9 @@ def warning_list(request: HttpRequest) -> HttpResponse:
         overdue=overdue,
         sort=asked["sort"] or "urgent",
     )
-    townships = sorted(
-        {row["region_code"][:9] for row in monitoring.by_township(by=user)} | {asked["region"]} - {""}
-    )
+    townships = sorted({*monitoring.townships_with_work(by=user), asked["region"]} - {""})
     shown = {
-        "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+        "page": LongList(found, PAGE).get_page(request.GET.get("page")),
         "asked": {**asked, "overdue": overdue, "sort": asked["sort"] or "urgent"},
         "statuses": [(status, _STATUS_WORDS[status]) for status in STATUSES],
         "levels": [level for level in reversed(monitoring.LEVELS) if level != "none"],
