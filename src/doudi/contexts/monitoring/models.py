@@ -193,16 +193,10 @@ class WarningCase(models.Model):
         ]
         indexes = [
             models.Index(fields=["status", "region_code", "-level_rank"]),
-            # one for each order of the list, so that the first page of a million is read and not sorted
-            models.Index(
-                models.F("level_rank").desc(),
-                models.F("due_on").asc(nulls_last=True),
-                "id",
-                name="by_urgency",
-            ),
-            models.Index(
-                models.F("due_on").asc(nulls_last=True), models.F("level_rank").desc(), "id", name="by_limit"
-            ),
+            # one for each order of the list, so that the first page of a million is read and not sorted; PostgreSQL
+            # keeps the empty limits last of itself
+            models.Index(fields=["-level_rank", "due_on", "id"], name="by_urgency"),
+            models.Index(fields=["due_on", "-level_rank", "id"], name="by_limit"),
             models.Index(fields=["-opened_at", "-id"], name="by_opening"),
             models.Index(fields=["region_code", "-level_rank", "id"], name="by_region"),
             models.Index(
