@@ -56,16 +56,16 @@ def prepare(history: int, officers: int) -> dict[str, Any]:
     from doudi import chain
     from doudi.contexts.accounts.services import Role, system_user
     from doudi.contexts.monitoring.models import WarningCase
+    from doudi.contexts.registry import services as registry
 
     by = system_user()
     chain.take_in_folder(
         settings.PROJECT / "samples" / "longli" / "files", as_of=date.fromisoformat(AS_OF), by=by
     )
     chain.screen(as_of=date.fromisoformat(AS_OF), by=by)
-    explained = list(WarningCase.objects.open().values_list("number", flat=True))
-    townships = sorted(
-        {case.region_code[:9] for case in WarningCase.objects.open() if len(case.region_code) >= 9}
-    )
+    # the warnings of the sample have an explanation to show; all others lie in the townships of the same county
+    explained = [case.number for case in WarningCase.objects.open() if case.region_code.startswith(COUNTY)]
+    townships = [code for code, _name in registry.children(COUNTY)]
     _households(history // 10, townships)
     _warnings(history, townships)
     with connection.cursor() as cursor:
@@ -307,7 +307,8 @@ class Officer:
         if token is None or seen is None:
             return
         self.rest()
-        form = FORMS[kind](self) | {"seen": seen[1]}
+        own = re.search(r'<select name="to".*?<option value="(\d+)" selected', page, re.S)
+        form = FORMS[kind](self) | {"seen": seen[1]} | ({"to": own[1]} if own is not None else {})
         form["csrfmiddlewaretoken"] = token[1]
         status, text, _location = self.ask(kind, f"/warnings/{number}/{kind}/", form)
         with self.times.lock:
@@ -320,7 +321,7 @@ class Officer:
 
 
 FORMS: dict[str, Callable[[Officer], dict[str, str]]] = {
-    "dispatch": lambda officer: {"to": officer.random.choice(officer.office["townships"]), "remark": ""},
+    "dispatch": lambda _officer: {"remark": ""},
     "visit": lambda _officer: {
         "visited_on": time.strftime("%Y-%m-%d"), "visitor_1": "甲", "visitor_2": "乙", "result_code": "C",
         "finding": "住院花费大，家里没有积蓄。",
