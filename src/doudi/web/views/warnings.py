@@ -147,6 +147,8 @@ def _case_page(
         "steps": steps,
         "failed_step": step,
         "problem": problem,
+        # the step that was refused may no longer fit: somebody else took it
+        "stranded": problem is not None and step not in steps,
     }
     failed = problem is not None or (bound is not None and bound.errors)
     return render(request, "monitoring/warning.html", shown, status=422 if failed else 200)
