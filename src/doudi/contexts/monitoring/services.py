@@ -89,6 +89,7 @@ from doudi.contexts.monitoring.outreach import (
     report,
     report_counts,
     reports,
+    served_counties,
     step_of,
     take_report,
 )
@@ -220,6 +221,7 @@ __all__ = [
     "screen",
     "sent_before",
     "sent_visit",
+    "served_counties",
     "settle_field_visit",
     "simulate",
     "step_of",
