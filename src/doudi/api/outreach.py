@@ -65,10 +65,9 @@ def _row(found: monitoring.FamilyReport) -> dict[str, Any]:
 
 def _whole(found: monitoring.FamilyReport, by: User) -> ReportOut:
     triage = may(by, Act.TRIAGE_REPORT)
-    said = {
-        name: getattr(found, name) if triage else None for name in ("family_name", "place", "text", "contact")
-    }
-    return ReportOut(**_row(found), **said)
+    names = ("family_name", "place", "text", "contact")
+    said = {name: getattr(found, name) if triage else None for name in names}
+    return ReportOut.model_validate({**_row(found), **said})
 
 
 @router.get("/reports", response=Page[ReportRow], summary="群众报告列表", **behind(Act.VIEW_REPORTS))
