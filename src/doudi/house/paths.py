@@ -39,6 +39,11 @@ class Home:
         return self.root / "returns"
 
     @property
+    def attachments(self) -> Path:
+        """Scans, photos and signatures that prove something, sealed, by the digest of their content."""
+        return self.root / "attachments"
+
+    @property
     def results(self) -> Path:
         """Screening results, one folder per run."""
         return self.root / "results"

@@ -56,8 +56,10 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
+from doudi.contexts.registry.roll import ID_PURPOSE
 
 __all__ = [
+    "ID_PURPOSE",
     "LEVEL_NAMES",
     "REGISTER",
     "Evidence",

@@ -60,7 +60,11 @@ class Stack:
                 json.dumps(node.plain(), ensure_ascii=False, sort_keys=True) for node in layer.files
             )
             others = []
-            for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), layer.folder / "handling.yaml"):
+            for path in (
+                *sorted((layer.folder / "feeds").glob("*.y*ml")),
+                layer.folder / "handling.yaml",
+                layer.folder / "verification.yaml",
+            ):
                 if path.is_file():
                     node = read_file(path, str(path.relative_to(layer.folder)), report)
                     others.append(node.plain() if node is not None else None)
