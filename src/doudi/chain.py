@@ -25,6 +25,7 @@ from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import Pack, load_pack
 from doudi.engine.packs.handling import Handling, load_handling
+from doudi.engine.packs.outreach import Outreach, load_outreach
 
 
 @lru_cache(maxsize=4)
@@ -35,6 +36,16 @@ def _pack(folder: Path) -> tuple[Pack, Handling]:
 def rules() -> tuple[Pack, Handling]:
     """The policy pack in force and its handling rules (政策包); read once a process."""
     return _pack(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _outreach(folder: Path) -> Outreach:
+    return load_outreach(folder)
+
+
+def outreach() -> Outreach:
+    """How the pack has reports of families taken in (主动发现); read once a process."""
+    return _outreach(settings.PACK)
 
 
 @dataclass(frozen=True)
@@ -143,10 +154,11 @@ def dispatch(
     """Send a warning to a township, which from then on answers for the household (派单)."""
     take_turn()
     case = monitoring.warning(number, by=by)
-    household = registry.household(case.household_no, by=by)
+    household = None if case.provisional else registry.household(case.household_no, by=by)
     registry.require_division(to, near=household, also=case.region_code)
     done = monitoring.dispatch_warning(case, to=to, by=by, handling=rules()[1], remark=remark, seen=seen)
-    registry.entrust(household, to)
+    if household is not None:
+        registry.entrust(household, to)
     return done
 
 
@@ -186,6 +198,11 @@ def give_measure(
 def push_need(number: str, *, department: str, need: str, by: User) -> assistance.Referral:
     """Push the household's need to a department (需求推送)."""
     case = _visited(number, by)
+    if case.provisional:
+        raise monitoring.StepRefused(
+            "这户尚未与花名册对上（临时户号），部门无法核对身份。请先“查明是哪一户”，再推送。",
+            "This family is not matched to the register yet, so a department could not identify it. Match it first.",
+        )
     referral = assistance.send_referral(
         warning_number=number,
         household=registry.household(case.household_no, by=by),
@@ -256,3 +273,40 @@ def close(number: str, *, closing_note: str, by: User, seen: int | None = None) 
             "A department has still to answer; the warning cannot be closed yet.",
         )
     return monitoring.close_warning(case, closing_note=closing_note, by=by, handling=rules()[1], seen=seen)
+
+
+# ---- 4 families that people tell of ------------------------------------------------------------------------------
+
+
+def take_report(**told: Any) -> monitoring.FamilyReport:
+    """Take a report of the public form in (主动发现)."""
+    return monitoring.take_report(rules=outreach(), **told)
+
+
+def take_hotline_file(path: Path, *, by: User) -> monitoring.HotlineOutcome:
+    """Take the hotline's work orders in (12345 工单)."""
+    return monitoring.take_hotline_file(path, rules=outreach(), by=by)
+
+
+@transaction.atomic
+def open_from_report(
+    number: str, *, household_no: str = "", ground: str = "", by: User
+) -> monitoring.WarningCase:
+    """Make a report a warning of a household of the register, or of a family not on it (立预警)."""
+    take_turn()
+    return monitoring.open_from_report(
+        monitoring.report(number, by=by),
+        household=registry.household(household_no, by=by) if household_no else None,
+        by=by,
+        rules=outreach(),
+        handling=rules()[1],
+        ground=ground,
+    )
+
+
+@transaction.atomic
+def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningCase:
+    """Say which household of the register a reported family is (查明是哪一户)."""
+    take_turn()
+    household = registry.household(household_no, by=by)
+    return monitoring.identify(monitoring.warning(number, by=by), household, by=by)

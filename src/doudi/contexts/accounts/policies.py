@@ -71,6 +71,8 @@ class Act(StrEnum):
     VIEW_REFERRALS = "view_referrals"
     ANSWER_REFERRAL = "answer_referral"
     CLOSE_WARNING = "close_warning"
+    VIEW_REPORTS = "view_reports"
+    TRIAGE_REPORT = "triage_report"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
     VIEW_VERIFICATION = "view_verification"
@@ -129,6 +131,12 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     },
     A.ANSWER_REFERRAL: {R.DEPARTMENT: Scope.DEPARTMENT},
     A.CLOSE_WARNING: {R.COUNTY: Scope.REGION},
+    A.VIEW_REPORTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
     # collector, verifier, decision-maker and auditor are different people (handbook 03 §3.7)
@@ -200,6 +208,8 @@ ACT_LABELS = {
     A.VIEW_REFERRALS: "查看推送",
     A.ANSWER_REFERRAL: "答复推送",
     A.CLOSE_WARNING: "办结",
+    A.VIEW_REPORTS: "查看群众报告",
+    A.TRIAGE_REPORT: "分办群众报告",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
     A.VIEW_VERIFICATION: "查看核对",

@@ -191,9 +191,9 @@ def reveal_identity(found: Household, person_id: int, *, by: User, reason: str) 
     return member.person
 
 
-def require_division(code: str, *, near: Household, also: str = "") -> None:
+def require_division(code: str, *, near: Household | None, also: str = "") -> None:
     """Refuse a township that is neither in the table of divisions, where it is whole, nor of the household's areas."""
-    own = (near.region_code, near.responsible_region, also)
+    own = (near.region_code, near.responsible_region, also) if near is not None else (also,)
     if divisions_whole() and not region_known(code) and not any(area.startswith(code) for area in own):
         raise DoudiError(
             f"行政区划代码 {code} 不在区划表里。请从列表中选择乡镇（街道）。",

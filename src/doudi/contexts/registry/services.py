@@ -50,6 +50,7 @@ from doudi.contexts.registry.models import FeedLoad, Household
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
+    counties_taken_in,
     divisions_whole,
     load_divisions,
     path_of,
@@ -76,6 +77,7 @@ __all__ = [
     "check_file",
     "children",
     "contact_of",
+    "counties_taken_in",
     "counts_of",
     "covers_office",
     "date_missing",

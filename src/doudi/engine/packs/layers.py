@@ -19,7 +19,7 @@ from doudi.engine.packs.structure import check_structure
 SHIPPED = Path(__file__).resolve().parents[4] / "packs"
 MAX_LAYERS = 8
 HEADER = ("名称", "版本", "上级", "地区", "说明", "虚构")
-_MAPS = ("输出", "文件", "参数", "变量", "指标", "措施")
+_MAPS = ("输出", "文件", "参数", "变量", "指标", "措施", "标签")
 
 
 @dataclass(frozen=True)
