@@ -12,7 +12,8 @@ from tests.small_county import TOWNSHIP_A
 
 PUBLIC = {"healthz", "login", "logout", "set_language", "set_large", "tell", "tell_status"}
 WARNING = "YJ20241115-H002"
-ARGUMENTS = {"number": WARNING, "household_no": "H002", "person": 1, "pk": 1, "report_no": "XS20241115-0001"}
+ARGUMENTS = {"number": WARNING, "household_no": "H002", "person": 1, "pk": 1, "report_no": "XS20241115-0001", "source": "deposit",
+             "step": "query"}  # fmt: skip
 
 
 def address(route: Route, **other: object) -> str:

@@ -29,6 +29,7 @@ _GROUPS = {
         "换一条预警线会怎样 what a warning's threshold would have raised",
     ),
     "pack": ("doudi.cli.pack", "政策包 policy packs: check, test, diff, show, new"),
+    "verify": ("doudi.cli.verify", "核对 verification: list, reply, report, check"),
     "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, route"),
     "charity": ("doudi.cli.charity", "慈善衔接 charity linkage: match"),
     "user": ("doudi.cli.user", "账号 accounts"),

@@ -21,7 +21,7 @@ from doudi.contexts.monitoring.cases import (
     warning,
 )
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
-from doudi.contexts.monitoring.keeping import keep_pack, kept_pack
+from doudi.contexts.monitoring.keeping import keep_pack, kept_folder, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
     CaseEvent,
@@ -113,6 +113,7 @@ __all__ = [
     "household_warnings",
     "identify",
     "keep_pack",
+    "kept_folder",
     "kept_pack",
     "latest_run",
     "likely_households",

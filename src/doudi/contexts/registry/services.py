@@ -43,6 +43,7 @@ from doudi.contexts.registry.lookup import (
     look_at_household,
     members,
     names_by_key,
+    people_for,
     require_division,
     reveal_identity,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "names_by_key",
     "numbers_answered_for",
     "path_of",
+    "people_for",
     "quarantine_workbook",
     "region_name",
     "region_path",

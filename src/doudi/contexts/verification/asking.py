@@ -17,7 +17,7 @@ from typing import Any
 
 import xlsxwriter
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
@@ -215,6 +215,35 @@ def make_query_list(
         detail={"batch": batch.number, "queries": len(ready), "content": batch.file_hash},
     )
     return batch, content
+
+
+def source_board(rules: Rules, *, by: User) -> list[dict[str, Any]]:
+    """Each source with its figures over the asker's area: open, overdue, known, 查无, failed, and the hit rate."""
+    require(by, Act.VIEW_VERIFICATION)
+    today = timezone.localdate()
+    counted = (
+        Query.objects.filter(request__region_code__startswith=by.region_code)
+        .order_by()
+        .values("source")
+        .annotate(
+            open=Count("pk", filter=Q(status=Status.NOT_ARRIVED)),
+            overdue=Count("pk", filter=Q(status=Status.NOT_ARRIVED, due_on__lt=today)),
+            known=Count("pk", filter=Q(status=Status.KNOWN)),
+            no_record=Count("pk", filter=Q(status=Status.NO_RECORD)),
+            failed=Count("pk", filter=Q(status=Status.FAILED)),
+            unauthorised=Count("pk", filter=Q(status=Status.UNAUTHORISED)),
+        )
+    )
+    by_source = {row["source"]: row for row in counted}
+    empty = dict.fromkeys(("open", "overdue", "known", "no_record", "failed", "unauthorised"), 0)
+    board = []
+    for source in rules.sources.values():
+        figures = {**empty, **by_source.get(source.code, {})}
+        answered = figures["known"] + figures["no_record"]
+        board.append(
+            {**figures, "source": source, "hit_rate": figures["known"] / answered if answered else None}
+        )
+    return board
 
 
 def _declared(rules: Rules, source: str) -> Any:

@@ -502,6 +502,34 @@ def valid_report(number: str, *, on: date, by: User) -> Report:
     return report
 
 
+@transaction.atomic
+def export_report(number: str, *, by: User) -> bytes:
+    """The canonical content of a report, as somebody else may check it; the export is in the audit log."""
+    report = report_of(number, by=by)
+    record(
+        by=by,
+        act="export_report",
+        subject=f"verification:{report.request.number}",
+        region_code=report.request.region_code,
+        detail={"report": number, "sha256": report.sha256},
+    )
+    return str(report.content).encode()
+
+
+@transaction.atomic
+def look_at_report(number: str, *, by: User) -> tuple[Report, dict[str, Any]]:
+    """A report and its content for reading; the look is in the audit log."""
+    report = report_of(number, by=by)
+    record(
+        by=by,
+        act=Act.VIEW_VERIFICATION,
+        subject=f"verification:{report.request.number}",
+        region_code=report.request.region_code,
+        detail={"report": number},
+    )
+    return report, json.loads(report.content)
+
+
 # ---- checking it again ---------------------------------------------------------------------------------------
 
 
