@@ -39,7 +39,8 @@ def advise(pack: Pack, purpose: Purpose, situation: Situation, differences: Sequ
         undecided = [f"{told.name}待核" for told in conditions if told.value is None]
         return Advice(VISIT, (*undecided, *open_points), clauses)
     if holds and not open_points:
-        return Advice(FITS, (situation.explanation.paragraph,), clauses)
+        met = tuple(told.sentence for told in conditions if told.value is True)
+        return Advice(FITS, met or (situation.explanation.paragraph,), clauses)
     if holds:
         return Advice(VISIT, tuple(open_points), clauses)
     reasons = tuple(dict.fromkeys(told.sentence for told in failed)) or (situation.explanation.paragraph,)
