@@ -10,7 +10,7 @@ from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring, write_aside
 from doudi.house.paths import home
 
-LIMIT = 12 << 20
+LIMIT = 10 << 20
 """Bytes; a photo of an old telephone or ten scanned pages fit."""
 _PURPOSE = "attachment"
 _SIGNS = {
@@ -46,6 +46,10 @@ def _kind_of(content: bytes) -> tuple[str, str]:
     return found
 
 
+SUFFIXES = dict(_SIGNS.values())
+"""Media type → the suffix of a file name."""
+
+
 def keep_attachment(content: bytes) -> Attachment:
     """Seal a picture or scan and keep it; the same content again is the same file. Raises :class:`AttachmentRefused`."""
     if not content:
@@ -57,20 +61,20 @@ def keep_attachment(content: bytes) -> Attachment:
         )
     media_type, _ = _kind_of(content)
     digest = hashlib.sha256(content).hexdigest()
-    path = home().attachments / f"{digest}.sealed"
+    path = home().evidence / f"{digest}.sealed"
     if not path.exists():
-        write_aside(path, keyring().seal(content, purpose=_PURPOSE))
+        write_aside(path, keyring().seal(content, purpose=f"{_PURPOSE}:{digest}"))
     return Attachment(digest, media_type, len(content))
 
 
 def open_attachment(digest: str) -> tuple[bytes, str]:
     """The content and media type of a kept file, its content checked against its digest."""
-    path = home().attachments / f"{digest}.sealed"
+    path = home().evidence / f"{digest}.sealed"
     if len(digest) != 64 or not digest.isalnum() or not path.exists():
         raise AttachmentRefused(
             "凭证文件不在状态目录里，请从备份恢复。", "The evidence file is missing; restore a backup.", code="attachment_missing"
         )  # fmt: skip
-    content = keyring().open(path.read_bytes(), purpose=_PURPOSE)
+    content = keyring().open(path.read_bytes(), purpose=f"{_PURPOSE}:{digest}")
     if hashlib.sha256(content).hexdigest() != digest:
         raise AttachmentRefused(
             "凭证文件与登记的摘要不符，可能被改动。", "The evidence file is not what was registered.", code="attachment_changed"
@@ -82,7 +86,7 @@ def remove_attachments(digests: Collection[str]) -> int:
     """Delete kept files whose time is over (保存期满); the caller has made sure that nothing else stands on them."""
     gone = 0
     for digest in digests:
-        path = home().attachments / f"{digest}.sealed"
+        path = home().evidence / f"{digest}.sealed"
         if path.exists():
             path.unlink()
             gone += 1

@@ -46,8 +46,10 @@ from doudi.contexts.registry.lookup import (
     people_for,
     require_division,
     reveal_identity,
+    shown_cell,
 )
 from doudi.contexts.registry.models import FeedLoad, Household
+from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -58,6 +60,7 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
+from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
 from doudi.contexts.registry.roll import ID_PURPOSE
 
 __all__ = [
@@ -73,6 +76,8 @@ __all__ = [
     "HouseholdNotFound",
     "LoadOutcome",
     "Member",
+    "Receipt",
+    "Reported",
     "bring_up_to_date",
     "category_counts",
     "check_file",
@@ -82,6 +87,7 @@ __all__ = [
     "counts_of",
     "covers_office",
     "date_missing",
+    "different_names",
     "divisions_whole",
     "entrust",
     "evidence_on",
@@ -100,14 +106,19 @@ __all__ = [
     "names_by_key",
     "numbers_answered_for",
     "path_of",
+    "people_by_place",
     "people_for",
+    "people_of_keys",
     "quarantine_workbook",
+    "receipts",
     "region_name",
     "region_path",
     "register_on",
+    "reported_in",
     "require_division",
     "require_whole_office",
     "reveal_identity",
+    "shown_cell",
     "snapshots_of",
     "snapshots_on",
     "spec_for",
