@@ -238,7 +238,7 @@ def source_board(rules: Rules, *, by: User) -> list[dict[str, Any]]:
     empty = dict.fromkeys(("open", "overdue", "known", "no_record", "failed", "unauthorised"), 0)
     board = []
     for source in rules.sources.values():
-        figures = {**empty, **by_source.get(source.code, {})}
+        figures: dict[str, Any] = {**empty, **by_source.get(source.code, {})}
         answered = figures["known"] + figures["no_record"]
         board.append(
             {**figures, "source": source, "hit_rate": figures["known"] / answered if answered else None}

@@ -54,7 +54,7 @@ def desk(request: HttpRequest) -> HttpResponse:
 
 
 def _name(declared: Any) -> str:
-    return declared.label_en if english() else declared.label
+    return str(declared.label_en if english() else declared.label)
 
 
 class RequestForm(forms.Form):
