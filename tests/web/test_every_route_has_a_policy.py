@@ -23,8 +23,16 @@ PUBLIC = {
     "field_manifest",
 }
 WARNING = "YJ20241115-H002"
-ARGUMENTS = {"number": WARNING, "household_no": "H002", "person": 1, "pk": 1, "report_no": "XS20241115-0001", "source": "deposit",
-             "step": "query"}  # fmt: skip
+ARGUMENTS = {
+    "number": WARNING,
+    "household_no": "H002",
+    "person": 1,
+    "pk": 1,
+    "report_no": "XS20241115-0001",
+    "form": "docx",
+    "source": "deposit",
+    "step": "query",
+}
 
 
 def address(route: Route, **other: object) -> str:
