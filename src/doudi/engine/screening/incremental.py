@@ -126,14 +126,14 @@ def _rescreen(
             return ANOTHER_RULE
         if plan["engine"] != "duckdb":
             return ANOTHER_ENGINE
-        _find_changed(connection, pack, snapshots, previous.snapshots)
+        _find_changed(connection, prepared, snapshots, previous.snapshots)
         changed, least, most = connection.execute(
             "SELECT count(*), coalesce(min(household_key), 0), coalesce(max(household_key), -1) FROM changed"
         ).fetchall()[0]
         if changed * MOST_CHANGED[1] > before["households"] * MOST_CHANGED[0]:
             return TOO_MANY
         running.clear(to)
-        _narrow(connection, pack, snapshots)
+        _narrow(connection, prepared, snapshots)
         connection.register("parameters", parameter_table(prepared.compiled, prepared.pairs))
         ranges = [(int(low), int(high)) for low, high in plan["ranges"]]
         for number, (name, (low, high)) in enumerate(zip(before["files"], ranges, strict=True), 1):
@@ -157,10 +157,17 @@ def _rescreen(
     return replace(running.result_of(to, done, prepared.missing), recomputed=int(changed))
 
 
+def _read(prepared: Prepared, feed: str) -> str:
+    """The columns of a feed that the query reads; what stands in others changes nothing."""
+    columns = ("household_key", "person_key", *prepared.compiled.feed_columns.get(feed, ()))
+    return ", ".join(f'"{column}"' for column in columns)
+
+
 def _find_changed(
-    connection: duckdb.DuckDBPyConnection, pack: Pack, now: SnapshotSet, before: SnapshotSet
+    connection: duckdb.DuckDBPyConnection, prepared: Prepared, now: SnapshotSet, before: SnapshotSet
 ) -> None:
     """The table ``changed``: every household of which a feed's rows are not the same, as often, as before."""
+    pack = prepared.compiled.pack
     connection.execute("CREATE TABLE changed (household_key BIGINT)")
     for name, paths in now.feeds.items():
         old = before.feeds[name]
@@ -174,10 +181,13 @@ def _find_changed(
             # of one file an event that stands twice counts twice, of several once: compare them whole
             sides = [list(paths), list(old)]
         sources = [_source(kind, side, like=paths[0]) for side in sides]
-        one, two = sources
+        columns = _read(prepared, name)
+        both = " UNION ALL ".join(
+            f"SELECT {columns}, {side} AS side FROM {source}"
+            for source, side in zip(sources, (1, -1), strict=True)
+        )
         connection.execute(
-            f"INSERT INTO changed SELECT household_key FROM ({one} EXCEPT ALL {two})"
-            f" UNION ALL SELECT household_key FROM ({two} EXCEPT ALL {one})"
+            f"INSERT INTO changed SELECT household_key FROM ({both}) GROUP BY {columns} HAVING sum(side) <> 0"
         )
     connection.execute("CREATE OR REPLACE TABLE changed AS SELECT DISTINCT household_key FROM changed")
 
@@ -188,15 +198,16 @@ def _source(kind: str, paths: list[Path], *, like: Path) -> str:
     return f"({running.feed_source(kind, paths)})"
 
 
-def _narrow(connection: duckdb.DuckDBPyConnection, pack: Pack, snapshots: SnapshotSet) -> None:
-    """From now on the relations hold the changed households only."""
-    named = ["members", "households"]
-    named += [f"feed_{name}" for name in snapshots.feeds if name in pack.feeds and name != REGISTER]
-    for relation in named:
-        # DuckDB has no way to replace a view by one over itself
+def _narrow(connection: duckdb.DuckDBPyConnection, prepared: Prepared, snapshots: SnapshotSet) -> None:
+    """From now on the relations hold the changed households only, read once for all ranges."""
+    named = {"members": "*", "households": "*"}
+    for name in snapshots.feeds:
+        if name in prepared.compiled.feed_columns and name != REGISTER:
+            named[f"feed_{name}"] = _read(prepared, name)
+    for relation, columns in named.items():
         connection.execute(f"ALTER VIEW {relation} RENAME TO whole_{relation}")
         connection.execute(
-            f"CREATE VIEW {relation} AS SELECT * FROM whole_{relation}"
+            f"CREATE TABLE {relation} AS SELECT {columns} FROM whole_{relation}"
             " WHERE household_key IN (SELECT household_key FROM changed)"
         )
 
