@@ -31,6 +31,8 @@ ARGUMENTS = {
     "report_no": "XS20241115-0001",
     "code": "M1",
     "form": "docx",
+    "source": "deposit",
+    "step": "query",
 }
 
 

@@ -49,7 +49,7 @@ from doudi.contexts.monitoring.doubts import (
     review_doubt,
 )
 from doudi.contexts.monitoring.doubts import find as find_doubts
-from doudi.contexts.monitoring.evidence import MAX_EVIDENCE_BYTES, SUFFIXES, add_evidence, open_evidence
+from doudi.contexts.monitoring.evidence import add_evidence, open_evidence
 from doudi.contexts.monitoring.fieldwork import (
     FieldVisitNotFound,
     FilesMissing,
@@ -79,7 +79,7 @@ from doudi.contexts.monitoring.handover import (
     refuse_while_work_is_left,
 )
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
-from doudi.contexts.monitoring.keeping import keep_pack, kept_pack
+from doudi.contexts.monitoring.keeping import keep_pack, kept_folder, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
     OPEN,
@@ -128,6 +128,7 @@ from doudi.contexts.monitoring.outreach import (
     report,
     report_counts,
     reports,
+    served_counties,
     step_of,
     take_report,
 )
@@ -177,10 +178,8 @@ __all__ = [
     "CONSENT_WAYS",
     "HELPING",
     "LEVELS",
-    "MAX_EVIDENCE_BYTES",
     "MAX_TEXT",
     "PUBLIC_CHANNELS",
-    "SUFFIXES",
     "Attempt",
     "BackTested",
     "CaseEvent",
@@ -260,6 +259,7 @@ __all__ = [
     "indicator_states",
     "keep_field_visit",
     "keep_pack",
+    "kept_folder",
     "kept_pack",
     "latest_round",
     "latest_run",
@@ -310,6 +310,7 @@ __all__ = [
     "send_again",
     "sent_before",
     "sent_visit",
+    "served_counties",
     "settle_field_visit",
     "simulate",
     "standing_still",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0004_signals_say_how_much_and_how_often'),
+        ('monitoring', '0005_screens_say_what_was_computed'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0005_chain_clocks_notices_thresholds'),
+        ('monitoring', '0006_chain_clocks_notices_thresholds'),
     ]
 
     operations = [
