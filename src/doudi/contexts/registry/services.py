@@ -58,6 +58,7 @@ from doudi.contexts.registry.lookup import (
     look_at_household,
     members,
     names_by_key,
+    people_for,
     require_division,
     reveal_identity,
     shown_cell,
@@ -80,12 +81,14 @@ from doudi.contexts.registry.regions import (
     region_path,
 )
 from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
+from doudi.contexts.registry.roll import ID_PURPOSE
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
 
 __all__ = [
     "BASES",
     "EVENT_LABELS",
+    "ID_PURPOSE",
     "KINDS",
     "LEVEL_NAMES",
     "MERGE",
@@ -151,6 +154,7 @@ __all__ = [
     "path_of",
     "people_by_place",
     "people_counted",
+    "people_for",
     "people_of",
     "people_of_keys",
     "person_by_id",
