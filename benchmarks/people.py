@@ -20,13 +20,29 @@ from doudi.engine.identity import birth_date_of, check_digit
 from doudi.engine.linkage import PersonRecord
 from doudi.engine.linkage.names import _groups, _readings, _shapes, read_name
 
-_MILLIONS = {"王": 101.5, "李": 100.9, "张": 95.4, "刘": 72.1, "陈": 63.3, "杨": 46.2, "黄": 33.7, "赵": 28.6, "吴": 27.8, "周": 26.8}
+_MILLIONS = {
+    "王": 101.5,
+    "李": 100.9,
+    "张": 95.4,
+    "刘": 72.1,
+    "陈": 63.3,
+    "杨": 46.2,
+    "黄": 33.7,
+    "赵": 28.6,
+    "吴": 27.8,
+    "周": 26.8,
+}
 _OTHERS = [s for s in dict.fromkeys(_SURNAMES) if s not in _MILLIONS]
-_RARE = "单查仇区解欧阳 上官 司马 诸葛 夏侯 令狐 皇甫 闵岑亓逯佘".replace("欧阳", " 欧阳").split()
-_RARE = [s for piece in _RARE for s in ([piece] if len(piece) == 2 and piece[0] in "欧上司诸夏令皇" else list(piece))]
-_PARTS = "阿卜杜拉 买买提 艾山 古丽米热 吐尔逊 热合曼 艾合买提 努尔兰 米吉提 阿依古丽 库尔班 玉素甫 依明 哈力克 帕提古丽".split()
-_PART_WRITTEN = {"阿卜杜拉": "阿不都拉", "买买提": "麦麦提", "艾合买提": "艾合麦提", "热合曼": "热合满", "玉素甫": "玉苏甫", "依明": "伊明", "吐尔逊": "吐尔孙"}
-_TOWNS = [f"{town}镇" for town in "龙山 冠山 谷脚 醒狮 洗马 湾滩河 羊场 巴江 金谷 云雾".split()]
+_RARE = [*"单查仇区解闵岑亓逯佘", "欧阳", "上官", "司马", "诸葛", "夏侯", "令狐", "皇甫"]
+# parts of names of other languages, some with a second usual writing
+_PARTS = "阿卜杜拉 买买提 艾山 古丽米热 吐尔逊 热合曼 艾合买提 努尔兰 米吉提 阿依古丽 库尔班 玉素甫 依明 哈力克 帕提古丽".split()  # noqa: SIM905
+_PART_WRITTEN = dict(
+    pair.split("/")
+    for pair in "阿卜杜拉/阿不都拉 买买提/麦麦提 艾合买提/艾合麦提 热合曼/热合满 玉素甫/玉苏甫 依明/伊明 吐尔逊/吐尔孙".split()  # noqa: SIM905
+)
+_TOWNS = [
+    f"{town}镇" for town in ["龙山", "冠山", "谷脚", "醒狮", "洗马", "湾滩河", "羊场", "巴江", "金谷", "云雾"]
+]
 _VILLAGES = [f"{a}{b}村" for a in "上下大小新老高平水石" for b in "坝寨田坪冲井桥湾"]
 _NUMERALS = "零一二三四五六七八九"
 _AREAS = [f"5227{i:02d}" for i in range(1, 33)]
@@ -140,10 +156,7 @@ def _household(chance: random.Random, names: _Names) -> Iterator[PersonRecord]:
     ethnic = chance.random() < 0.03
     born: date | None = None
     for place in range(chance.choices((1, 2, 3, 4, 5), (30, 27, 22, 14, 7))[0]):
-        if place != 1 or chance.random() < 0.1:
-            own = surname
-        else:
-            own = names.surname()  # the wife keeps hers
+        own = surname if place != 1 or chance.random() < 0.1 else names.surname()  # the wife keeps hers
         twin = place > 2 and born is not None and chance.random() < 0.025
         if not twin:
             born = date(1930, 1, 1) + timedelta(days=chance.randrange(33_000))
@@ -224,7 +237,9 @@ def _wrong_number(number: str, chance: random.Random) -> str:
 
 def _one_wrong(digits: str, chance: random.Random, places: range) -> str:
     place = chance.choice(places)
-    return digits[:place] + chance.choice([d for d in "0123456789" if d != digits[place]]) + digits[place + 1 :]
+    return (
+        digits[:place] + chance.choice([d for d in "0123456789" if d != digits[place]]) + digits[place + 1 :]
+    )
 
 
 def _wrong_date(born: date, chance: random.Random) -> date:

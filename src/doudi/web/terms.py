@@ -58,6 +58,7 @@ SUBJECTS = {
     "user": n("账号"),
     "screen": n("筛查"),
     "report": n("线索"),
+    "duplicate": n("疑似重复"),
 }
 
 SEXES = {"男": n("男性"), "女": n("女性")}

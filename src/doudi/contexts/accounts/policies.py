@@ -71,6 +71,10 @@ class Act(StrEnum):
     CLOSE_WARNING = "close_warning"
     VIEW_REPORTS = "view_reports"
     TRIAGE_REPORT = "triage_report"
+    CHECK_DUPLICATE = "check_duplicate"
+    FIND_DUPLICATES = "find_duplicates"
+    VIEW_DUPLICATES = "view_duplicates"
+    DECIDE_DUPLICATE = "decide_duplicate"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
 
@@ -130,6 +134,14 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CHECK_DUPLICATE: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.FIND_DUPLICATES: {R.COUNTY: Scope.REGION},
+    A.VIEW_DUPLICATES: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.DECIDE_DUPLICATE: {R.COUNTY: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
 }
@@ -192,6 +204,10 @@ ACT_LABELS = {
     A.CLOSE_WARNING: "办结",
     A.VIEW_REPORTS: "查看群众报告",
     A.TRIAGE_REPORT: "分办群众报告",
+    A.CHECK_DUPLICATE: "录入前查重",
+    A.FIND_DUPLICATES: "批量查重",
+    A.VIEW_DUPLICATES: "查看疑似重复",
+    A.DECIDE_DUPLICATE: "判定疑似重复",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
 }

@@ -20,6 +20,7 @@ import duckdb
 from doudi.engine.errors import DoudiError
 from doudi.engine.linkage.records import KEYS, PersonRecord, columns_of
 
+_SMALLEST = 1_000
 WEIGHTS = Path(__file__).with_name("weights.json")
 
 
@@ -54,8 +55,8 @@ COMPARISONS: Mapping[str, tuple[Level, ...]] = {
         Level("order", "name_ordered_l = name_ordered_r"),
         Level(
             "one_sign",
-            "damerau_levenshtein(name_normal_l, name_normal_r) <= 1 and "
-            "greatest(length(name_normal_l), length(name_normal_r)) > 2",
+            # DuckDB's edit distance counts bytes, three to a Chinese character: it serves Latin letters only
+            "list_has_any(name_holes_l, name_holes_r) or damerau_levenshtein(name_normal_l, name_normal_r) <= 1",
         ),
         Level("similar", "jaro_winkler_similarity(name_sounds_l[1], name_sounds_r[1]) >= 0.92"),
         Level("part", "list_has_any(name_parts_l, name_parts_r)"),
@@ -108,7 +109,9 @@ class Weights:
     @classmethod
     def read(cls, path: Path) -> Weights:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        return cls({name: {g: (m, u) for g, (m, u) in levels.items()} for name, levels in raw["levels"].items()})
+        return cls(
+            {name: {g: (m, u) for g, (m, u) in levels.items()} for name, levels in raw["levels"].items()}
+        )
 
     def factor(self, comparison: str, grade: str) -> float:
         """By how much a grade multiplies the odds that two records are one person."""
@@ -144,9 +147,12 @@ class Search:
 
 
 def prior(records: int, expected_share: float) -> float:
-    """The probability that two of ``records`` drawn at random are one person, if so great a share is entered twice."""
-    pairs = max(1.0, records * (records - 1) / 2)
-    return min(0.5, max(1.0, expected_share * records) / (pairs + 1))
+    """The probability that two of ``records`` drawn at random are one person, if so great a share is entered twice.
+
+    A handful of records is taken for a piece of a larger register: among ten people chance is no more lenient.
+    """
+    records = max(records, _SMALLEST)
+    return expected_share * records / (records * (records - 1) / 2)
 
 
 # ---- a few candidates at the window ------------------------------------------------------------------------------
@@ -199,8 +205,9 @@ def _grading_sql() -> str:
         whens = [f"when {known}_l is null or {known}_r is null then '{UNKNOWN}'"]
         whens += [f"when {level.sql} then '{level.grade}'" for level in levels[:-1]]
         cases.append(f"case {' '.join(whens)} else '{levels[-1].grade}' end")
-    pairs = f"select others.unique_id as other, {', '.join(sides)} from one cross join others"
-    return f"with pairs as ({pairs}) select other, {', '.join(cases)} from pairs"
+    # nothing but the constants of this module
+    pairs = f"select others.unique_id as other, {', '.join(sides)} from one cross join others"  # noqa: S608
+    return f"with pairs as ({pairs}) select other, {', '.join(cases)} from pairs"  # noqa: S608
 
 
 def _all_columns() -> Iterable[str]:
@@ -231,7 +238,9 @@ def search(
     if table.num_rows < 2:
         return Search((), table.num_rows, dropped)
     with duckdb.connect(config={"threads": threads}) as db:
-        linker = linker_of(db, table, expected_share=expected_share, weights=None if fit else weights or shipped_weights())
+        linker = linker_of(
+            db, table, expected_share=expected_share, weights=None if fit else weights or shipped_weights()
+        )
         if fit:
             _fit(linker)
         predicted = linker.inference.predict(threshold_match_probability=at_least, warning_mode="never")
@@ -283,18 +292,20 @@ def linker_of(db: Any, table: Any, *, expected_share: float, weights: Weights | 
         comparisons=comparisons,
         blocking_rules_to_generate_predictions=[block_on(key) for key in KEYS],
         probability_two_random_records_match=prior(table.num_rows, expected_share),
-        retain_matching_columns=False,
-        retain_intermediate_calculation_columns=True,
+        retain_matching_columns=True,
+        retain_intermediate_calculation_columns=False,
     )
     return Linker(DuckDBAPI(db).register(table), settings, log_level=None)
 
 
 def _fit(linker: Any) -> None:
+    """Estimate without labels; a block must be on columns of the comparison itself, which is then left out of it."""
     from splink import block_on
 
     training = linker.training
+    training.estimate_probability_two_random_records_match(
+        [block_on("id_number"), block_on("name_normal", "born")], recall=0.7
+    )
     training.estimate_u_using_random_sampling(max_pairs=1e6, seed=7)
-    for key in ("k_sound_year", "k_born_surname", "k_address"):
-        training.estimate_parameters_using_expectation_maximisation(
-            block_on(key), estimate_without_term_frequencies=True
-        )
+    for column in ("name_normal", "born", "id_number"):
+        training.estimate_parameters_using_expectation_maximisation(block_on(column))

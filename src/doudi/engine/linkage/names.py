@@ -25,21 +25,53 @@ _UNTYPED = re.compile(r"[□■▯〓?？＊*\ufffd\ue000-\uf8ff]|[\U000f0000-\U
 _BLANKS = re.compile(f"[{re.escape(BLANK_CHARACTERS)}]+")
 _MOST_READINGS = 8  # of one name; 单解仇 would have 3 × 3 × 2
 
-_SURNAME_READINGS = dict(
-    zip(
-        "单查仇区解任曾华盖翟朴尉员缪乐召逄纪冼洗覃黑秘折种宓车隗尹葛应宁",
-        "shan zha qiu ou xie ren zeng hua ge zhai piao yu yun miao yue shao pang ji xian xian qin he bi she "
-        "chong fu che kui yin ge ying ning".split(),
-        strict=True,
-    )
-)
+_SURNAME_READINGS = {
+    reading[0]: reading[1:]
+    for reading in [
+        "单shan",
+        "查zha",
+        "仇qiu",
+        "区ou",
+        "解xie",
+        "任ren",
+        "曾zeng",
+        "华hua",
+        "盖ge",
+        "翟zhai",
+        "朴piao",
+        "尉yu",
+        "员yun",
+        "缪miao",
+        "乐yue",
+        "召shao",
+        "逄pang",
+        "纪ji",
+        "冼xian",
+        "洗xian",
+        "覃qin",
+        "黑he",
+        "秘bi",
+        "折she",
+        "种chong",
+        "宓fu",
+        "车che",
+        "隗kui",
+        "尹yin",
+        "葛ge",
+        "应ying",
+        "宁ning",
+    ]
+}
 """Surnames that are not read as the character is (姓氏异读)."""
 
-_TRANSLITERATED = dict(zip("阿艾卜不都提古热夏哈格", "a ai bu bu du ti gu re xia ha ge".split(), strict=True))
+_TRANSLITERATED = {
+    reading[0]: reading[1:]
+    for reading in ["阿a", "艾ai", "卜bu", "不bu", "都du", "提ti", "古gu", "热re", "夏xia", "哈ha", "格ge"]
+}
 """What these are read as in names of other languages (音译用字), and first in any name."""
 
 _TWO_CHARACTER_SURNAMES = frozenset(
-    "欧阳 上官 司马 诸葛 夏侯 皇甫 尉迟 公孙 慕容 令狐 司徒 司空 东方 长孙 宇文 端木 万俟 独孤 南宫 西门 呼延 澹台".split()
+    "欧阳 上官 司马 诸葛 夏侯 皇甫 尉迟 公孙 慕容 令狐 司徒 司空 东方 长孙 宇文 端木 万俟 独孤 南宫 西门 呼延 澹台".split()  # noqa: SIM905
 )
 
 # what speakers of the south-west, Hunan and the north-west do not tell apart
@@ -82,6 +114,8 @@ class NameReading:
     """The readings as a speaker hears them who does not tell zh from z, n from l, ing from in."""
     lookalikes: tuple[str, ...]
     """The normal spelling and each one in which one character is taken for another of its shape."""
+    holes: tuple[str, ...]
+    """The normal spelling and, of three characters or more, each with one left out: one shared, one character differs."""
     ordered: str
     """The same whatever the order of parts or characters."""
     parts: tuple[str, ...]
@@ -98,7 +132,7 @@ def read_name(text: str) -> NameReading:
         pieces = written.replace(" ", "").split("·")
     pieces = [piece.translate(_variants()) for piece in pieces if piece]
     normal = "".join(pieces)
-    surname = _surname(normal) if len(pieces) == 1 else pieces[0]
+    surname = pieces[0] if len(pieces) > 1 else _surname(normal)
     per_part = [_sounds(piece, surname=len(pieces) == 1) for piece in pieces]
     sounds = tuple(dict.fromkeys("".join(c) for c in _some(per_part)))
     ordered = "·".join(sorted(pieces)) if len(pieces) > 1 else "".join(sorted(normal))
@@ -109,6 +143,7 @@ def read_name(text: str) -> NameReading:
         sounds=tuple(dict.fromkeys(sound.replace(" ", "") for sound in sounds)),
         close_sounds=tuple(dict.fromkeys(_close(sound) for sound in sounds)),
         lookalikes=_lookalikes(normal),
+        holes=_holes(normal),
         ordered=ordered,
         parts=tuple(dict.fromkeys(_close(part[0]) for part in per_part)) if len(normal) > 3 else (),
     )
@@ -158,6 +193,8 @@ def _some(each: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 @lru_cache(maxsize=8_000)
 def _close_syllable(syllable: str) -> str:
+    if syllable == "hu":
+        return "fu"
     for ending, other in _CLOSE_FINALS:
         if syllable.endswith(ending):
             syllable = syllable.removesuffix(ending) + other
@@ -170,6 +207,13 @@ def _close_syllable(syllable: str) -> str:
 
 def _close(sounds: str) -> str:
     return "".join(_close_syllable(syllable) for syllable in sounds.split(" ") if syllable)
+
+
+def _holes(normal: str) -> tuple[str, ...]:
+    shorter = (
+        [normal[:place] + normal[place + 1 :] for place in range(len(normal))] if len(normal) > 2 else []
+    )
+    return tuple(dict.fromkeys((normal, *shorter))) if normal else ()
 
 
 def _lookalikes(normal: str) -> tuple[str, ...]:

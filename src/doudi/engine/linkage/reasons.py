@@ -22,7 +22,11 @@ class Reason:
 _NAME = {
     "equal": ("姓名相同", "same name", "for"),
     "variant": ("姓名是异体字或写法不同", "name in variant characters", "for"),
-    "untyped": ("姓名有打不出的字，其余相同", "a character of the name was not typed, the others are the same", "for"),
+    "untyped": (
+        "姓名有打不出的字，其余相同",
+        "a character of the name was not typed, the others are the same",
+        "for",
+    ),
     "sound": ("姓名同音", "names sound the same", "for"),
     "close_sound": ("姓名读音相近（平翘舌、鼻边音、前后鼻音）", "names sound alike in dialect", "for"),
     "shape": ("姓名有形近字", "characters of like shape in the name", "for"),
@@ -35,7 +39,11 @@ _NAME = {
 }
 _NUMBER = {
     "equal": ("证件号相同", "same ID number", "for"),
-    "one_sign": ("证件号差一位或相邻两位颠倒", "one digit of the ID differs, or two neighbours are swapped", "for"),
+    "one_sign": (
+        "证件号差一位或相邻两位颠倒",
+        "one digit of the ID differs, or two neighbours are swapped",
+        "for",
+    ),
     "one_in_serial": (
         "证件号只有顺序码差一位（也可能是双胞胎）",
         "only one digit of the ID's serial differs (twins may have that too)",

@@ -37,6 +37,7 @@ _DIVISION = re.compile(
     r"(?:[^\d\s]{1,12}?(?:自治县|自治旗|县|区|旗|市))?(?:[^\d\s]{1,10}?(?:街道办事处|街道|镇|乡))?"
 )
 _PUNCTUATION = re.compile(r"[，,。.、;；:：（）()\-—–#_/\\]+")
+_NUMBERED = re.compile(f"\\d+[{_UNIT}]?")
 _DIGITS = re.compile(r"\d+")
 _WORDS = re.compile(r"[a-z0-9]+")
 
@@ -75,13 +76,13 @@ def _in_digits(numeral: str) -> str:
 
 
 def address_pieces(plain: str) -> tuple[str, ...]:
-    """What two writings of one address share: words, or pairs of characters; numbers whole."""
+    """What two writings of one address share: words, or pairs of characters, and numbers with what they count (3组)."""
     if plain.isascii():
         return tuple(dict.fromkeys(_WORDS.findall(plain)))
-    pieces: list[str] = []
-    for run in _DIGITS.split(plain):
-        pieces += [run[i : i + 2] for i in range(len(run) - 1)] or ([run] if run else [])
-    return tuple(dict.fromkeys((*pieces, *_DIGITS.findall(plain))))
+    pieces = _NUMBERED.findall(plain)
+    for run in _NUMBERED.split(plain):
+        pieces += [run[i : i + 2] for i in range(len(run) - 1)]
+    return tuple(dict.fromkeys(pieces))
 
 
 _TEXT, _LIST = pa.string(), pa.list_(pa.string())
@@ -92,7 +93,7 @@ SCHEMA = pa.schema(
     [
         ("unique_id", pa.int64()),
         *((name, _TEXT) for name in ("name", "name_normal", "name_surname", "name_ordered", "name_like")),
-        *((name, _LIST) for name in ("name_sounds", "name_close", "name_alike", "name_parts")),
+        *((name, _LIST) for name in ("name_sounds", "name_close", "name_alike", "name_holes", "name_parts")),
         *((name, _TEXT) for name in ("id_number", "id_head", "id_tail")),
         ("born", _TEXT),
         ("address", _TEXT),
@@ -114,7 +115,9 @@ def columns_of(people: Iterable[PersonRecord], *, most_alike: int | None) -> tup
     dropped = 0
     if most_alike is not None:
         for key in KEYS:
-            common = {v for v, n in Counter(row[key] for row in rows).items() if v is not None and n > most_alike}
+            common = {
+                v for v, n in Counter(row[key] for row in rows).items() if v is not None and n > most_alike
+            }
             dropped += len(common)
             for row in rows:
                 if row[key] in common:
@@ -130,8 +133,8 @@ def _row(person: PersonRecord) -> dict[str, object]:
     address = plain_address(person.address)
     numbers = " ".join(_DIGITS.findall(address))
     sound = name.close_sounds[0] if name.close_sounds else ""
-    surname = name.parts[-1] if len(name.parts) > 1 else _first_sound(name)
-    given = name.parts[0] if len(name.parts) > 1 else sound.removeprefix(surname)
+    surname = name.parts[-1] if name.parts else _first_sound(name)
+    given = name.parts[0] if name.parts else sound.removeprefix(surname)
     phone = plain_phone(person.phone)
     return {
         "unique_id": person.key,
@@ -143,6 +146,7 @@ def _row(person: PersonRecord) -> dict[str, object]:
         "name_sounds": name.sounds,
         "name_close": name.close_sounds,
         "name_alike": name.lookalikes,
+        "name_holes": name.holes,
         "name_parts": name.parts,
         "id_number": number or None,
         "id_head": (number[:14] if whole else number) or None,

@@ -23,7 +23,7 @@ MAX_DEPTH = 16
 MAX_NODES = 200_000
 
 # read by engine.feeds, packs.handling and packs.outreach, each with its own shape
-ELSEWHERE = frozenset({"feeds", "handling.yaml", "outreach.yaml"})
+ELSEWHERE = frozenset({"feeds", "handling.yaml", "outreach.yaml", "duplicates.yaml"})
 
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _FULL_WIDTH_KEY = re.compile(r"^\s*(?:- )?\s*[^\s\"'#:{}\[\]|>]+：")
