@@ -28,6 +28,12 @@ EVENTS = {
     "referral": n("推送部门"),
     "answer": n("部门答复"),
     "close": n("办结"),
+    "gone": n("疑点消失"),
+    "assign": n("派核"),
+    "check": n("核查"),
+    "review": n("复核"),
+    "recovery": n("立追缴案"),
+    "field": n("手机回传"),
 }
 
 SIGNALS = {"REPORT": n("群众报告")}
@@ -43,12 +49,22 @@ REPORT_STEPS = {
 }
 
 ACTS = {
+    "propose_stop": n("提出停发建议"),
+    "record_stop": n("记录停发"),
+    "view_evidence": n("打开证据"),
+    "export_rectification": n("下载整改报告"),
     "export_quarantine": n("下载退回表"),
     "export_simulation": n("导出测算"),
     "take_report": n("收到群众报告"),
     "answer_report": n("答复群众报告"),
     "take_hotline_file": n("导入热线工单"),
     "export_hotline_answers": n("导出热线答复"),
+    "take_along": n("带走入户任务"),
+    "take_field_file": n("收到照片或签名"),
+    "take_field_visit": n("收到手机回传"),
+    "look_at_field_visit": n("查看手机回传"),
+    "look_at_evidence": n("查看照片或签名"),
+    "settle_field_visit": n("处理手机回传"),
 }
 """Audit entries that are no act of the policy table."""
 
