@@ -25,11 +25,8 @@ from doudi.engine import screening
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import Pack, load_pack
-<<<<<<< HEAD
-from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
-=======
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
->>>>>>> main
+from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
 from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.outreach import Outreach, load_outreach
 
@@ -448,7 +445,6 @@ def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningC
     return monitoring.identify(monitoring.warning(number, by=by), household, by=by)
 
 
-<<<<<<< HEAD
 # ---- 5 people who stand in the registry twice --------------------------------------------------------------------
 
 
@@ -475,7 +471,8 @@ def decide_pair(pk: int, **decision: Any) -> registry.DuplicatePair:
 def reopen_pair(pk: int, *, ground: str, by: User) -> registry.DuplicatePair:
     """Take a decision back; merged people are two again (撤销判定)."""
     return registry.reopen_pair(pk, ground=ground, by=by, unmerge=_UNMERGE)
-=======
+
+
 # ---- 5 visits that come back from a telephone --------------------------------------------------------------------
 
 
@@ -501,4 +498,3 @@ def settle_field_visit(number: int, *, to: str, ground: str, by: User) -> monito
     sent = monitoring.sent_visit(kept)
     visit = record_visit(sent.number, by=by, **sent.for_record()) if taken_up else None
     return monitoring.settle_field_visit(kept, to=to, ground=ground, by=by, visit=visit)
->>>>>>> main

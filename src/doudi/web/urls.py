@@ -9,8 +9,8 @@ from doudi.web.guard import Entry, Route, guarded
 from doudi.web.views import (
     audit,
     dashboard,
-    duplicates,
     doubts,
+    duplicates,
     errors,
     field,
     fieldvisits,

@@ -63,12 +63,8 @@ from doudi.contexts.registry.lookup import (
     reveal_identity,
     shown_cell,
 )
-<<<<<<< HEAD
 from doudi.contexts.registry.models import DuplicatePair, FeedLoad, Household
-=======
-from doudi.contexts.registry.models import FeedLoad, Household
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
->>>>>>> main
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -94,16 +90,13 @@ __all__ = [
     "HouseholdNotFound",
     "LoadOutcome",
     "Member",
-<<<<<<< HEAD
     "PairDecided",
     "PairNotFound",
     "PairShown",
     "PossibleDuplicate",
-    "SearchOutcome",
-=======
     "Receipt",
     "Reported",
->>>>>>> main
+    "SearchOutcome",
     "bring_up_to_date",
     "category_counts",
     "check_file",
@@ -113,11 +106,8 @@ __all__ = [
     "counts_of",
     "covers_office",
     "date_missing",
-<<<<<<< HEAD
     "decide_pair",
-=======
     "different_names",
->>>>>>> main
     "divisions_whole",
     "duplicate_counts",
     "duplicate_pair",
@@ -141,30 +131,21 @@ __all__ = [
     "names_by_key",
     "numbers_answered_for",
     "path_of",
-<<<<<<< HEAD
-    "possible_duplicates",
-=======
     "people_by_place",
     "people_of_keys",
->>>>>>> main
+    "possible_duplicates",
     "quarantine_workbook",
     "receipts",
     "region_name",
     "region_path",
     "register_on",
-<<<<<<< HEAD
     "reopen_pair",
-    "require_division",
-    "require_whole_office",
-    "reveal_identity",
-    "shown",
-=======
     "reported_in",
     "require_division",
     "require_whole_office",
     "reveal_identity",
+    "shown",
     "shown_cell",
->>>>>>> main
     "snapshots_of",
     "snapshots_on",
     "spec_for",

@@ -22,13 +22,8 @@ MAX_FILES = 400
 MAX_DEPTH = 16
 MAX_NODES = 200_000
 
-<<<<<<< HEAD
-# read by engine.feeds, packs.handling and packs.outreach, each with its own shape
-ELSEWHERE = frozenset({"feeds", "handling.yaml", "outreach.yaml", "duplicates.yaml"})
-=======
-# read by engine.feeds, packs.handling, packs.outreach and packs.doubting, each with its own shape
-ELSEWHERE = frozenset({"feeds", "handling.yaml", "outreach.yaml", "doubts.yaml"})
->>>>>>> main
+# read by engine.feeds, packs.handling, packs.outreach, packs.doubting and packs.duplicates, each with its own shape
+ELSEWHERE = frozenset({"feeds", "handling.yaml", "outreach.yaml", "doubts.yaml", "duplicates.yaml"})
 
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _FULL_WIDTH_KEY = re.compile(r"^\s*(?:- )?\s*[^\s\"'#:{}\[\]|>]+：")
