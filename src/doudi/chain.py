@@ -445,7 +445,7 @@ def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningC
     return monitoring.identify(monitoring.warning(number, by=by), household, by=by)
 
 
-# ---- 5 people who stand in the registry twice --------------------------------------------------------------------
+# ---- 6 people who stand in the registry twice --------------------------------------------------------------------
 
 
 _MERGE: Callable[..., Any] | None = getattr(registry, "merge_people", None)
