@@ -29,7 +29,10 @@ ARGUMENTS = {
     "person": 1,
     "pk": 1,
     "report_no": "XS20241115-0001",
+    "code": "M1",
     "form": "docx",
+    "source": "deposit",
+    "step": "query",
 }
 
 

@@ -8,6 +8,7 @@ from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route, guarded
 from doudi.web.views import (
     audit,
+    clocks,
     dashboard,
     doubts,
     duplicates,
@@ -17,13 +18,16 @@ from doudi.web.views import (
     home,
     households,
     inbox,
+    indicators,
     loads,
+    notices,
     outreach,
     recovery,
     rectification,
     session,
     tell,
     users,
+    verification,
     warnings,
     whatif,
 )
@@ -44,7 +48,34 @@ ROUTES: tuple[Route, ...] = (
     Route("warnings/<path:number>/push/", warnings.push, "push", Act.SEND_REFERRAL),
     Route("warnings/<path:number>/identify/", outreach.identify, "identify", Act.TRIAGE_REPORT),
     Route("warnings/<path:number>/close/", warnings.close, "close", Act.CLOSE_WARNING),
+    Route("warnings/<path:number>/attempt/", warnings.attempt, "attempt", Act.RECORD_VISIT),
+    Route("warnings/<path:number>/reassign/", warnings.reassign, "reassign", Act.REASSIGN_WARNING),
+    Route("warnings/<path:number>/suspend/", warnings.suspend, "suspend", Act.SUSPEND_CLOCK),
+    Route("warnings/<path:number>/resume/", warnings.resume, "resume", Act.SUSPEND_CLOCK),
+    Route("warnings/<path:number>/revisit/", warnings.revisit, "revisit", Act.RECORD_REVISIT),
     Route("warnings/<path:number>/", warnings.warning_page, "warning", Act.VIEW_WARNINGS),
+    Route("clocks/", clocks.my_clocks, "clocks", Act.VIEW_WARNINGS),
+    Route("clocks/handover/", clocks.handover, "handover", Act.HAND_OVER),
+    Route("notices/", notices.notice_list, "notices", Entry.SIGNED_IN),
+    Route("notices/read/", notices.read, "notices_read", Entry.SIGNED_IN),
+    Route("outbox/", notices.outbox, "outbox", Act.VIEW_OUTBOX),
+    Route("outbox/<int:pk>/again/", notices.send_again, "send_again", Act.VIEW_OUTBOX),
+    Route("indicators/", indicators.indicator_list, "indicators", Act.VIEW_INDICATORS),
+    Route("indicators/changes/", indicators.change_list, "threshold_changes", Act.VIEW_INDICATORS),
+    Route(
+        "indicators/changes/<str:number>/decide/",
+        indicators.decide,
+        "threshold_decide",
+        Act.APPROVE_THRESHOLD,
+    ),
+    Route(
+        "indicators/changes/<str:number>/withdraw/",
+        indicators.withdraw,
+        "threshold_withdraw",
+        Act.PROPOSE_THRESHOLD,
+    ),
+    Route("indicators/changes/<str:number>/", indicators.change_page, "threshold", Act.VIEW_INDICATORS),
+    Route("indicators/<str:code>/", indicators.indicator_page, "indicator", Act.VIEW_INDICATORS),
     Route("households/", households.household_list, "households", Act.VIEW_HOUSEHOLDS),
     Route(
         "households/<path:household_no>/reveal/<int:person>/",
@@ -62,6 +93,31 @@ ROUTES: tuple[Route, ...] = (
     Route("loads/upload/", loads.upload, "upload", Act.LOAD_FEEDS),
     Route("loads/screen/", loads.screen, "screen", Act.SCREEN),
     Route("loads/<int:pk>/quarantine.xlsx", loads.quarantine, "quarantine", Act.VIEW_LOADS),
+    Route("verification/", verification.desk, "verifications", Act.VIEW_VERIFICATION),
+    Route("verification/sources/", verification.sources, "verification_sources", Act.VIEW_VERIFICATION),
+    Route(
+        "verification/sources/<slug:source>/list/", verification.query_list, "query_list", Act.QUERY_SOURCES
+    ),
+    Route(
+        "verification/sources/<slug:source>/reply/", verification.take_reply, "take_reply", Act.QUERY_SOURCES
+    ),
+    Route("verification/new/<path:household_no>/", verification.new, "verify", Act.REQUEST_VERIFICATION),
+    Route(
+        "verification/reports/<slug:number>/",
+        verification.report_page,
+        "verification_report",
+        Act.VIEW_VERIFICATION,
+    ),
+    Route(
+        "verification/<slug:number>/failed/", verification.source_failed, "source_failed", Act.QUERY_SOURCES
+    ),
+    Route(
+        "verification/<slug:number>/do/<slug:step>/",
+        verification.step,
+        "verification_step",
+        Act.VIEW_VERIFICATION,
+    ),
+    Route("verification/<slug:number>/", verification.request_page, "verification", Act.VIEW_VERIFICATION),
     Route("dashboard/", dashboard.dashboard, "dashboard", Act.VIEW_DASHBOARD),
     Route("dashboard/boundaries.geojson", dashboard.boundaries, "boundaries", Act.VIEW_DASHBOARD),
     Route("what-if/", whatif.what_if, "what_if", Act.SIMULATE),

@@ -59,6 +59,7 @@ from doudi.contexts.registry.lookup import (
     look_at_household,
     members,
     names_by_key,
+    people_for,
     require_division,
     reveal_identity,
     shown_cell,
@@ -76,8 +77,10 @@ from doudi.contexts.registry.regions import (
     region_path,
 )
 from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
+from doudi.contexts.registry.roll import ID_PURPOSE
 
 __all__ = [
+    "ID_PURPOSE",
     "LEVEL_NAMES",
     "REGISTER",
     "DuplicatePair",
@@ -132,6 +135,7 @@ __all__ = [
     "numbers_answered_for",
     "path_of",
     "people_by_place",
+    "people_for",
     "people_of_keys",
     "possible_duplicates",
     "quarantine_workbook",

@@ -86,8 +86,20 @@ def address_pieces(plain: str) -> tuple[str, ...]:
 
 
 _TEXT, _LIST = pa.string(), pa.list_(pa.string())
-KEYS = ("k_id", "k_born_surname", "k_born_given", "k_sound_year", "k_sound_serial", "k_phone", "k_address")
+KEYS = (
+    "k_id",
+    "k_born_surname",
+    "k_born_given",
+    "k_sound_year",
+    "k_sound_serial",
+    "k_phone",
+    "k_address",
+    "k_born",
+    "k_name",
+)
 """Two records are compared when they share one of these; see :func:`columns_of`."""
+_MOST_NAMESAKES = 50
+"""Beyond so many a name alone is no reason to look closer."""
 
 SCHEMA = pa.schema(
     [
@@ -115,9 +127,8 @@ def columns_of(people: Iterable[PersonRecord], *, most_alike: int | None) -> tup
     dropped = 0
     if most_alike is not None:
         for key in KEYS:
-            common = {
-                v for v, n in Counter(row[key] for row in rows).items() if v is not None and n > most_alike
-            }
+            most = min(most_alike, _MOST_NAMESAKES) if key == "k_name" else most_alike
+            common = {v for v, n in Counter(row[key] for row in rows).items() if v is not None and n > most}
             dropped += len(common)
             for row in rows:
                 if row[key] in common:
@@ -163,6 +174,8 @@ def _row(person: PersonRecord) -> dict[str, object]:
         "k_sound_serial": _key(sound, number[-4:]),
         "k_phone": _key(phone, surname),
         "k_address": _key(address, given),
+        "k_born": born,
+        "k_name": name.ordered or None,
     }
 
 

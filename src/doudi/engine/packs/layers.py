@@ -61,7 +61,7 @@ class Stack:
                 json.dumps(node.plain(), ensure_ascii=False, sort_keys=True) for node in layer.files
             )
             others = []
-            own = (layer.folder / name for name in ("handling.yaml", "doubts.yaml"))
+            own = (layer.folder / name for name in ("handling.yaml", "doubts.yaml", "verification.yaml"))
             for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), *own):
                 if path.is_file():
                     node = read_file(path, str(path.relative_to(layer.folder)), report)
@@ -101,9 +101,9 @@ def read_stack(folder: Path, report: Report, roots: tuple[Path, ...] = ()) -> St
     return stack
 
 
-def layer_folders(folder: Path) -> list[Path]:
+def layer_folders(folder: Path, roots: tuple[Path, ...] = ()) -> list[Path]:
     """The folders of a pack's layers, base first: all that the pack is made of."""
-    return [layer.folder for layer in read_stack(folder, Report()).layers]
+    return [layer.folder for layer in read_stack(folder, Report(), roots).layers]
 
 
 def _read_layer(folder: Path, report: Report, *, own: bool) -> tuple[Layer, str, tuple[str, int]]:
