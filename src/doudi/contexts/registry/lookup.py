@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
+from doudi.contexts.registry.finding import index_households, matching
 from doudi.contexts.registry.intake import loads_in_force, register_on, snapshots_on
 from doudi.contexts.registry.models import (
     CategoryRecord,
@@ -22,11 +23,9 @@ from doudi.contexts.registry.models import (
     Person,
 )
 from doudi.contexts.registry.regions import divisions_whole, region_known
-from doudi.contexts.registry.roll import ID_PURPOSE
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import ColumnSpec, FeedSpec
-from doudi.house.keyring import keyring
 
 
 class HouseholdNotFound(DoudiError):
@@ -75,42 +74,19 @@ class FeedFacts:
 
 
 def households(*, by: User, text: str = "", region_code: str = "", category: str = "") -> HouseholdQuerySet:
-    """Current households that ``by`` may see, found by number, a member's name or a whole ID, region and category."""
+    """Current households that ``by`` may see: by what :mod:`finding` understands of a text, region and category.
+
+    For a page of a great register ask :func:`lists.household_page`, which reads no more than the page.
+    """
     require(by, Act.VIEW_HOUSEHOLDS)
     found = Household.objects.visible_to(by).current()
-    text = text.strip()
-    if text:
-        _note_id_search(text, by)
-        found = found.filter(_matches(text)).distinct()
+    if text.strip():
+        found = found.filter(matching(text, by=by))
     if region_code:
         found = found.filter(region_code__startswith=region_code)
     if category:
         found = found.filter(category="" if category == "none" else category)
     return found.order_by("household_no")
-
-
-def _note_id_search(text: str, by: User) -> None:
-    """Asking whether a certain person is on the register is a look at that person."""
-    number = identity.mend_id(text)
-    if number is not None:
-        require(by, Act.REVEAL_IDENTITY)
-        record(
-            by=by, act="search_identity", region_code=by.region_code, detail={"id": identity.mask_id(number)}
-        )
-
-
-def _matches(text: str) -> Q:
-    number = identity.mend_id(text)
-    if number is not None:
-        blind = keyring().digest(number, purpose=ID_PURPOSE)
-        return Q(
-            memberships__person__id_blind=blind, memberships__valid_to=None, memberships__retracted_at=None
-        )
-    return Q(household_no__icontains=text) | Q(
-        memberships__person__name__startswith=text,
-        memberships__valid_to=None,
-        memberships__retracted_at=None,
-    )
 
 
 def household(household_no: str, *, by: User) -> Household:
@@ -208,6 +184,7 @@ def entrust(found: Household, region_code: str) -> None:
     if found.responsible_region != region_code:
         found.responsible_region = region_code
         found.save(update_fields=["responsible_region"])
+        index_households([found.pk])
 
 
 def contact_of(found: Household) -> Person:

@@ -8,6 +8,16 @@ from typing import Any
 from django.db.models import Count, QuerySet, Sum
 
 from doudi.contexts.accounts.services import Act, User, require
+from doudi.contexts.registry.finding import (
+    KIND_LABELS,
+    Found,
+    Hit,
+    Kind,
+    find,
+    index_everything,
+    index_households,
+    index_if_missing,
+)
 from doudi.contexts.registry.intake import (
     REGISTER,
     Evidence,
@@ -22,6 +32,7 @@ from doudi.contexts.registry.intake import (
     load_file,
     load_folder,
     loads_in_force,
+    office_region,
     quarantine_workbook,
     register_on,
     require_whole_office,
@@ -59,6 +70,7 @@ from doudi.contexts.registry.regions import (
 )
 
 __all__ = [
+    "KIND_LABELS",
     "LEVEL_NAMES",
     "REGISTER",
     "Evidence",
@@ -66,8 +78,11 @@ __all__ = [
     "FeedFacts",
     "FeedLoad",
     "FolderOutcome",
+    "Found",
+    "Hit",
     "Household",
     "HouseholdNotFound",
+    "Kind",
     "LoadOutcome",
     "Member",
     "bring_up_to_date",
@@ -83,9 +98,13 @@ __all__ = [
     "entrust",
     "evidence_on",
     "facts",
+    "find",
     "household",
     "household_briefs",
     "households",
+    "index_everything",
+    "index_households",
+    "index_if_missing",
     "latest_register_date",
     "load_divisions",
     "load_file",
@@ -96,6 +115,7 @@ __all__ = [
     "members",
     "names_by_key",
     "numbers_answered_for",
+    "office_region",
     "path_of",
     "quarantine_workbook",
     "region_name",
