@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from doudi.contexts.accounts.services import User, take_turn
 from doudi.contexts.assistance import services as assistance
@@ -24,6 +25,7 @@ from doudi.engine import screening
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import Pack, load_pack
+from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.outreach import Outreach, load_outreach
 
@@ -39,6 +41,15 @@ def rules() -> tuple[Pack, Handling]:
 
 
 @lru_cache(maxsize=4)
+def _doubt_rules(folder: Path) -> DoubtRules:
+    return load_doubts(folder)
+
+
+def doubt_rules() -> DoubtRules:
+    """The doubt rules of the pack in force (疑点核查规则); read once a process."""
+    return _doubt_rules(settings.PACK)
+
+
 def _outreach(folder: Path) -> Outreach:
     return load_outreach(folder)
 
@@ -75,17 +86,21 @@ def check_file(
 def take_in_file(
     feed: str | None, path: Path, *, as_of: date, by: User, source: str = "", file_name: str = ""
 ) -> registry.LoadOutcome:
-    """Take one department file in (装载)."""
-    return registry.load_file(
+    """Take one department file in (装载); a death among recipients asks whether payment stops."""
+    outcome = registry.load_file(
         rules()[0].feeds, feed, path, as_of=as_of, by=by, source=source, file_name=file_name
     )
+    monitoring.propose_stops(doubt_rules(), by=by)
+    return outcome
 
 
 def take_in_folder(
     folder: Path, *, as_of: date | None, by: User, progress: Callable[[str], None] | None = None
 ) -> registry.FolderOutcome:
-    """Take a whole folder in, the register first (批量装载)."""
-    return registry.load_folder(rules()[0].feeds, folder, as_of=as_of, by=by, progress=progress)
+    """Take a whole folder in, the register first (批量装载); then as :func:`take_in_file`."""
+    outcome = registry.load_folder(rules()[0].feeds, folder, as_of=as_of, by=by, progress=progress)
+    monitoring.propose_stops(doubt_rules(), by=by)
+    return outcome
 
 
 # ---- 2 screening and what it says of one household ---------------------------------------------------------------
@@ -95,7 +110,9 @@ def screen(*, as_of: date, by: User, **options: Any) -> monitoring.ScreeningRun:
     """Screen everyone and bring the warnings up to date (筛查)."""
     pack, handling = rules()
     monitoring.keep_pack(pack, settings.PACK)
-    return monitoring.screen(pack, handling, as_of=as_of, by=by, **options)
+    run = monitoring.screen(pack, handling, as_of=as_of, by=by, **options)
+    monitoring.propose_stops(doubt_rules(), by=by)
+    return run
 
 
 def replay(run_number: int, *, by: User) -> monitoring.Replay:
@@ -275,6 +292,97 @@ def close(number: str, *, closing_note: str, by: User, seen: int | None = None) 
     return monitoring.close_warning(case, closing_note=closing_note, by=by, handling=rules()[1], seen=seen)
 
 
+# ---- 5 from a doubt to the money that came back ------------------------------------------------------------------
+
+
+def find_doubts(*, as_of: date, by: User) -> monitoring.DoubtRound:
+    """Search everyone for doubts on a date (疑点筛查)."""
+    return monitoring.find_doubts(doubt_rules(), as_of=as_of, by=by)
+
+
+@transaction.atomic
+def decide_stop(
+    number: str,
+    *,
+    confirm: bool,
+    ground: str,
+    by: User,
+    stop_from: date | None = None,
+    identity_confirmed: bool = False,
+    as_of: date | None = None,
+) -> monitoring.StopProposal:
+    """Decide on a proposed stop (决定停发); a confirmed one is recorded and the overpaid months become a doubt."""
+    take_turn()
+    decided = monitoring.decide_stop(
+        number,
+        confirm=confirm,
+        ground=ground,
+        by=by,
+        stop_from=stop_from,
+        identity_confirmed=identity_confirmed,
+    )
+    if decided.stop_from is not None:
+        assistance.record_stop(
+            source=number,
+            household_no=decided.household_no,
+            person_id=decided.person_id,
+            person_name=decided.person_name,
+            region_code=decided.region_code,
+            stop_from=decided.stop_from,
+            ground=decided.ground,
+            by=by,
+        )
+        monitoring.find_doubts(
+            doubt_rules(), as_of=as_of or timezone.localdate(), by=by, household_no=decided.household_no
+        )
+    return decided
+
+
+def assign_doubt(number: str, *, to: str, by: User, seen: int | None = None) -> monitoring.Doubt:
+    """Give a doubt to a township or village worker (派核)."""
+    return monitoring.assign_doubt(number, to=to, by=by, rules=doubt_rules(), seen=seen)
+
+
+def check_doubt(number: str, *, by: User, **check: Any) -> monitoring.Doubt:
+    """Record a check and its conclusion (核查)."""
+    return monitoring.check_doubt(number, by=by, rules=doubt_rules(), **check)
+
+
+@transaction.atomic
+def review_doubt(
+    number: str, *, approve: bool, note: str, by: User, seen: int | None = None
+) -> monitoring.Doubt:
+    """Review a check (复核); a true doubt stops the payment from next month and opens the recovery."""
+    take_turn()
+    doubt = monitoring.review_doubt(number, approve=approve, note=note, by=by, rules=doubt_rules(), seen=seen)
+    if not approve:
+        return doubt
+    chosen = doubt_rules().conclusions[doubt.conclusion]
+    if chosen.stop and not assistance.is_stopped(doubt.household_no, doubt.person_id):
+        assistance.record_stop(
+            source=number,
+            household_no=doubt.household_no,
+            person_id=doubt.person_id,
+            person_name=doubt.person_name,
+            region_code=doubt.region_code,
+            stop_from=monitoring.month_after(timezone.localdate()),
+            ground=doubt.review_note,
+            by=by,
+        )
+    if chosen.recover and doubt.overpaid_fen:
+        opened = assistance.open_recovery(
+            doubt_number=number,
+            kind=doubt.kind,
+            household_no=doubt.household_no,
+            debtor_name=doubt.person_name,
+            region_code=doubt.region_code,
+            amount_fen=doubt.overpaid_fen,
+            by=by,
+        )
+        monitoring.note_on_doubt(doubt, by=by, kind="recovery", text=f"立追缴案 {opened.number}")
+    return doubt
+
+
 # ---- 4 families that people tell of ------------------------------------------------------------------------------
 
 
@@ -310,3 +418,30 @@ def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningC
     take_turn()
     household = registry.household(household_no, by=by)
     return monitoring.identify(monitoring.warning(number, by=by), household, by=by)
+
+
+# ---- 5 visits that come back from a telephone --------------------------------------------------------------------
+
+
+@transaction.atomic
+def take_field_visit(sent: monitoring.SentVisit, *, by: User) -> monitoring.FieldVisit:
+    """Take a visit from a telephone in: recorded as any visit, or kept for a person; sent again it is the same (回传)."""
+    take_turn()
+    before = monitoring.sent_before(sent, by=by)
+    if before is not None:
+        return before
+    kept = monitoring.keep_field_visit(sent, by=by)
+    if kept.state != monitoring.FieldVisit.State.RECORDED:
+        return kept
+    return monitoring.mark_recorded(kept, record_visit(sent.number, by=by, **sent.for_record()))
+
+
+@transaction.atomic
+def settle_field_visit(number: int, *, to: str, ground: str, by: User) -> monitoring.FieldVisit:
+    """Settle a visit that waits for a person; one that is taken up is recorded as any visit (处理冲突)."""
+    take_turn()
+    kept = monitoring.field_visit(number, by=by)
+    taken_up = to == monitoring.FieldVisit.State.RECORDED
+    sent = monitoring.sent_visit(kept)
+    visit = record_visit(sent.number, by=by, **sent.for_record()) if taken_up else None
+    return monitoring.settle_field_visit(kept, to=to, ground=ground, by=by, visit=visit)

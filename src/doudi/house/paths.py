@@ -39,6 +39,11 @@ class Home:
         return self.root / "returns"
 
     @property
+    def evidence(self) -> Path:
+        """Papers, photographs and signatures that checks and visits stand on, sealed."""
+        return self.root / "evidence"
+
+    @property
     def results(self) -> Path:
         """Screening results, one folder per run."""
         return self.root / "results"
@@ -60,7 +65,7 @@ class Home:
     def create(self) -> None:
         """Make the folders; the state is for the office's account alone."""
         for folder in (
-            self.root, self.originals, self.snapshots, self.returns, self.results, self.work, self.static,
+            self.root, self.originals, self.snapshots, self.returns, self.results, self.evidence, self.work, self.static,
         ):  # fmt: skip
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 

@@ -28,6 +28,7 @@ EVENTS = {
     "referral": n("推送部门"),
     "answer": n("部门答复"),
     "close": n("办结"),
+    "field": n("手机回传"),
 }
 
 SIGNALS = {"REPORT": n("群众报告")}
@@ -49,6 +50,12 @@ ACTS = {
     "answer_report": n("答复群众报告"),
     "take_hotline_file": n("导入热线工单"),
     "export_hotline_answers": n("导出热线答复"),
+    "take_along": n("带走入户任务"),
+    "take_field_file": n("收到照片或签名"),
+    "take_field_visit": n("收到手机回传"),
+    "look_at_field_visit": n("查看手机回传"),
+    "look_at_evidence": n("查看照片或签名"),
+    "settle_field_visit": n("处理手机回传"),
 }
 """Audit entries that are no act of the policy table."""
 

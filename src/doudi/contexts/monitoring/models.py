@@ -7,10 +7,42 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.contexts.monitoring.doubt_models import (
+    DeathScan,
+    Doubt,
+    DoubtEvent,
+    DoubtEvidence,
+    DoubtRound,
+    StopProposal,
+)
 from doudi.house.fields import BlindIndexField, SealedTextField
 
 if TYPE_CHECKING:
     from datetime import date
+
+__all__ = [  # the models of other files too: Django looks for a context's models here
+    "LEVELS",
+    "LEVEL_WORDS",
+    "OPEN",
+    "REPORTED",
+    "CaseEvent",
+    "DeathScan",
+    "Doubt",
+    "DoubtEvent",
+    "DoubtEvidence",
+    "DoubtRound",
+    "FamilyReport",
+    "FieldFile",
+    "FieldTask",
+    "FieldVisit",
+    "Knock",
+    "ScreeningRun",
+    "Signal",
+    "StopProposal",
+    "Visit",
+    "WarningCase",
+    "WarningQuerySet",
+]
 
 LEVELS = ("none", "blue", "yellow", "orange", "red")
 """From no warning to the most urgent; a level's rank is its place here."""
@@ -110,6 +142,9 @@ class WarningCase(models.Model):
     closing_note = models.TextField("办结说明", blank=True)
     revisit_on = models.DateField("回访日期", null=True)
     version = models.PositiveIntegerField("版本", default=0)
+    unknown = models.JSONField(
+        "不知道的指标", default=dict, blank=True, help_text="代码 → late（来源迟到）或 undecided（待核）"
+    )
     objects = WarningQuerySet.as_manager()
 
     class Meta:
@@ -147,10 +182,35 @@ class Signal(models.Model):
     first_seen = models.DateField("首次发现")
     last_seen = models.DateField("最近发现")
     active = models.BooleanField("仍在", default=True)
+    level = models.CharField("级别", max_length=8, blank=True)
+    value = models.BigIntegerField("数额", null=True, help_text="各人中最大的；金额以分计")
+    in_fen = models.BooleanField("数额是金额", default=False)
+    amounts = models.JSONField("各人数额", default=dict, blank=True, help_text="证件号索引（空为全户）→ 数额")
+    observations = models.PositiveIntegerField("观察次数", default=1)
+    observed_on = models.DateField("来源数据日期", null=True)
+    unknown = models.CharField("不知道的原因", max_length=12, blank=True)
+    name_differs = models.BooleanField("姓名有异体字出入", default=False)
 
     class Meta:
         ordering = ["code"]
         constraints = [models.UniqueConstraint(fields=["case", "code"], name="each_code_once")]
+
+
+class Observation(models.Model):
+    """What one delivery of an indicator's sources said of a signal (观察): a later one is one more, not a new case."""
+
+    signal = models.ForeignKey(Signal, on_delete=models.CASCADE, related_name="history")
+    observed_on = models.DateField("来源数据日期")
+    seen_on = models.DateField("筛查日期")
+    level = models.CharField("级别", max_length=8, blank=True)
+    value = models.BigIntegerField("数额", null=True)
+    amounts = models.JSONField("各人数额", default=dict, blank=True)
+
+    class Meta:
+        ordering = ["observed_on"]
+        constraints = [
+            models.UniqueConstraint(fields=["signal", "observed_on"], name="one_observation_per_delivery")
+        ]
 
 
 class Visit(models.Model):

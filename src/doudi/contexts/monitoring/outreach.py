@@ -319,10 +319,11 @@ def open_from_report(
         case.refresh_from_db()
         kind_of_line = "update"
     signal, fresh = Signal.objects.get_or_create(
-        case=case, code=REPORTED, defaults={"first_seen": today, "last_seen": today}
+        case=case, code=REPORTED, defaults={"first_seen": today, "last_seen": today, "level": level}
     )
     if not fresh:
-        Signal.objects.filter(pk=signal.pk).update(last_seen=today, active=True)
+        highest = max(signal.level or level, level, key=LEVELS.index)
+        Signal.objects.filter(pk=signal.pk).update(last_seen=today, active=True, level=highest)
     label = kind.label if kind is not None else found.difficulty
     note(
         case,
@@ -454,8 +455,8 @@ class FoundBy:
 def found_by(*, by: User) -> list[FoundBy]:
     """The account's area's warnings by how they were found."""
     require(by, Act.VIEW_DASHBOARD)
-    counted = {
-        row["source"]: row
+    counted: dict[str, dict[str, Any]] = {
+        row["source"]: dict(row)
         for row in WarningCase.objects.visible_to(by)
         .order_by()
         .values("source")
@@ -466,9 +467,9 @@ def found_by(*, by: User) -> list[FoundBy]:
             open=Count("pk", filter=Q(status__in=OPEN)),
         )
     }
-    empty = {"found": 0, "visited": 0, "helped": 0, "open": 0}
+    figures = ("found", "visited", "helped", "open")
     return [
-        FoundBy(**{"source": source, **empty, **counted.get(source, {})})
+        FoundBy(source, *(counted.get(source, {}).get(name, 0) for name in figures))
         for source in WarningCase.Source.values
     ]
 

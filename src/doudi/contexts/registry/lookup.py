@@ -270,7 +270,7 @@ def _told(spec: FeedSpec, load: FeedLoad, rows: list[dict[str, Any]], who: dict[
         values = tuple(
             (column.label, shown)
             for column in spec.columns
-            if column.name in row and (shown := _shown(column, row[column.name])) != ""
+            if column.name in row and (shown := shown_cell(column, row[column.name])) != ""
         )
         seen[row["row_digest"]] = FactRow(member=who.get(row["person_key"], ""), values=values)
     status = "已知" if seen else "查无"
@@ -279,7 +279,8 @@ def _told(spec: FeedSpec, load: FeedLoad, rows: list[dict[str, Any]], who: dict[
     )
 
 
-def _shown(column: ColumnSpec, value: Any) -> str:
+def shown_cell(column: ColumnSpec, value: Any) -> str:
+    """A cell of a department's file as written for people: 1234.50元, 2024年3月, 是."""
     if value is None:
         return ""
     if column.type == "money":

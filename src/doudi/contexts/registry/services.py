@@ -56,8 +56,10 @@ from doudi.contexts.registry.lookup import (
     names_by_key,
     require_division,
     reveal_identity,
+    shown_cell,
 )
 from doudi.contexts.registry.models import FeedLoad, Household
+from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -68,6 +70,7 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
+from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
 
 __all__ = [
     "KIND_LABELS",
@@ -85,6 +88,8 @@ __all__ = [
     "Kind",
     "LoadOutcome",
     "Member",
+    "Receipt",
+    "Reported",
     "bring_up_to_date",
     "category_counts",
     "check_file",
@@ -94,6 +99,7 @@ __all__ = [
     "counts_of",
     "covers_office",
     "date_missing",
+    "different_names",
     "divisions_whole",
     "entrust",
     "evidence_on",
@@ -117,13 +123,18 @@ __all__ = [
     "numbers_answered_for",
     "office_region",
     "path_of",
+    "people_by_place",
+    "people_of_keys",
     "quarantine_workbook",
+    "receipts",
     "region_name",
     "region_path",
     "register_on",
+    "reported_in",
     "require_division",
     "require_whole_office",
     "reveal_identity",
+    "shown_cell",
     "snapshots_of",
     "snapshots_on",
     "spec_for",

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.layers import read_stack
 from doudi.engine.packs.problems import Report
+from doudi.engine.packs.units import parse_quantity
 from doudi.engine.workdays import add_workdays
 
 
@@ -59,10 +62,17 @@ class Handling:
 
     limits: Mapping[str, Limits]
     mute_days: int
+    """For how many days after a case was closed the same signal of the same person raises nothing new."""
     results: Mapping[str, VisitResult]
     departments: Mapping[str, str]
     """Department → what is pushed to it (需求推送)."""
     feedback_workdays: int
+    merge_days: int = 90
+    """Within how many days different signals of one colour make the next colour."""
+    wake_growth: Fraction = Fraction(30, 100)
+    """By how much a muted signal must grow to raise a new case."""
+    late_periods: int = 2
+    """A file older than so many of its periods says nothing any more: its indicators are unknown."""
 
     def limits_of(self, level: str) -> Limits:
         """The limits of a level; a household without one is handled in the monthly batch (蓝)."""
@@ -81,6 +91,18 @@ def load_handling(folder: Path) -> Handling:
     )
 
 
+def _number(raw: Any) -> str:
+    """A figure, alone or with its mark: ``90`` or ``{为: 90, 标: 假定}``."""
+    return str(raw["为"] if isinstance(raw, dict) else raw)
+
+
+def _share(raw: Any) -> Fraction:
+    found = parse_quantity(_number(raw), "%")
+    if found is None or found < 0:
+        raise ValueError(f"唤醒增幅 {_number(raw)}")
+    return found
+
+
 def _read(path: Path) -> Handling:
     """Every scalar is text and converted here, with the place in the message."""
     raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 — BaseLoader builds text only
@@ -95,7 +117,10 @@ def _read(path: Path) -> Handling:
                 )
                 for row in raw["时限"]
             },
-            mute_days=int(raw["静默天数"]),
+            mute_days=int(_number(raw["静默天数"])),
+            merge_days=int(_number(raw.get("合并天数", "90"))),
+            wake_growth=_share(raw.get("唤醒增幅", "30%")),
+            late_periods=int(_number(raw.get("迟到倍数", "2"))),
             results={
                 row["码"]: VisitResult(
                     code=row["码"],

@@ -60,7 +60,12 @@ def load_pack(folder: Path, *, roots: tuple[Path, ...] = ()) -> Pack:
     ``roots`` are further folders in which a parent pack may lie beside the pack's own neighbours.
     """
     report = Report()
-    pack = _Loader(read_stack(folder, report, roots), report).build()
+    return build_pack(read_stack(folder, report, roots), report)
+
+
+def build_pack(stack: Stack, report: Report) -> Pack:
+    """The pack of layers that were read already; raises :class:`PackError` with every problem."""
+    pack = _Loader(stack, report).build()
     report.raise_if_any()
     return pack
 

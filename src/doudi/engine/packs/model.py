@@ -303,6 +303,9 @@ class Pack:
             if item in seen:
                 continue
             seen.add(item)
+            if item != code and item in self.indicators and self.indicators[item].feeds:
+                found |= set(self.indicators[item].feeds)
+                continue
             parts = (
                 self.variables[item].parts()
                 if item in self.variables

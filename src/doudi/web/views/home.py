@@ -45,6 +45,7 @@ def _county(user: User) -> dict[str, Any]:
         "to_close": _some(monitoring.warnings(by=user, status="visited", sort="due")),
         "loads": _latest_loads(user),
         "run": monitoring.latest_run(),
+        "told": {"count": monitoring.reports(by=user, status="new").count()},
     }
 
 
@@ -53,6 +54,8 @@ def _township(user: User) -> dict[str, Any]:
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
         "pending": _some(assistance.referrals(by=user, status="pending")),
+        "from_field": {"count": monitoring.field_visits(by=user).count()},
+        "told": {"count": monitoring.reports(by=user, status="new").count()},
     }
 
 

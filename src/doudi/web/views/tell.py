@@ -60,7 +60,7 @@ class TellForm(forms.Form):
     )
 
     def __init__(self, *args: Any, at: str, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         kinds = chain.outreach().difficulties.values()
         set_choices = {
             "village": [("", _("不清楚")), *registry.children(at)],
