@@ -383,6 +383,20 @@ def review_doubt(
     return doubt
 
 
+def rectify(*, since: date, until: date, region_code: str = "", by: User) -> assistance.Rectification:
+    """The figures of a rectification report (整改报告)."""
+    return assistance.rectify(since=since, until=until, region_code=region_code, by=by, rules=doubt_rules())
+
+
+def export_rectification(
+    *, since: date, until: date, region_code: str = "", form: str, by: User
+) -> tuple[bytes, str]:
+    """A rectification report as Word or PDF, with the hash of its content."""
+    return assistance.export_rectification(
+        since=since, until=until, region_code=region_code, form=form, by=by, rules=doubt_rules()
+    )
+
+
 # ---- 4 families that people tell of ------------------------------------------------------------------------------
 
 

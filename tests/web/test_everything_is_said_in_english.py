@@ -11,8 +11,8 @@ from django.utils import translation
 
 from doudi import chain
 from doudi.contexts.accounts.services import ACT_LABELS, Role
-from doudi.contexts.assistance.services import Referral
-from doudi.contexts.monitoring.services import WarningCase
+from doudi.contexts.assistance.services import Account, LedgerEntry, Referral
+from doudi.contexts.monitoring.services import Doubt, StopProposal, WarningCase
 from doudi.contexts.registry.services import FeedLoad
 from doudi.engine.status import Status
 from doudi.web.translations import missing, written
@@ -52,6 +52,8 @@ def words_of_data() -> list[str]:
     pack, handling = chain.rules()
     words = [str(label) for model in (WarningCase.Status, Referral.Status, Referral.Result, FeedLoad.Status)
              for label in model.labels]  # fmt: skip
+    words += [str(label) for model in (Doubt.Status, StopProposal.Status, StopProposal.Grade, Account, LedgerEntry.Kind)
+              for label in model.labels]  # fmt: skip
     words += [role.label for role in Role] + list(ACT_LABELS.values()) + [status.label for status in Status]
     words += [part.name for part in (*pack.indicators.values(), *pack.measures.values(), *pack.categories)]
     words += [text for spec in pack.feeds.values() for text in (spec.label, spec.supplier)]

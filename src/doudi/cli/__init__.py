@@ -28,6 +28,7 @@ _GROUPS = {
         "doudi.cli.backtest:backtest",
         "换一条预警线会怎样 what a warning's threshold would have raised",
     ),
+    "doubts": ("doudi.cli.doubts", "疑点核查 doubts of an audit: find, report"),
     "pack": ("doudi.cli.pack", "政策包 policy packs: check, test, diff, show, new"),
     "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, route"),
     "charity": ("doudi.cli.charity", "慈善衔接 charity linkage: match"),

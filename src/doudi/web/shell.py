@@ -21,6 +21,7 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
     ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
     ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
+    ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),
     ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
     ("what_if", gettext_noop("测算"), Act.SIMULATE),
     ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),

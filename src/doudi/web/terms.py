@@ -28,6 +28,11 @@ EVENTS = {
     "referral": n("推送部门"),
     "answer": n("部门答复"),
     "close": n("办结"),
+    "gone": n("疑点消失"),
+    "assign": n("派核"),
+    "check": n("核查"),
+    "review": n("复核"),
+    "recovery": n("立追缴案"),
     "field": n("手机回传"),
 }
 
@@ -44,6 +49,10 @@ REPORT_STEPS = {
 }
 
 ACTS = {
+    "propose_stop": n("提出停发建议"),
+    "record_stop": n("记录停发"),
+    "view_evidence": n("打开证据"),
+    "export_rectification": n("下载整改报告"),
     "export_quarantine": n("下载退回表"),
     "export_simulation": n("导出测算"),
     "take_report": n("收到群众报告"),
