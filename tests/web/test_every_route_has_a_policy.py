@@ -23,7 +23,14 @@ PUBLIC = {
     "field_manifest",
 }
 WARNING = "YJ20241115-H002"
-ARGUMENTS = {"number": WARNING, "household_no": "H002", "person": 1, "pk": 1, "report_no": "XS20241115-0001"}
+ARGUMENTS = {
+    "number": WARNING,
+    "household_no": "H002",
+    "person": 1,
+    "measure": "precision",
+    "pk": 1,
+    "report_no": "XS20241115-0001",
+}
 
 
 def address(route: Route, **other: object) -> str:

@@ -22,6 +22,7 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
     ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
     ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
+    ("quality", gettext_noop("监测质量"), Act.VIEW_QUALITY),
     ("what_if", gettext_noop("测算"), Act.SIMULATE),
     ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
     ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),

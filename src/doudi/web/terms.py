@@ -46,6 +46,9 @@ REPORT_STEPS = {
 ACTS = {
     "export_quarantine": n("下载退回表"),
     "export_simulation": n("导出测算"),
+    "take_export": n("下载导出表"),
+    "save_list": n("保存常用条件"),
+    "delete_list": n("删除常用条件"),
     "take_report": n("收到群众报告"),
     "answer_report": n("答复群众报告"),
     "take_hotline_file": n("导入热线工单"),

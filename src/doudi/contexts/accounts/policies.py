@@ -81,6 +81,10 @@ class Act(StrEnum):
     VIEW_RECTIFICATION = "view_rectification"
     VIEW_REPORTS = "view_reports"
     TRIAGE_REPORT = "triage_report"
+    EXPORT_LIST = "export_list"
+    VIEW_EXPORTS = "view_exports"
+    APPROVE_EXPORT = "approve_export"
+    VIEW_QUALITY = "view_quality"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
 
@@ -164,6 +168,15 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.EXPORT_LIST: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_EXPORTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.APPROVE_EXPORT: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.VIEW_QUALITY: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.AUDITOR: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
 }
@@ -236,6 +249,10 @@ ACT_LABELS = {
     A.VIEW_RECTIFICATION: "查看整改报告",
     A.VIEW_REPORTS: "查看群众报告",
     A.TRIAGE_REPORT: "分办群众报告",
+    A.EXPORT_LIST: "导出列表",
+    A.VIEW_EXPORTS: "查看导出申请",
+    A.APPROVE_EXPORT: "审批导出",
+    A.VIEW_QUALITY: "查看监测质量",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
 }

@@ -92,6 +92,17 @@ from doudi.contexts.monitoring.outreach import (
     step_of,
     take_report,
 )
+from doudi.contexts.monitoring.quality import (
+    MEASURES,
+    Figure,
+    Item,
+    PeriodInvalid,
+    Quality,
+    behind,
+    period,
+    precision_in_the_database,
+    quality,
+)
 from doudi.contexts.monitoring.screens import (
     Replay,
     export_result,
@@ -127,6 +138,7 @@ __all__ = [
     "LEVELS",
     "MAX_EVIDENCE_BYTES",
     "MAX_TEXT",
+    "MEASURES",
     "PUBLIC_CHANNELS",
     "SUFFIXES",
     "BackTested",
@@ -139,13 +151,17 @@ __all__ = [
     "FamilyReport",
     "FieldVisit",
     "FieldVisitNotFound",
+    "Figure",
     "FilesMissing",
     "FoundBy",
     "HotlineOutcome",
+    "Item",
     "LoopFigures",
     "Outcome",
     "Outrun",
+    "PeriodInvalid",
     "Progress",
+    "Quality",
     "Replay",
     "ReportNotFound",
     "ScreeningRun",
@@ -166,6 +182,7 @@ __all__ = [
     "answer_report",
     "assign_doubt",
     "back_test",
+    "behind",
     "by_level",
     "by_township",
     "case_of",
@@ -204,8 +221,12 @@ __all__ = [
     "note_on_doubt",
     "open_evidence",
     "open_from_report",
+    "open_household_numbers",
+    "period",
+    "precision_in_the_database",
     "progress_of",
     "propose_stops",
+    "quality",
     "record_export",
     "record_visit",
     "replay",
@@ -364,3 +385,9 @@ def loop_figures(*, by: User, helping: Iterable[str] = HELPING) -> LoopFigures:
     )
     precision = figures["helped"] / figures["visited"] if figures["visited"] else None
     return LoopFigures(**figures, precision=precision)
+
+
+def open_household_numbers(*, by: User) -> Any:
+    """The numbers of the households with an open warning in the area, as a query for a list to narrow itself by."""
+    require(by, Act.VIEW_WARNINGS)
+    return WarningCase.objects.visible_to(by).open().order_by().values_list("household_no", flat=True)
