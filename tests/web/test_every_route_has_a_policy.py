@@ -30,6 +30,9 @@ ARGUMENTS = {
     "measure": "precision",
     "pk": 1,
     "report_no": "XS20241115-0001",
+    "form": "docx",
+    "source": "deposit",
+    "step": "query",
 }
 
 

@@ -28,6 +28,11 @@ EVENTS = {
     "referral": n("推送部门"),
     "answer": n("部门答复"),
     "close": n("办结"),
+    "gone": n("疑点消失"),
+    "assign": n("派核"),
+    "check": n("核查"),
+    "review": n("复核"),
+    "recovery": n("立追缴案"),
     "field": n("手机回传"),
 }
 
@@ -44,11 +49,21 @@ REPORT_STEPS = {
 }
 
 ACTS = {
+    "propose_stop": n("提出停发建议"),
+    "record_stop": n("记录停发"),
+    "view_evidence": n("打开证据"),
+    "export_rectification": n("下载整改报告"),
     "export_quarantine": n("下载退回表"),
     "export_simulation": n("导出测算"),
     "take_export": n("下载导出表"),
     "save_list": n("保存常用条件"),
     "delete_list": n("删除常用条件"),
+    "export_query_list": n("下载查询清单"),
+    "take_reply": n("部门回复入库"),
+    "withdraw_authorisation": n("撤回授权"),
+    "explain_difference": n("差异说明"),
+    "object_to_report": n("对报告的异议"),
+    "export_report": n("导出核对报告"),
     "take_report": n("收到群众报告"),
     "answer_report": n("答复群众报告"),
     "take_hotline_file": n("导入热线工单"),
@@ -67,6 +82,9 @@ SUBJECTS = {
     "feed": n("数据"),
     "user": n("账号"),
     "screen": n("筛查"),
+    "verification": n("核对"),
+    "authorisation": n("授权书"),
+    "source": n("来源"),
     "report": n("线索"),
 }
 

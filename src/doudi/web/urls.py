@@ -9,6 +9,7 @@ from doudi.web.guard import Entry, Route, guarded
 from doudi.web.views import (
     audit,
     dashboard,
+    doubts,
     errors,
     exports,
     field,
@@ -20,9 +21,12 @@ from doudi.web.views import (
     loads,
     outreach,
     quality,
+    recovery,
+    rectification,
     session,
     tell,
     users,
+    verification,
     warnings,
     whatif,
 )
@@ -67,6 +71,31 @@ ROUTES: tuple[Route, ...] = (
     Route("loads/upload/", loads.upload, "upload", Act.LOAD_FEEDS),
     Route("loads/screen/", loads.screen, "screen", Act.SCREEN),
     Route("loads/<int:pk>/quarantine.xlsx", loads.quarantine, "quarantine", Act.VIEW_LOADS),
+    Route("verification/", verification.desk, "verifications", Act.VIEW_VERIFICATION),
+    Route("verification/sources/", verification.sources, "verification_sources", Act.VIEW_VERIFICATION),
+    Route(
+        "verification/sources/<slug:source>/list/", verification.query_list, "query_list", Act.QUERY_SOURCES
+    ),
+    Route(
+        "verification/sources/<slug:source>/reply/", verification.take_reply, "take_reply", Act.QUERY_SOURCES
+    ),
+    Route("verification/new/<path:household_no>/", verification.new, "verify", Act.REQUEST_VERIFICATION),
+    Route(
+        "verification/reports/<slug:number>/",
+        verification.report_page,
+        "verification_report",
+        Act.VIEW_VERIFICATION,
+    ),
+    Route(
+        "verification/<slug:number>/failed/", verification.source_failed, "source_failed", Act.QUERY_SOURCES
+    ),
+    Route(
+        "verification/<slug:number>/do/<slug:step>/",
+        verification.step,
+        "verification_step",
+        Act.VIEW_VERIFICATION,
+    ),
+    Route("verification/<slug:number>/", verification.request_page, "verification", Act.VIEW_VERIFICATION),
     Route("dashboard/", dashboard.dashboard, "dashboard", Act.VIEW_DASHBOARD),
     Route("dashboard/boundaries.geojson", dashboard.boundaries, "boundaries", Act.VIEW_DASHBOARD),
     Route("what-if/", whatif.what_if, "what_if", Act.SIMULATE),
@@ -88,6 +117,30 @@ ROUTES: tuple[Route, ...] = (
     Route("reports/<str:report_no>/open/", outreach.open_warning, "report_open", Act.TRIAGE_REPORT),
     Route("reports/<str:report_no>/answer/", outreach.answer, "report_answer", Act.TRIAGE_REPORT),
     Route("reports/<str:report_no>/", outreach.report_page, "report", Act.VIEW_REPORTS),
+    Route("doubts/", doubts.doubt_list, "doubts", Act.VIEW_DOUBTS),
+    Route("doubts/find/", doubts.find, "find_doubts", Act.FIND_DOUBTS),
+    Route("doubts/<path:number>/assign/", doubts.assign, "assign_doubt", Act.ASSIGN_DOUBT),
+    Route("doubts/<path:number>/evidence/", doubts.evidence, "evidence", Act.CHECK_DOUBT),
+    Route("doubts/<path:number>/evidence/<int:pk>/", doubts.paper, "paper", Act.VIEW_FINANCES),
+    Route("doubts/<path:number>/check/", doubts.check, "check_doubt", Act.CHECK_DOUBT),
+    Route("doubts/<path:number>/review/", doubts.review, "review_doubt", Act.REVIEW_DOUBT),
+    Route("doubts/<path:number>/", doubts.doubt_page, "doubt", Act.VIEW_DOUBTS),
+    Route("stops/", doubts.stop_list, "stops", Act.VIEW_DOUBTS),
+    Route("stops/<path:number>/decide/", doubts.decide_stop, "decide_stop", Act.DECIDE_STOP),
+    Route("stops/<path:number>/", doubts.stop_page, "stop", Act.VIEW_DOUBTS),
+    Route("recovery/", recovery.recovery_list, "recoveries", Act.VIEW_RECOVERY),
+    *(
+        Route(f"recovery/<path:number>/{name}/", recovery.step_view(name), f"recovery_{name}", step.asks)
+        for name, step in recovery.STEPS.items()
+    ),
+    Route("recovery/<path:number>/", recovery.recovery_page, "recovery", Act.VIEW_RECOVERY),
+    Route("rectification/", rectification.rectification, "rectification", Act.VIEW_RECTIFICATION),
+    Route(
+        "rectification/report.<str:form>",
+        rectification.rectification_file,
+        "rectification_file",
+        Act.VIEW_RECTIFICATION,
+    ),
     Route("audit/", audit.log, "audit", Act.VIEW_AUDIT),
     Route("audit/chain/", audit.chain_state, "audit_chain", Act.VIEW_AUDIT),
     Route("users/", users.user_list, "users", Act.MANAGE_USERS),

@@ -35,7 +35,7 @@ from doudi.contexts.monitoring.doubts import (
     review_doubt,
 )
 from doudi.contexts.monitoring.doubts import find as find_doubts
-from doudi.contexts.monitoring.evidence import MAX_EVIDENCE_BYTES, SUFFIXES, add_evidence, open_evidence
+from doudi.contexts.monitoring.evidence import add_evidence, open_evidence
 from doudi.contexts.monitoring.fieldwork import (
     FieldVisitNotFound,
     FilesMissing,
@@ -55,7 +55,7 @@ from doudi.contexts.monitoring.fieldwork import (
     take_part,
 )
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
-from doudi.contexts.monitoring.keeping import keep_pack, kept_pack
+from doudi.contexts.monitoring.keeping import keep_pack, kept_folder, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
     CaseEvent,
@@ -136,11 +136,9 @@ __all__ = [
     "CHANNELS",
     "HELPING",
     "LEVELS",
-    "MAX_EVIDENCE_BYTES",
     "MAX_TEXT",
     "MEASURES",
     "PUBLIC_CHANNELS",
-    "SUFFIXES",
     "BackTested",
     "CaseEvent",
     "Doubt",
@@ -205,6 +203,7 @@ __all__ = [
     "identify",
     "keep_field_visit",
     "keep_pack",
+    "kept_folder",
     "kept_pack",
     "latest_round",
     "latest_run",

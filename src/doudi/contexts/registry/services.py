@@ -20,6 +20,7 @@ from doudi.contexts.registry.exporting import (
     take_export,
 )
 from doudi.contexts.registry.finding import (
+    ID_PURPOSE,
     KIND_LABELS,
     Found,
     Hit,
@@ -78,6 +79,7 @@ from doudi.contexts.registry.lookup import (
     look_at_household,
     members,
     names_by_key,
+    people_for,
     require_division,
     reveal_identity,
     shown_cell,
@@ -101,6 +103,7 @@ __all__ = [
     "COLUMNS",
     "EXPORT_COLUMNS",
     "HOUSEHOLDS",
+    "ID_PURPOSE",
     "KIND_LABELS",
     "LEVEL_NAMES",
     "PERSONS",
@@ -171,6 +174,7 @@ __all__ = [
     "office_region",
     "path_of",
     "people_by_place",
+    "people_for",
     "people_of_keys",
     "quarantine_workbook",
     "receipts",
