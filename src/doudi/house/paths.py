@@ -54,6 +54,11 @@ class Home:
         return self.root / "packs"
 
     @property
+    def exports(self) -> Path:
+        """Workbooks of lists that were asked for, sealed."""
+        return self.root / "exports"
+
+    @property
     def static(self) -> Path:
         return self.root / "static"
 

@@ -35,7 +35,7 @@ from doudi.contexts.monitoring.doubts import (
     review_doubt,
 )
 from doudi.contexts.monitoring.doubts import find as find_doubts
-from doudi.contexts.monitoring.evidence import MAX_EVIDENCE_BYTES, SUFFIXES, add_evidence, open_evidence
+from doudi.contexts.monitoring.evidence import add_evidence, open_evidence
 from doudi.contexts.monitoring.fieldwork import (
     FieldVisitNotFound,
     FilesMissing,
@@ -55,7 +55,7 @@ from doudi.contexts.monitoring.fieldwork import (
     take_part,
 )
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
-from doudi.contexts.monitoring.keeping import keep_pack, kept_pack
+from doudi.contexts.monitoring.keeping import keep_pack, kept_folder, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
     CaseEvent,
@@ -92,6 +92,17 @@ from doudi.contexts.monitoring.outreach import (
     step_of,
     take_report,
 )
+from doudi.contexts.monitoring.quality import (
+    MEASURES,
+    Figure,
+    Item,
+    PeriodInvalid,
+    Quality,
+    behind,
+    period,
+    precision_in_the_database,
+    quality,
+)
 from doudi.contexts.monitoring.screens import (
     Replay,
     export_result,
@@ -125,10 +136,9 @@ __all__ = [
     "CHANNELS",
     "HELPING",
     "LEVELS",
-    "MAX_EVIDENCE_BYTES",
     "MAX_TEXT",
+    "MEASURES",
     "PUBLIC_CHANNELS",
-    "SUFFIXES",
     "BackTested",
     "CaseEvent",
     "Doubt",
@@ -139,13 +149,17 @@ __all__ = [
     "FamilyReport",
     "FieldVisit",
     "FieldVisitNotFound",
+    "Figure",
     "FilesMissing",
     "FoundBy",
     "HotlineOutcome",
+    "Item",
     "LoopFigures",
     "Outcome",
     "Outrun",
+    "PeriodInvalid",
     "Progress",
+    "Quality",
     "Replay",
     "ReportNotFound",
     "ScreeningRun",
@@ -166,6 +180,7 @@ __all__ = [
     "answer_report",
     "assign_doubt",
     "back_test",
+    "behind",
     "by_level",
     "by_township",
     "case_of",
@@ -188,6 +203,7 @@ __all__ = [
     "identify",
     "keep_field_visit",
     "keep_pack",
+    "kept_folder",
     "kept_pack",
     "latest_round",
     "latest_run",
@@ -204,8 +220,12 @@ __all__ = [
     "note_on_doubt",
     "open_evidence",
     "open_from_report",
+    "open_household_numbers",
+    "period",
+    "precision_in_the_database",
     "progress_of",
     "propose_stops",
+    "quality",
     "record_export",
     "record_visit",
     "replay",
@@ -364,3 +384,9 @@ def loop_figures(*, by: User, helping: Iterable[str] = HELPING) -> LoopFigures:
     )
     precision = figures["helped"] / figures["visited"] if figures["visited"] else None
     return LoopFigures(**figures, precision=precision)
+
+
+def open_household_numbers(*, by: User) -> Any:
+    """The numbers of the households with an open warning in the area, as a query for a list to narrow itself by."""
+    require(by, Act.VIEW_WARNINGS)
+    return WarningCase.objects.visible_to(by).open().order_by().values_list("household_no", flat=True)

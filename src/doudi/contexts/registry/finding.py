@@ -361,21 +361,39 @@ def _told_before(term: SearchTerm, part: Part, earlier: Sequence[Part], one_per_
     return begins is not None and identity.normal_name(term.person.name).encode().startswith(begins)
 
 
+def asks_for_a_person(text: str) -> bool:
+    """Whether a text is read as an identity or telephone number, whole or its end."""
+    return any(part.kind in _IDENTITY for part in understood(text))
+
+
+def seal_mark(mark: list[Any]) -> str:
+    """The place where a page ended, sealed: it may stand on a page and be sent back, and says nothing to others."""
+    written = json.dumps(mark).encode()
+    return base64.urlsafe_b64encode(keyring().seal(written, purpose="list.mark")).decode().rstrip("=")
+
+
+def read_mark(text: str) -> list[Any]:
+    """What :func:`seal_mark` sealed, or :class:`CursorInvalid`."""
+    try:
+        sealed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return list(json.loads(keyring().open(sealed, purpose="list.mark")))
+    except (DoudiError, ValueError, TypeError):
+        raise CursorInvalid(
+            "翻页标记不对或已过期，请重新查找。", "The mark of the next page is not valid; search again."
+        ) from None
+
+
 def _cursor(place: int, mark: tuple[bytes, str, int] | None) -> str:
-    written = json.dumps([place, None if mark is None else [mark[0].hex(), mark[1], mark[2]]]).encode()
-    return base64.urlsafe_b64encode(keyring().seal(written, purpose="find.cursor")).decode().rstrip("=")
+    return seal_mark([place, None if mark is None else [mark[0].hex(), mark[1], mark[2]]])
 
 
 def _read_cursor(text: str, parts: int) -> tuple[int, tuple[bytes, str, int] | None]:
     if not text:
         return 0, None
     try:
-        sealed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        place, mark = json.loads(keyring().open(sealed, purpose="find.cursor"))
-        if place >= parts:
-            raise ValueError
-        return place, None if mark is None else (bytes.fromhex(mark[0]), mark[1], mark[2])
-    except (DoudiError, ValueError, TypeError):
+        place, mark = read_mark(text)
+        return min(int(place), parts), None if mark is None else (bytes.fromhex(mark[0]), mark[1], mark[2])
+    except (ValueError, TypeError):
         raise CursorInvalid(
-            "翻页标记不对或已过期，请重新查找。", "The mark of the next page is not valid; search again."
+            "翻页标记属于另一次查找，请重新查找。", "The mark belongs to another search; search again."
         ) from None

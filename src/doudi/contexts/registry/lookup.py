@@ -14,6 +14,7 @@ from django.db.models import Q
 from doudi.contexts.accounts.services import Act, User, may, record, require
 from doudi.contexts.registry.finding import index_households, matching
 from doudi.contexts.registry.intake import loads_in_force, register_on, snapshots_on
+from doudi.contexts.registry.listing import age_on, masked_phone
 from doudi.contexts.registry.models import (
     CategoryRecord,
     FeedLoad,
@@ -130,13 +131,13 @@ def members(found: Household, *, by: User, on: date | None = None) -> list[Membe
                 name=person.name if identified else identity.mask_name(person.name),
                 id_shown=identity.mask_id(person.id_number),
                 sex=person.sex,
-                age=_age(person.born_on, on or date.today()),  # noqa: DTZ011 — the office's own calendar day
+                age=age_on(person.born_on, on or date.today()),  # noqa: DTZ011 — the office's own calendar day
                 relation=membership.relation,
                 living_together=membership.living_together,
                 category=category.category if category else "",
                 category_since=category.since if category else None,
                 left_on=category.left_on if category else None,
-                phone=_masked_phone(person.phone),
+                phone=masked_phone(person.phone),
                 address=person.address if identified else "",
             )
         )
@@ -165,6 +166,22 @@ def reveal_identity(found: Household, person_id: int, *, by: User, reason: str) 
         detail={"person": person_id, "fields": ["id_number", "phone"]},
     )
     return member.person
+
+
+@transaction.atomic
+def people_for(found: Household, *, by: User, reason: str) -> list[Membership]:
+    """The current members with whole identity, for an act that needs it, head first; the look is in the log."""
+    require(by, Act.REVEAL_IDENTITY, region_code=found.responsible_region)
+    standing = _memberships(found, None)
+    record(
+        by=by,
+        act=Act.REVEAL_IDENTITY,
+        subject=f"household:{found.household_no}",
+        region_code=found.region_code,
+        reason=reason,
+        detail={"people": len(standing), "fields": ["id_number"]},
+    )
+    return standing
 
 
 def require_division(code: str, *, near: Household | None, also: str = "") -> None:
@@ -208,16 +225,6 @@ def _memberships(found: Household, on: date | None) -> list[Membership]:
     standing = list(_on(Membership, found, on))
     standing.sort(key=lambda m: (m.relation != "户主", m.person.id_number))
     return standing
-
-
-def _age(born: date | None, on: date) -> int | None:
-    if born is None:
-        return None
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
-
-
-def _masked_phone(phone: str) -> str:
-    return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 7 else phone
 
 
 def names_by_key(found: Household, on: date) -> list[str]:
