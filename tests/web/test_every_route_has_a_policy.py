@@ -30,6 +30,7 @@ ARGUMENTS = {
     "measure": "precision",
     "pk": 1,
     "report_no": "XS20241115-0001",
+    "code": "M1",
     "form": "docx",
     "source": "deposit",
     "step": "query",
