@@ -6,7 +6,7 @@ there are no queries and no rules here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -759,3 +759,59 @@ def settle_field_visit(number: int, *, to: str, ground: str, by: User) -> monito
     sent = monitoring.sent_visit(kept)
     visit = record_visit(sent.number, by=by, **sent.for_record()) if taken_up else None
     return monitoring.settle_field_visit(kept, to=to, ground=ground, by=by, visit=visit)
+
+
+# ---- lists, their workbooks, and how well the warnings work ------------------------------------------------------
+
+
+def _warned(asked: registry.Conditions, by: User) -> Any:
+    return monitoring.open_household_numbers(by=by) if asked.warned else None
+
+
+def list_page(
+    subject: str, asked: registry.Conditions, *, by: User, after: str = "", limit: int = 25
+) -> registry.ListPage:
+    """One page of a list of households or people (列表)."""
+    return registry.list_page(subject, asked, by=by, warned=_warned(asked, by), after=after, limit=limit)
+
+
+def request_export(
+    subject: str, asked: registry.Conditions, *, columns: list[str], reason: str, by: User
+) -> registry.ListExport:
+    """Ask for a list as a workbook (申请导出)."""
+    return registry.request_export(
+        subject=subject,
+        asked=asked,
+        columns=columns,
+        reason=reason,
+        by=by,
+        rules=rules()[1].exports,
+        warned=_warned(asked, by),
+    )
+
+
+def decide_export(pk: int, *, grant: bool, note: str, by: User) -> registry.ListExport:
+    """The second person's word on an export (审批导出)."""
+    return registry.decide_export(pk, grant=grant, note=note, by=by, rules=rules()[1].exports)
+
+
+def take_export(pk: int, *, by: User) -> tuple[registry.ListExport, Iterator[bytes]]:
+    """The workbook that was granted (下载)."""
+    asked = registry.asked_of(registry.export_of(pk, by=by))
+    return registry.take_export(pk, by=by, warned=_warned(asked, by))
+
+
+def quality(*, first: date, last: date, by: User) -> monitoring.Quality:
+    """How well the warnings of an area worked in a period (监测质量)."""
+    pack, handling = rules()
+    aided = {name for category in pack.categories for name in category.registered_as}
+    return monitoring.quality(
+        first=first,
+        last=last,
+        by=by,
+        handling=handling,
+        recognised=registry.newly_recognised(by=by, first=first, last=last, categories=aided),
+        referrals=assistance.referral_facts(by=by, first=first, last=last),
+        villages=registry.households_by_village(by=by),
+        village_of=registry.villages_of,
+    )

@@ -27,6 +27,7 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
     ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),
     ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
+    ("quality", gettext_noop("监测质量"), Act.VIEW_QUALITY),
     ("what_if", gettext_noop("测算"), Act.SIMULATE),
     ("indicators", gettext_noop("预警指标"), Act.VIEW_INDICATORS),
     ("outbox", gettext_noop("外发消息"), Act.VIEW_OUTBOX),

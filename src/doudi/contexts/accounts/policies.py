@@ -95,6 +95,10 @@ class Act(StrEnum):
     FIND_DUPLICATES = "find_duplicates"
     VIEW_DUPLICATES = "view_duplicates"
     DECIDE_DUPLICATE = "decide_duplicate"
+    EXPORT_LIST = "export_list"
+    VIEW_EXPORTS = "view_exports"
+    APPROVE_EXPORT = "approve_export"
+    VIEW_QUALITY = "view_quality"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
     VIEW_VERIFICATION = "view_verification"
@@ -199,6 +203,15 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.DECIDE_DUPLICATE: {R.COUNTY: Scope.REGION},
+    A.EXPORT_LIST: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_EXPORTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.APPROVE_EXPORT: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.VIEW_QUALITY: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.AUDITOR: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
     # collector, verifier, decision-maker and auditor are different people (handbook 03 §3.7)
@@ -294,6 +307,10 @@ ACT_LABELS = {
     A.FIND_DUPLICATES: "批量查重",
     A.VIEW_DUPLICATES: "查看疑似重复",
     A.DECIDE_DUPLICATE: "判定疑似重复",
+    A.EXPORT_LIST: "导出列表",
+    A.VIEW_EXPORTS: "查看导出申请",
+    A.APPROVE_EXPORT: "审批导出",
+    A.VIEW_QUALITY: "查看监测质量",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
     A.VIEW_VERIFICATION: "查看核对",
