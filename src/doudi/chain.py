@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from doudi.contexts.accounts.services import User, take_turn
 from doudi.contexts.assistance import services as assistance
@@ -24,7 +25,9 @@ from doudi.engine import screening
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import Pack, load_pack
+from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.handling import Handling, load_handling
+from doudi.engine.packs.outreach import Outreach, load_outreach
 
 
 @lru_cache(maxsize=4)
@@ -35,6 +38,25 @@ def _pack(folder: Path) -> tuple[Pack, Handling]:
 def rules() -> tuple[Pack, Handling]:
     """The policy pack in force and its handling rules (政策包); read once a process."""
     return _pack(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _doubt_rules(folder: Path) -> DoubtRules:
+    return load_doubts(folder)
+
+
+def doubt_rules() -> DoubtRules:
+    """The doubt rules of the pack in force (疑点核查规则); read once a process."""
+    return _doubt_rules(settings.PACK)
+
+
+def _outreach(folder: Path) -> Outreach:
+    return load_outreach(folder)
+
+
+def outreach() -> Outreach:
+    """How the pack has reports of families taken in (主动发现); read once a process."""
+    return _outreach(settings.PACK)
 
 
 @dataclass(frozen=True)
@@ -64,17 +86,21 @@ def check_file(
 def take_in_file(
     feed: str | None, path: Path, *, as_of: date, by: User, source: str = "", file_name: str = ""
 ) -> registry.LoadOutcome:
-    """Take one department file in (装载)."""
-    return registry.load_file(
+    """Take one department file in (装载); a death among recipients asks whether payment stops."""
+    outcome = registry.load_file(
         rules()[0].feeds, feed, path, as_of=as_of, by=by, source=source, file_name=file_name
     )
+    monitoring.propose_stops(doubt_rules(), by=by)
+    return outcome
 
 
 def take_in_folder(
     folder: Path, *, as_of: date | None, by: User, progress: Callable[[str], None] | None = None
 ) -> registry.FolderOutcome:
-    """Take a whole folder in, the register first (批量装载)."""
-    return registry.load_folder(rules()[0].feeds, folder, as_of=as_of, by=by, progress=progress)
+    """Take a whole folder in, the register first (批量装载); then as :func:`take_in_file`."""
+    outcome = registry.load_folder(rules()[0].feeds, folder, as_of=as_of, by=by, progress=progress)
+    monitoring.propose_stops(doubt_rules(), by=by)
+    return outcome
 
 
 # ---- 2 screening and what it says of one household ---------------------------------------------------------------
@@ -84,7 +110,9 @@ def screen(*, as_of: date, by: User, **options: Any) -> monitoring.ScreeningRun:
     """Screen everyone and bring the warnings up to date (筛查)."""
     pack, handling = rules()
     monitoring.keep_pack(pack, settings.PACK)
-    return monitoring.screen(pack, handling, as_of=as_of, by=by, **options)
+    run = monitoring.screen(pack, handling, as_of=as_of, by=by, **options)
+    monitoring.propose_stops(doubt_rules(), by=by)
+    return run
 
 
 def replay(run_number: int, *, by: User) -> monitoring.Replay:
@@ -143,10 +171,11 @@ def dispatch(
     """Send a warning to a township, which from then on answers for the household (派单)."""
     take_turn()
     case = monitoring.warning(number, by=by)
-    household = registry.household(case.household_no, by=by)
+    household = None if case.provisional else registry.household(case.household_no, by=by)
     registry.require_division(to, near=household, also=case.region_code)
     done = monitoring.dispatch_warning(case, to=to, by=by, handling=rules()[1], remark=remark, seen=seen)
-    registry.entrust(household, to)
+    if household is not None:
+        registry.entrust(household, to)
     return done
 
 
@@ -186,6 +215,11 @@ def give_measure(
 def push_need(number: str, *, department: str, need: str, by: User) -> assistance.Referral:
     """Push the household's need to a department (需求推送)."""
     case = _visited(number, by)
+    if case.provisional:
+        raise monitoring.StepRefused(
+            "这户尚未与花名册对上（临时户号），部门无法核对身份。请先“查明是哪一户”，再推送。",
+            "This family is not matched to the register yet, so a department could not identify it. Match it first.",
+        )
     referral = assistance.send_referral(
         warning_number=number,
         household=registry.household(case.household_no, by=by),
@@ -256,3 +290,131 @@ def close(number: str, *, closing_note: str, by: User, seen: int | None = None) 
             "A department has still to answer; the warning cannot be closed yet.",
         )
     return monitoring.close_warning(case, closing_note=closing_note, by=by, handling=rules()[1], seen=seen)
+
+
+# ---- 5 from a doubt to the money that came back ------------------------------------------------------------------
+
+
+def find_doubts(*, as_of: date, by: User) -> monitoring.DoubtRound:
+    """Search everyone for doubts on a date (疑点筛查)."""
+    return monitoring.find_doubts(doubt_rules(), as_of=as_of, by=by)
+
+
+@transaction.atomic
+def decide_stop(
+    number: str,
+    *,
+    confirm: bool,
+    ground: str,
+    by: User,
+    stop_from: date | None = None,
+    identity_confirmed: bool = False,
+    as_of: date | None = None,
+) -> monitoring.StopProposal:
+    """Decide on a proposed stop (决定停发); a confirmed one is recorded and the overpaid months become a doubt."""
+    take_turn()
+    decided = monitoring.decide_stop(
+        number,
+        confirm=confirm,
+        ground=ground,
+        by=by,
+        stop_from=stop_from,
+        identity_confirmed=identity_confirmed,
+    )
+    if decided.stop_from is not None:
+        assistance.record_stop(
+            source=number,
+            household_no=decided.household_no,
+            person_id=decided.person_id,
+            person_name=decided.person_name,
+            region_code=decided.region_code,
+            stop_from=decided.stop_from,
+            ground=decided.ground,
+            by=by,
+        )
+        monitoring.find_doubts(
+            doubt_rules(), as_of=as_of or timezone.localdate(), by=by, household_no=decided.household_no
+        )
+    return decided
+
+
+def assign_doubt(number: str, *, to: str, by: User, seen: int | None = None) -> monitoring.Doubt:
+    """Give a doubt to a township or village worker (派核)."""
+    return monitoring.assign_doubt(number, to=to, by=by, rules=doubt_rules(), seen=seen)
+
+
+def check_doubt(number: str, *, by: User, **check: Any) -> monitoring.Doubt:
+    """Record a check and its conclusion (核查)."""
+    return monitoring.check_doubt(number, by=by, rules=doubt_rules(), **check)
+
+
+@transaction.atomic
+def review_doubt(
+    number: str, *, approve: bool, note: str, by: User, seen: int | None = None
+) -> monitoring.Doubt:
+    """Review a check (复核); a true doubt stops the payment from next month and opens the recovery."""
+    take_turn()
+    doubt = monitoring.review_doubt(number, approve=approve, note=note, by=by, rules=doubt_rules(), seen=seen)
+    if not approve:
+        return doubt
+    chosen = doubt_rules().conclusions[doubt.conclusion]
+    if chosen.stop and not assistance.is_stopped(doubt.household_no, doubt.person_id):
+        assistance.record_stop(
+            source=number,
+            household_no=doubt.household_no,
+            person_id=doubt.person_id,
+            person_name=doubt.person_name,
+            region_code=doubt.region_code,
+            stop_from=monitoring.month_after(timezone.localdate()),
+            ground=doubt.review_note,
+            by=by,
+        )
+    if chosen.recover and doubt.overpaid_fen:
+        opened = assistance.open_recovery(
+            doubt_number=number,
+            kind=doubt.kind,
+            household_no=doubt.household_no,
+            debtor_name=doubt.person_name,
+            region_code=doubt.region_code,
+            amount_fen=doubt.overpaid_fen,
+            by=by,
+        )
+        monitoring.note_on_doubt(doubt, by=by, kind="recovery", text=f"立追缴案 {opened.number}")
+    return doubt
+
+
+# ---- 4 families that people tell of ------------------------------------------------------------------------------
+
+
+def take_report(**told: Any) -> monitoring.FamilyReport:
+    """Take a report of the public form in (主动发现)."""
+    return monitoring.take_report(rules=outreach(), **told)
+
+
+def take_hotline_file(path: Path, *, by: User) -> monitoring.HotlineOutcome:
+    """Take the hotline's work orders in (12345 工单)."""
+    return monitoring.take_hotline_file(path, rules=outreach(), by=by)
+
+
+@transaction.atomic
+def open_from_report(
+    number: str, *, household_no: str = "", ground: str = "", by: User
+) -> monitoring.WarningCase:
+    """Make a report a warning of a household of the register, or of a family not on it (立预警)."""
+    take_turn()
+    return monitoring.open_from_report(
+        monitoring.report(number, by=by),
+        household=registry.household(household_no, by=by) if household_no else None,
+        by=by,
+        rules=outreach(),
+        handling=rules()[1],
+        ground=ground,
+    )
+
+
+@transaction.atomic
+def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningCase:
+    """Say which household of the register a reported family is (查明是哪一户)."""
+    take_turn()
+    household = registry.household(household_no, by=by)
+    return monitoring.identify(monitoring.warning(number, by=by), household, by=by)

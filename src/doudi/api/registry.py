@@ -254,6 +254,9 @@ class VariableOut(Schema):
     parameters: list[ParameterOut] = Field(title="全部参数")
     feeds: list[str] = Field(title="用到的数据")
     clause: str = Field(title="依据")
+    mark: str = Field(
+        "", title="标记", description="[verified] 已核对原文、[recalled] 待核对、[assumed] 假定"
+    )
     reason: str = Field(title="说明")
     formula: str = Field(title="公式")
     sentence: str = Field(title="句子")

@@ -39,6 +39,11 @@ class Home:
         return self.root / "returns"
 
     @property
+    def evidence(self) -> Path:
+        """Papers and photographs that a check stands on, sealed, by the hash of their content."""
+        return self.root / "evidence"
+
+    @property
     def results(self) -> Path:
         """Screening results, one folder per run."""
         return self.root / "results"

@@ -24,6 +24,13 @@ def _flag(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={raw!r} 不是开关值（true/false） is not a switch (true/false)")
 
 
+def _count(name: str, default: int) -> int:
+    raw = os.environ.get(name, "").strip()
+    if raw == "" or (raw.isascii() and raw.isdigit()):
+        return int(raw or default)
+    raise ImproperlyConfigured(f"{name}={raw!r} 不是非负整数 is not a whole number")
+
+
 def _words(name: str, default: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
@@ -79,6 +86,10 @@ BEHIND_TLS = _flag("DOUDI_TLS", False)
 PACK = Path(os.environ.get("DOUDI_PACK", "").strip() or PROJECT / "packs" / "reference")
 # the map of the dashboard (GeoJSON): the deployer's own, with its 审图号, takes the place of the demonstration's
 BOUNDARIES = os.environ.get("DOUDI_BOUNDARIES", "").strip() or None
+# how many proxies of the office's own stand before this server: only what they add to X-Forwarded-For is believed
+PROXIES = _count("DOUDI_PROXIES", 0)
+# days that tasks and sent visits stay on an officer's telephone
+FIELD_DAYS = _count("DOUDI_FIELD_DAYS", 7)
 DEMONSTRATION = _flag("DOUDI_DEMO", False)
 
 INSTALLED_APPS = [

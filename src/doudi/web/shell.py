@@ -17,6 +17,7 @@ LARGE_COOKIE = "doudi_large"
 _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("home", gettext_noop("今日待办"), None),
     ("warnings", gettext_noop("预警"), Act.VIEW_WARNINGS),
+    ("reports", gettext_noop("群众报告"), Act.VIEW_REPORTS),
     ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
     ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
     ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),

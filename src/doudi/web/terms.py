@@ -30,10 +30,35 @@ EVENTS = {
     "close": n("办结"),
 }
 
-ACTS = {"export_quarantine": n("下载退回表"), "export_simulation": n("导出测算")}
+SIGNALS = {"REPORT": n("群众报告")}
+"""Signals that come from people and not from an indicator of the pack."""
+
+REPORT_STEPS = {
+    "received": n("已收到，正在分办"),
+    "waiting": n("已受理，将派人了解"),
+    "sent": n("已派人入户了解"),
+    "helping": n("已了解，正在办理"),
+    "done": n("已办结"),
+    "answered": n("已答复"),
+}
+
+ACTS = {
+    "export_quarantine": n("下载退回表"),
+    "export_simulation": n("导出测算"),
+    "take_report": n("收到群众报告"),
+    "answer_report": n("答复群众报告"),
+    "take_hotline_file": n("导入热线工单"),
+    "export_hotline_answers": n("导出热线答复"),
+}
 """Audit entries that are no act of the policy table."""
 
-SUBJECTS = {"household": n("户"), "feed": n("数据"), "user": n("账号"), "screen": n("筛查")}
+SUBJECTS = {
+    "household": n("户"),
+    "feed": n("数据"),
+    "user": n("账号"),
+    "screen": n("筛查"),
+    "report": n("线索"),
+}
 
 SEXES = {"男": n("男性"), "女": n("女性")}
 """女 alone is also 女儿 in the column of relations."""

@@ -69,6 +69,18 @@ class Act(StrEnum):
     VIEW_REFERRALS = "view_referrals"
     ANSWER_REFERRAL = "answer_referral"
     CLOSE_WARNING = "close_warning"
+    VIEW_DOUBTS = "view_doubts"
+    FIND_DOUBTS = "find_doubts"
+    ASSIGN_DOUBT = "assign_doubt"
+    CHECK_DOUBT = "check_doubt"
+    REVIEW_DOUBT = "review_doubt"
+    DECIDE_STOP = "decide_stop"
+    VIEW_RECOVERY = "view_recovery"
+    KEEP_RECOVERY = "keep_recovery"
+    DECIDE_WRITE_OFF = "decide_write_off"
+    VIEW_RECTIFICATION = "view_rectification"
+    VIEW_REPORTS = "view_reports"
+    TRIAGE_REPORT = "triage_report"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
 
@@ -122,6 +134,36 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     },
     A.ANSWER_REFERRAL: {R.DEPARTMENT: Scope.DEPARTMENT},
     A.CLOSE_WARNING: {R.COUNTY: Scope.REGION},
+    A.VIEW_DOUBTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.FIND_DOUBTS: {R.COUNTY: Scope.REGION},
+    A.ASSIGN_DOUBT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CHECK_DOUBT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REVIEW_DOUBT: {R.COUNTY: Scope.REGION},
+    A.DECIDE_STOP: {R.COUNTY: Scope.REGION},
+    A.VIEW_RECOVERY: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_RECOVERY: {R.COUNTY: Scope.REGION},
+    A.DECIDE_WRITE_OFF: {R.DIRECTOR: Scope.REGION},
+    A.VIEW_RECTIFICATION: {
+        R.COUNTY: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.VIEW_REPORTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
 }
@@ -182,6 +224,18 @@ ACT_LABELS = {
     A.VIEW_REFERRALS: "查看推送",
     A.ANSWER_REFERRAL: "答复推送",
     A.CLOSE_WARNING: "办结",
+    A.VIEW_DOUBTS: "查看疑点",
+    A.FIND_DOUBTS: "疑点筛查",
+    A.ASSIGN_DOUBT: "派核疑点",
+    A.CHECK_DOUBT: "核查疑点",
+    A.REVIEW_DOUBT: "复核疑点",
+    A.DECIDE_STOP: "决定停发",
+    A.VIEW_RECOVERY: "查看追缴台账",
+    A.KEEP_RECOVERY: "登记追缴台账",
+    A.DECIDE_WRITE_OFF: "决定核销",
+    A.VIEW_RECTIFICATION: "查看整改报告",
+    A.VIEW_REPORTS: "查看群众报告",
+    A.TRIAGE_REPORT: "分办群众报告",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
 }

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, Scope
+from doudi.contexts.assistance.recovery_models import (  # noqa: F401 — Django looks for a context's models here
+    Account,
+    Instalment,
+    LedgerEntry,
+    LedgerLine,
+    PaymentStop,
+    Recovery,
+    WriteOffRequest,
+)
 from doudi.house.fields import SealedTextField
 
 if TYPE_CHECKING:

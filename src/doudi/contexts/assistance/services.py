@@ -9,29 +9,93 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require, take_turn
-from doudi.contexts.assistance.models import MeasureGiven, Referral, ReferralQuerySet
+from doudi.contexts.assistance.errors import StepRefused
+from doudi.contexts.assistance.models import (
+    Account,
+    LedgerEntry,
+    MeasureGiven,
+    PaymentStop,
+    Recovery,
+    Referral,
+    ReferralQuerySet,
+    WriteOffRequest,
+)
+from doudi.contexts.assistance.recovery import (
+    RecoveryNotFound,
+    VoucherUsed,
+    agree_plan,
+    ask_write_off,
+    decide_write_off,
+    deposit_cash,
+    even_instalments,
+    is_stopped,
+    look_at_recovery,
+    open_recovery,
+    plan_of,
+    prove,
+    receive,
+    record_stop,
+    recoveries,
+    recovery_for,
+    recovery_of,
+    reduce_claim,
+    refund,
+    reverse_entry,
+    stops_recorded,
+    trial_balance,
+)
+from doudi.contexts.assistance.recovery_models import RecoveryQuerySet
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
 from doudi.engine.workdays import add_workdays
 
 __all__ = [
+    "Account",
+    "LedgerEntry",
     "MeasureGiven",
+    "PaymentStop",
+    "Recovery",
+    "RecoveryNotFound",
+    "RecoveryQuerySet",
     "Referral",
     "ReferralNotFound",
     "ReferralQuerySet",
+    "StepRefused",
+    "VoucherUsed",
+    "WriteOffRequest",
     "accept_referral",
+    "agree_plan",
     "answer_referral",
+    "ask_write_off",
+    "decide_write_off",
+    "deposit_cash",
+    "even_instalments",
     "give_measure",
     "has_pending",
+    "is_stopped",
+    "look_at_recovery",
     "look_at_referral",
     "measures_given",
+    "open_recovery",
+    "plan_of",
+    "prove",
+    "receive",
+    "record_stop",
+    "recoveries",
+    "recovery_for",
+    "recovery_of",
+    "reduce_claim",
     "referral",
     "referral_counts",
     "referrals",
     "referrals_of",
+    "refund",
     "return_referral",
+    "reverse_entry",
     "send_referral",
+    "stops_recorded",
+    "trial_balance",
 ]
 
 
@@ -39,12 +103,6 @@ class ReferralNotFound(DoudiError):
     """No such referral that the asker may see."""
 
     code = "referral_not_found"
-
-
-class StepRefused(DoudiError):
-    """The step does not fit, or something it needs is missing."""
-
-    code = "step_refused"
 
 
 @transaction.atomic

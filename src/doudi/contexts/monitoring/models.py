@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.contexts.monitoring.doubt_models import (  # noqa: F401 — Django looks for a context's models here
+    DeathScan,
+    Doubt,
+    DoubtEvent,
+    DoubtEvidence,
+    DoubtRound,
+    StopProposal,
+)
+from doudi.house.fields import BlindIndexField, SealedTextField
 
 if TYPE_CHECKING:
     from datetime import date
 
 LEVELS = ("none", "blue", "yellow", "orange", "red")
 """From no warning to the most urgent; a level's rank is its place here."""
+REPORTED = "REPORT"
+"""The signal of a family that people told of (群众报告); screens neither raise nor clear it."""
 LEVEL_WORDS = {"none": "无", "blue": "蓝", "yellow": "黄", "orange": "橙", "red": "红"}
 
 
@@ -76,8 +87,16 @@ class WarningCase(models.Model):
         CLOSED = "closed", "已办结"
         CLEARED = "cleared", "信号消失"
 
+    class Source(models.TextChoices):
+        SCREEN = "screen", "数据筛查"
+        REPORT = "report", "群众报告"
+
     number = models.CharField("预警编号", max_length=100, unique=True)
+    source = models.CharField("发现方式", max_length=8, choices=Source.choices, default=Source.SCREEN)
     household_no = models.CharField("户编号", max_length=60, db_index=True)
+    provisional = models.BooleanField(
+        "临时户号", default=False, help_text="报告的家庭尚不在册；查明后换成户编号"
+    )
     head_name = models.CharField("户主姓名", max_length=80, blank=True)
     region_code = models.CharField("负责地区", max_length=12, db_index=True)
     level = models.CharField("预警级别", max_length=8, db_index=True)
@@ -170,3 +189,121 @@ class CaseEvent(AppendOnly):
 
     class Meta:
         ordering = ["at", "pk"]
+
+
+class FamilyReport(models.Model):
+    """A family in difficulty that somebody told of (主动发现): by the public form, or through the 12345 hotline.
+
+    What was said and who said it are sealed. ``receipt`` opens the progress and nothing of the family.
+    """
+
+    class Status(models.TextChoices):
+        NEW = "new", "待分办"
+        OPENED = "opened", "已转为预警"
+        ANSWERED = "answered", "已答复，不立预警"
+
+    number = models.CharField("线索编号", max_length=30, unique=True)
+    receipt = models.CharField("查询码", max_length=16, unique=True)
+    token = models.CharField("表单标记", max_length=40, unique=True, help_text="同一张表单重复提交只算一次")
+    channel = models.CharField("来源", max_length=12, db_index=True)
+    hotline_no = models.CharField("工单号", max_length=60, null=True, unique=True)
+    said_at = models.DateTimeField("来电（报告）时间")
+    received_at = models.DateTimeField("收到时间", auto_now_add=True)
+    region_code = models.CharField("所在地区", max_length=12, db_index=True)
+    difficulty = models.CharField("困难类型", max_length=20)
+    family_name = SealedTextField("困难家庭姓名", purpose="report.family_name", blank=True, default="")
+    place = SealedTextField("住址", purpose="report.place", blank=True, default="")
+    text = SealedTextField("情况", purpose="report.text", blank=True, default="")
+    contact = SealedTextField("报告人联系方式", purpose="report.contact", blank=True, default="")
+    told = models.BooleanField("家庭知情", default=False)
+    status = models.CharField(
+        "状态", max_length=10, choices=Status.choices, default=Status.NEW, db_index=True
+    )
+    case = models.ForeignKey(WarningCase, on_delete=models.PROTECT, null=True, related_name="reports")
+    answer = models.CharField("对报告人的答复", max_length=300, blank=True)
+    ground = models.CharField("分办理由", max_length=300, blank=True)
+    settled_by = models.CharField("分办人", max_length=150, blank=True)
+    settled_at = models.DateTimeField("分办时间", null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Knock(models.Model):
+    """One use of a public form by an address or a device, both only as keyed digests; kept for the limits' window."""
+
+    who = BlindIndexField("摘要")
+    what = models.CharField("用途", max_length=10)
+    at = models.DateTimeField("时间", auto_now_add=True, db_index=True)
+
+
+class FieldTask(models.Model):
+    """A warning that an officer took along on a phone (带走的任务): which version, when, until when it may stay there."""
+
+    case = models.ForeignKey(WarningCase, on_delete=models.CASCADE, related_name="taken_along")
+    account = models.CharField("账号", max_length=150, db_index=True)
+    version = models.PositiveIntegerField("带走时的版本")
+    last_event = models.BigIntegerField("带走时的最后一行时间线", default=0)
+    taken_at = models.DateTimeField("带走时间", auto_now_add=True)
+    keep_until = models.DateField("最晚保留到")
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["case", "account"])]
+
+
+class FieldVisit(models.Model):
+    """A visit as a phone sent it (手机回传), known by the phone's own number; it is never changed and never dropped.
+
+    ``state`` says whether it became a visit of the warning or waits for a person, who sees both sides.
+    """
+
+    class State(models.TextChoices):
+        RECORDED = "recorded", "已记录"
+        CONFLICT = "conflict", "有冲突，待人工处理"
+        DUPLICATE = "duplicate", "疑似重复，待人工处理"
+        NOTED = "noted", "已记入时间线"
+        SET_ASIDE = "set_aside", "已搁置"
+
+    client_id = models.UUIDField("手机编号", unique=True)
+    case = models.ForeignKey(WarningCase, on_delete=models.PROTECT, related_name="field_visits")
+    region_code = models.CharField("带走时的负责地区", max_length=12, db_index=True)
+    account = models.CharField("账号", max_length=150)
+    content = SealedTextField("内容", purpose="field.content")
+    digest = BlindIndexField("内容摘要", db_index=False)
+    seen = models.PositiveIntegerField("带走时的版本")
+    state = models.CharField("状态", max_length=10, choices=State.choices, db_index=True)
+    why = models.CharField("原因", max_length=300, blank=True)
+    why_en = models.CharField(max_length=300, blank=True)
+    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, related_name="field_visits")
+    filled_at = models.DateTimeField("填写时间（手机）")
+    received_at = models.DateTimeField("收到时间", auto_now_add=True)
+    settled_by = models.CharField("处理人", max_length=150, blank=True)
+    settled_at = models.DateTimeField("处理时间", null=True)
+    ground = models.CharField("处理理由", max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+
+class FieldFile(models.Model):
+    """A photo or signature of a visit (照片、签名), sealed; it comes in parts and stands once its digest is right."""
+
+    account = models.CharField("账号", max_length=150)
+    client_id = models.UUIDField("手机编号", db_index=True)
+    name = models.CharField("名称", max_length=40)
+    kind = models.CharField("种类", max_length=10)
+    size = models.PositiveIntegerField("字节数")
+    sha256 = models.CharField("摘要", max_length=64)
+    received = models.PositiveIntegerField("已收到字节数", default=0)
+    content = models.BinaryField("已收到的部分（加密）", default=b"")
+    stored = models.CharField("存放", max_length=80, blank=True)
+    begun_at = models.DateTimeField("开始时间", auto_now_add=True, db_index=True)
+    field_visit = models.ForeignKey(FieldVisit, on_delete=models.PROTECT, null=True, related_name="files")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["client_id", "name"], name="one_file_of_a_name")]

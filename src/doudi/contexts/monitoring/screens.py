@@ -25,6 +25,7 @@ from doudi.contexts.monitoring.models import (
     LEVEL_WORDS,
     LEVELS,
     OPEN,
+    REPORTED,
     CaseEvent,
     ScreeningRun,
     Signal,
@@ -145,6 +146,9 @@ def _follow_warnings(run: ScreeningRun, folder: Path, handling: Handling, by: Us
     _open(fresh, run, by)
     changes.opened += len(fresh)
     for case in standing.values():
+        if _is_reported(case):
+            # a family that people told of need not stand in the register
+            continue
         _clear(case, [], by, changes, "该户已不在花名册")
     return changes
 
@@ -244,7 +248,7 @@ def _update(
     """Bring an open warning to what the screen found; an undecided indicator is neither raised nor closed."""
     raised, undecided = set(row["warnings"]), set(row["undecided"])
     signals = {signal.code: signal for signal in case.signals.all()}
-    held = {code for code, signal in signals.items() if signal.active and code in undecided}
+    held = {code for code, signal in signals.items() if signal.active and code in undecided | {REPORTED}}
     if not raised and not held and case.status == WarningCase.Status.NEW:
         _clear(case, list(signals.values()), by, changes, "信号已全部消失")
         return
@@ -284,6 +288,11 @@ def _update(
         said.append(f"级别 {_levels(case.level, case.risk_level)} → {_levels(level, risk)}")
     _event(case, by, "update", f"{run.as_of} 筛查更新：{'；'.join(said) or '类别变化'}").save()
     changes.updated += 1
+
+
+def _is_reported(case: WarningCase) -> bool:
+    """Whether somebody told of this family: no screen answers for that, so none clears it."""
+    return any(signal.code == REPORTED and signal.active for signal in case.signals.all())
 
 
 def _clear(case: WarningCase, signals: list[Signal], by: User, changes: WarningChanges, why: str) -> None:

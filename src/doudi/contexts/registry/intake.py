@@ -478,7 +478,7 @@ def _resolved_path(load: FeedLoad, register: FeedLoad) -> Path:
 def _resolve(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: Mapping[str, FeedSpec]) -> None:
     """Match a load to a register, from its sealed original, and remember the grades."""
     folder = _register_folder(register, specs)
-    with _opened(load) as original:
+    with opened(load) as original:
         parsed = feeds.parse_file(spec, original, today=timezone.localdate(load.loaded_at))
         grades = feeds.resolve_feed(parsed, folder, _resolved_path(load, register), blind=_blind)
     answer = feeds.counts(parsed, grades)
@@ -500,7 +500,7 @@ def _build_register(parsed: ParsedFile, folder: Path) -> feeds.RegisterBuild:
 def _register_folder(register: FeedLoad, specs: Mapping[str, FeedSpec]) -> Path:
     folder = _folder_of_register(register.file_hash)
     if not folder.exists():
-        with _opened(register) as original:
+        with opened(register) as original:
             parsed = feeds.parse_file(specs[REGISTER], original, today=timezone.localdate(register.loaded_at))
             _build_register(parsed, folder)
     return folder
@@ -531,7 +531,7 @@ def _work_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _opened(load: FeedLoad) -> Iterator[Path]:
+def opened(load: FeedLoad) -> Iterator[Path]:
     """The original of a load as a file, for as long as it is read."""
     sealed = home().originals / f"{load.file_hash}.sealed"
     if not sealed.exists():

@@ -191,9 +191,9 @@ def reveal_identity(found: Household, person_id: int, *, by: User, reason: str) 
     return member.person
 
 
-def require_division(code: str, *, near: Household, also: str = "") -> None:
+def require_division(code: str, *, near: Household | None, also: str = "") -> None:
     """Refuse a township that is neither in the table of divisions, where it is whole, nor of the household's areas."""
-    own = (near.region_code, near.responsible_region, also)
+    own = (near.region_code, near.responsible_region, also) if near is not None else (also,)
     if divisions_whole() and not region_known(code) and not any(area.startswith(code) for area in own):
         raise DoudiError(
             f"行政区划代码 {code} 不在区划表里。请从列表中选择乡镇（街道）。",
@@ -293,7 +293,7 @@ def _told(spec: FeedSpec, load: FeedLoad, rows: list[dict[str, Any]], who: dict[
         values = tuple(
             (column.label, shown)
             for column in spec.columns
-            if column.name in row and (shown := _shown(column, row[column.name])) != ""
+            if column.name in row and (shown := shown_cell(column, row[column.name])) != ""
         )
         seen[row["row_digest"]] = FactRow(member=who.get(row["person_key"], ""), values=values)
     status = "已知" if seen else "查无"
@@ -302,7 +302,8 @@ def _told(spec: FeedSpec, load: FeedLoad, rows: list[dict[str, Any]], who: dict[
     )
 
 
-def _shown(column: ColumnSpec, value: Any) -> str:
+def shown_cell(column: ColumnSpec, value: Any) -> str:
+    """A cell of a department's file as written for people: 1234.50元, 2024年3月, 是."""
     if value is None:
         return ""
     if column.type == "money":

@@ -110,3 +110,9 @@ def divisions_whole() -> bool:
 def children(code: str) -> list[tuple[str, str]]:
     """Codes and names one level below ``code``."""
     return list(Region.objects.filter(parent_code=code).values_list("code", "name"))
+
+
+def counties_taken_in() -> list[tuple[str, str]]:
+    """Codes and names of the counties whose townships are in the table: those this office serves."""
+    below = Region.objects.filter(code__regex=r"^\d{9}$").order_by().values("parent_code").distinct()
+    return list(Region.objects.filter(code__in=below).values_list("code", "name"))

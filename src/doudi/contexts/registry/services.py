@@ -45,17 +45,20 @@ from doudi.contexts.registry.lookup import (
     names_by_key,
     require_division,
     reveal_identity,
+    shown_cell,
 )
 from doudi.contexts.registry.models import FeedLoad, Household
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
+    counties_taken_in,
     divisions_whole,
     load_divisions,
     path_of,
     region_name,
     region_path,
 )
+from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
 
 __all__ = [
     "LEVEL_NAMES",
@@ -69,11 +72,13 @@ __all__ = [
     "HouseholdNotFound",
     "LoadOutcome",
     "Member",
+    "Reported",
     "bring_up_to_date",
     "category_counts",
     "check_file",
     "children",
     "contact_of",
+    "counties_taken_in",
     "counts_of",
     "covers_office",
     "date_missing",
@@ -95,13 +100,16 @@ __all__ = [
     "names_by_key",
     "numbers_answered_for",
     "path_of",
+    "people_by_place",
     "quarantine_workbook",
     "region_name",
     "region_path",
     "register_on",
+    "reported_in",
     "require_division",
     "require_whole_office",
     "reveal_identity",
+    "shown_cell",
     "snapshots_of",
     "snapshots_on",
     "spec_for",

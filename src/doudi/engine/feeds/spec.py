@@ -32,6 +32,9 @@ RESERVED = frozenset(
 )
 """Names that parsed and resolved tables use for themselves."""
 
+PERIODS = {"每日": 1, "每周": 7, "每月": 31, "每季": 92, "每学期": 184, "每年": 366}
+"""How often a sender is to send, and the longest that is, in days; a feed without a period is sent when something happens."""
+
 _YES_NO = {"是": True, "否": False}
 _MAX_BYTES = 1 << 18
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -62,7 +65,10 @@ class ColumnSpec:
 
 @dataclass(frozen=True)
 class FeedSpec:
-    """One feed (部门数据): ``kind`` is ``snapshot`` (the last one replaces) or ``event`` (rows add up)."""
+    """One feed (部门数据): ``kind`` is ``snapshot`` (the last one replaces) or ``event`` (rows add up).
+
+    ``period_days`` is how often it is to come, in days (None: when something happens), ``mark`` where that is known from.
+    """
 
     name: str
     label: str
@@ -70,6 +76,8 @@ class FeedSpec:
     supplier: str
     columns: tuple[ColumnSpec, ...]
     aliases: tuple[str, ...] = ()
+    period_days: int | None = None
+    mark: str = ""
 
     def column(self, name: str) -> ColumnSpec:
         """The column of that name."""
@@ -188,7 +196,7 @@ class _Reader:
         return words[text]
 
     def feed(self, node: Any) -> FeedSpec:
-        keys = ("名称", "中文名", "别名", "方式", "来源", "列")
+        keys = ("名称", "中文名", "别名", "方式", "来源", "周期", "标", "列")
         found = self.mapping(node, keys, ("名称", "中文名", "方式", "来源", "列"))
         name = self.text(found["名称"])
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -202,6 +210,8 @@ class _Reader:
             supplier=self.text(found["来源"]),
             columns=tuple(self.column(item) for item in found["列"].value),
             aliases=self.texts(found.get("别名")),
+            period_days=self.word(found["周期"], PERIODS) if "周期" in found else None,
+            mark=self.text(found["标"]) if "标" in found else "",
         )
         self._check(spec, found["列"])
         return spec

@@ -177,14 +177,18 @@ def _run_group(
         register_cases(connection, compiled, cases)
         keys = {"lo": 0, "hi": len(cases)}
         rows = connection.sql(compiled.sql(select="trace"), params=keys).to_arrow_table().to_pylist()
-        persons = []
+        persons, labelled = [], []
         if first.members is not None:
             found = connection.sql(compiled.sql(select="persons"), params=keys)
             persons = found.to_arrow_table().to_pylist()
+            labelled = connection.sql(compiled.sql(select="labels"), params=keys).to_arrow_table().to_pylist()
     results = _results(compiled, rows)
     people: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for person in persons:
         people[person["household_key"]].append(person)
+    labels = {person["person_key"]: person["labels"] for person in labelled}
+    for key, found in enumerate(results):
+        found["标签"] = [labels.get(person["person_key"], "") for person in people[key]]
     for key, case in enumerate(cases):
         _judge(case, results[key], report)
         spoken = spoken_of(case, pack)

@@ -50,13 +50,14 @@ class CompiledPack:
         """The query's text, for household keys from ``$lo`` to below ``$hi``.
 
         ``result`` gives one row per household, ``trace`` its every value, ``persons`` a row with the values of
-        each member, ``explained`` the trace with a list ``people`` of the members' values.
+        each member, ``explained`` the trace with a list ``people`` of the members' values, ``labels`` a row for each
+        person who bears a label: all of them, and the one under which the person is counted.
         """
         return _dialect(self._text(select), dialect)
 
     def _text(self, select: str) -> str:
         table = self.person_table if select == "persons" else select
-        order = "household_key, person_key" if select == "persons" else "household_key"
+        order = "household_key, person_key" if select in ("persons", "labels") else "household_key"
         names = [clause for clause, _ in self.with_clauses]
         wanted = self.with_clauses[: names.index(table) + 1]
         clauses = ",\n".join(f"{clause} AS (\n  {body}\n)" for clause, body in wanted)
@@ -105,6 +106,8 @@ class _Compiler(Lowering):
         household_sql = [self._layer_items(layer) for layer in household_layers]
         categories = self._category_items()
         self.cost = self._cost()
+        self.details = self._details()
+        labels = self._labels(last_person)
         shown = self._shown_items()
 
         clauses += self._feed_clauses(PERSON)
@@ -133,6 +136,7 @@ class _Compiler(Lowering):
                 "SELECT t.*, p.people FROM trace t LEFT JOIN people p ON p.household_key = t.household_key",
             )
         )
+        clauses.append(("labels", labels))
         clauses[0] = ("hp", self._households())
         return CompiledPack(
             pack=self.pack,
@@ -237,6 +241,43 @@ class _Compiler(Lowering):
                 branches.append(f"WHEN {literal(category.code)} THEN {amount}")
         return (
             f"CAST(CASE found {' '.join(branches)} ELSE 0 END AS BIGINT)" if branches else "CAST(0 AS BIGINT)"
+        )
+
+    def _details(self) -> dict[str, str]:
+        """For each indicator that says more: whom it speaks about and how much it is, as ``code@person=value``.
+
+        Money is in whole fen. A member whose condition or value is undecided is not named.
+        """
+        details = {}
+        for code, indicator in self.pack.indicators.items():
+            if (indicator.who is None and indicator.value is None) or self.without_members:
+                continue
+            entity = PERSON if indicator.who is not None else HOUSEHOLD
+            parts = [literal(code)]
+            if indicator.who is not None:
+                parts += [literal("@"), "CAST(person_key AS VARCHAR)"]
+            if indicator.value is not None:
+                value = self._emit(indicator.value, entity)
+                amount = value.sql if value.den == 1 else f"{value.sql} // {value.den}"
+                parts += [literal("="), f"CAST({amount} AS VARCHAR)"]
+            text = " || ".join(parts)
+            if indicator.who is not None:
+                who = self._emit(indicator.who, PERSON).sql
+                text = self._member_column(f"LIST({text}) FILTER (WHERE {who})")
+                text = f"ARRAY_TO_STRING(LIST_SORT({text}), ';')"
+            details[code] = text
+        return details
+
+    def _labels(self, persons: str) -> str:
+        """Everybody with a label: ``labels`` joined in their order, ``counted_as`` the first of them."""
+        terms = [(label.code, self._emit(label.condition, PERSON).sql) for label in self.pack.labels]
+        bearing = " OR ".join(f"({sql})" for _, sql in terms) or "FALSE"
+        listed = ", ".join(f"CASE WHEN {sql} THEN {literal(code)} END" for code, sql in terms) or "''"
+        first = " ".join(f"WHEN {sql} THEN {literal(code)}" for code, sql in terms) or "WHEN TRUE THEN ''"
+        unsure = " OR ".join(f"({sql}) IS NULL" for _, sql in terms) or "FALSE"
+        return (
+            f"SELECT household_key, person_key, region_code, urban_rural, CONCAT_WS(';', {listed}) AS labels,"
+            f" CASE {first} END AS counted_as, ({unsure}) AS undecided FROM {persons} WHERE {bearing}"
         )
 
     def _rest(self) -> str:
@@ -422,6 +463,8 @@ class _Compiler(Lowering):
         for indicator in self.pack.indicators.values():
             for part in indicator.levels.values():
                 exprs += _member_parts(part)
+            exprs += [part for part in (indicator.who, indicator.value) if part is not None and indicator.who]
+        exprs += [label.condition for label in self.pack.labels]
         for category in self.pack.categories:
             for condition in (category.condition, category.cost):
                 exprs += _member_parts(condition) if condition is not None else []
@@ -511,6 +554,14 @@ class _Compiler(Lowering):
                 # most households raise nothing, and joining texts is the dearest step of a result row
                 joined = f"CASE WHEN {' OR '.join(map(name, codes))} THEN {joined} ELSE '' END"
             columns.append(f"{joined} AS {column}")
+        told = [f"CASE WHEN {name(c)} THEN {text} END" for c, text in sorted(self.details.items())]
+        if told:
+            raised_any = " OR ".join(name(c) for c in sorted(self.details))
+            columns.append(
+                f"CASE WHEN {raised_any} THEN CONCAT_WS(';', {', '.join(told)}) ELSE '' END AS details"
+            )
+        else:
+            columns.append("'' AS details")
         columns.append(f"{_RANK_NAMES.format('level_rank')} AS level")
         columns.append(f"{_RANK_NAMES.format('risk_rank')} AS risk_level")
         return f"SELECT {', '.join(columns)} FROM r1"

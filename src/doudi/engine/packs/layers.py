@@ -19,7 +19,7 @@ from doudi.engine.packs.structure import check_structure
 SHIPPED = Path(__file__).resolve().parents[4] / "packs"
 MAX_LAYERS = 8
 HEADER = ("名称", "版本", "上级", "地区", "说明", "虚构")
-_MAPS = ("输出", "文件", "参数", "变量", "指标", "措施")
+_MAPS = ("输出", "文件", "参数", "变量", "指标", "措施", "标签")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Stack:
                 json.dumps(node.plain(), ensure_ascii=False, sort_keys=True) for node in layer.files
             )
             others = []
-            for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), layer.folder / "handling.yaml"):
+            own = (layer.folder / name for name in ("handling.yaml", "doubts.yaml"))
+            for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), *own):
                 if path.is_file():
                     node = read_file(path, str(path.relative_to(layer.folder)), report)
                     others.append(node.plain() if node is not None else None)

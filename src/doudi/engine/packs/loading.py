@@ -19,6 +19,7 @@ from doudi.engine.packs.model import (
     Document,
     ExceptionRule,
     Indicator,
+    Label,
     Measure,
     MergeRule,
     Pack,
@@ -32,6 +33,7 @@ from doudi.engine.packs.terms import (
     AS_OF,
     AS_OF_MONTH,
     HOUSEHOLD,
+    PERSON,
     REGISTER,
     Expr,
     Known,
@@ -58,7 +60,12 @@ def load_pack(folder: Path, *, roots: tuple[Path, ...] = ()) -> Pack:
     ``roots`` are further folders in which a parent pack may lie beside the pack's own neighbours.
     """
     report = Report()
-    pack = _Loader(read_stack(folder, report, roots), report).build()
+    return build_pack(read_stack(folder, report, roots), report)
+
+
+def build_pack(stack: Stack, report: Report) -> Pack:
+    """The pack of layers that were read already; raises :class:`PackError` with every problem."""
+    pack = _Loader(stack, report).build()
     report.raise_if_any()
     return pack
 
@@ -114,6 +121,7 @@ class _Loader:
             if (indicator := self._indicator(code, node)) is not None
         }
         categories = self._categories()
+        labels = self._labels()
         self._circles(variables, indicators)
         header = self.stack.top.header
         regions = header.get("地区")
@@ -141,6 +149,7 @@ class _Loader:
             figures=self._figures(),
             cases=(),
             replaced=frozenset(self.stack.replaced),
+            labels=labels,
         )
         self.report.raise_if_any()
         cases: list[Case] = []
@@ -272,7 +281,13 @@ class _Loader:
             met=node.text_of("满足句"),
             missed=node.text_of("不满足句"),
             place=self._place(node),
+            mark=self._mark(node, clause),
         )
+
+    def _mark(self, node: Node, clause: str) -> str:
+        """The rule's own mark (标), or that of the document it rests on."""
+        document = self.documents.get(clause.split(" ")[0]) if clause else None
+        return node.text_of("标") or (document.mark if document is not None else "")
 
     def _fits(self, expr: Expr, known: Known, node: Node, name: str) -> None:
         zero = expr.op == "lit" and expr.data == 0
@@ -368,6 +383,7 @@ class _Loader:
             elif found is not None:
                 levels[level] = found
         clause = self._clause(node, f"指标 {code} ")
+        who, value = self._who_and_value(node)
         self._sentence(node.get("句"), HOUSEHOLD, {})
         needs = node.get("需求")
         return Indicator(
@@ -382,7 +398,37 @@ class _Loader:
             clause=clause,
             sentence=node.text_of("句"),
             place=self._place(node),
+            who=who,
+            value=value,
+            feeds=self._sources(node),
+            mark=self._mark(node, clause),
         )
+
+    def _who_and_value(self, node: Node) -> tuple[Expr | None, Expr | None]:
+        """Whom an indicator speaks about (人) and how much it is (值)."""
+        who_node, value_node = node.get("人"), node.get("值")
+        who = self._read(who_node, PERSON) if who_node is not None else None
+        entity = HOUSEHOLD if who_node is None else PERSON
+        value = self._read(value_node, entity) if value_node is not None else None
+        if who_node is not None and who is not None and who.kind is not Kind.BOOL:
+            self.report.add(who_node.place, "kind", "“人”后面应是条件", "人 takes a condition on a member")
+        if value_node is not None and value is not None and value.kind not in (Kind.MONEY, Kind.NUMBER):
+            self.report.add(value_node.place, "kind", "“值”应是金额或数", "值 takes a sum or a number")
+        return who, value
+
+    def _sources(self, node: Node) -> tuple[str, ...]:
+        """The feeds an indicator is known from (数据), by their Chinese names."""
+        listed = node.get("数据")
+        names = []
+        for item in listed.elements() if listed is not None else ():
+            spec = self.names.feed_by_label(item.text)
+            if spec is None:
+                self.report.add(
+                    item.place, "name", f"没有叫“{item.text}”的部门数据", f"no feed {item.text!r}"
+                )
+            else:
+                names.append(str(spec.name))
+        return tuple(names)
 
     def _categories(self) -> tuple[Category, ...]:
         found: list[Category] = []
@@ -421,6 +467,7 @@ class _Loader:
                 met=node.text_of("满足句"),
                 missed=node.text_of("不满足句"),
                 place=self._place(node),
+                mark=self._mark(node, clause),
             )
             found.append(category)
             if condition is None or (expr is not None and expr.op == "lit" and expr.data is True):
@@ -432,6 +479,31 @@ class _Loader:
                 "最后一个类别不写“条件”, 收下其余的户",
                 "the last category has no condition and takes the rest",
             )
+        return tuple(found)
+
+    def _labels(self) -> tuple[Label, ...]:
+        """The labels of low-income persons in their order of precedence (标签)."""
+        found = []
+        for code, node in self.stack.maps.get("标签", {}).items():
+            condition = node.get("条件")
+            if condition is None:
+                continue
+            expr = self._read(condition, PERSON)
+            clause = self._clause(node, f"标签 {code} ")
+            if expr is not None and expr.kind is not Kind.BOOL:
+                self.report.add(condition.place, "kind", "标签的条件应是是否", "a label takes a condition")
+            elif expr is not None:
+                found.append(
+                    Label(
+                        code=code,
+                        name=node.text_of("名"),
+                        condition=expr,
+                        formula=condition.text,
+                        clause=clause,
+                        mark=self._mark(node, clause),
+                        place=self._place(node),
+                    )
+                )
         return tuple(found)
 
     def _cost(self, node: Node | None) -> Expr | None:
@@ -460,6 +532,7 @@ class _Loader:
                         f"措施 {code} 的{key}“{strange}”没有声明",
                         f"{strange!r} is not declared",
                     )
+            clause = self._clause(node, f"措施 {code} ")
             measures[code] = Measure(
                 code=code,
                 name=node.text_of("名"),
@@ -467,10 +540,11 @@ class _Loader:
                 categories=lists["类别"],
                 indicators=lists["预警"],
                 needs=lists["需求"],
-                clause=self._clause(node, f"措施 {code} "),
+                clause=clause,
                 amount=node.text_of("金额"),
                 note=node.text_of("说明"),
                 place=self._place(node),
+                mark=self._mark(node, clause),
             )
         return measures
 

@@ -87,6 +87,7 @@ class Lowering:
         self.feed_columns: dict[str, set[str]] = {}
         self.nonneg_memo: dict[str, bool] = {}
         self.cost = "CAST(0 AS BIGINT)"
+        self.details: dict[str, str] = {}
         self.narrow = ""
 
     def _variable(self, variable: Variable) -> Term:

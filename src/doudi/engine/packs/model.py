@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from doudi.engine.errors import DoudiError
-from doudi.engine.packs.terms import HOUSEHOLD, PERSON, Expr
+from doudi.engine.packs.terms import HOUSEHOLD, PERSON, REGISTER, Expr
 from doudi.engine.packs.units import Kind, Unit, show_quantity
 
 UNKNOWN = "UNKNOWN"
@@ -137,6 +137,8 @@ class Variable:
     met: str
     missed: str
     place: Place
+    mark: str = ""
+    """How sure the reading is: [verified], [recalled], [assumed], [fictitious]; its document's where it has none."""
 
     @property
     def label(self) -> str:
@@ -174,11 +176,32 @@ class Category:
     met: str
     missed: str
     place: Place
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One kind of low-income person (标签): a person bears every label that holds and is counted under the first.
+
+    ``condition`` is a condition on the person. The order of the labels in the pack is their precedence.
+    """
+
+    code: str
+    name: str
+    condition: Expr
+    formula: str
+    clause: str
+    mark: str
+    place: Place
 
 
 @dataclass(frozen=True)
 class Indicator:
-    """A warning: raised where one of its level conditions holds; the strongest true one is its level."""
+    """A warning: raised where one of its level conditions holds; the strongest true one is its level.
+
+    ``who`` tells the members whom it speaks about; ``value`` how much it is, of each of them, or of the household
+    where nobody is named; ``feeds`` are the departments' files it is known from.
+    """
 
     code: str
     name: str
@@ -191,6 +214,10 @@ class Indicator:
     clause: str
     sentence: str
     place: Place
+    who: Expr | None = None
+    value: Expr | None = None
+    feeds: tuple[str, ...] = ()
+    mark: str = ""
 
     @property
     def up(self) -> bool:
@@ -220,6 +247,7 @@ class Measure:
     amount: str
     note: str
     place: Place
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -260,6 +288,30 @@ class Pack:
     figures: Mapping[str, str]
     cases: tuple[Case, ...]
     replaced: frozenset[str] = field(default_factory=frozenset)
+    labels: tuple[Label, ...] = ()
+
+    def feeds_of(self, code: str) -> frozenset[str]:
+        """The departments' files an indicator is known from: those it names, else all that its rules read."""
+        indicator = self.indicators[code]
+        if indicator.feeds:
+            return frozenset(indicator.feeds)
+        found: set[str] = set()
+        seen: set[str] = set()
+        waiting = [code]
+        while waiting:
+            item = waiting.pop()
+            if item in seen:
+                continue
+            seen.add(item)
+            parts = (
+                self.variables[item].parts()
+                if item in self.variables
+                else self.indicators[item].levels.values()
+            )
+            for part in parts:
+                found |= part.feeds()
+                waiting += part.variables()
+        return frozenset(found) - {REGISTER}
 
     def parameter(self, name: str, *, region: str, urban_rural: str = "", on: date) -> ParameterValue | None:
         """The value of a parameter for a region code on a date; None where no row covers it."""
@@ -308,5 +360,6 @@ class Pack:
 
 __all__ = [
     "DOWN", "HOUSEHOLD", "LEVELS", "LEVEL_RANK", "PERSON", "UNKNOWN", "UP", "Case", "Category", "Document",
-    "ExceptionRule", "Indicator", "Measure", "MergeRule", "Pack", "Parameter", "ParameterValue", "Place", "UnknownName", "Variable",
+    "ExceptionRule", "Indicator", "Label", "Measure",
+    "MergeRule", "Pack", "Parameter", "ParameterValue", "Place", "UnknownName", "Variable",
 ]  # fmt: skip

@@ -128,17 +128,20 @@ def _facts(rule: Variable | Indicator | Category) -> dict[str, str]:
     if isinstance(rule, Variable):
         facts = {
             "对象": rule.entity, "类型": rule.kind.value, "单位": rule.unit, "公式": rule.formula,
-            "依据": rule.clause, "理由": rule.reason, "满足句": rule.met, "不满足句": rule.missed,
+            "依据": rule.clause, "标": rule.mark, "理由": rule.reason, "满足句": rule.met, "不满足句": rule.missed,
         }  # fmt: skip
         for exception in rule.exceptions:
             when, value = exception.text
             facts[f"例外 {exception.name}"] = f"当 {when} 为 {value} ({exception.clause})"
         return facts
     if isinstance(rule, Indicator):
-        facts = {"名": rule.name, "方向": rule.direction, "依据": rule.clause, "句": rule.sentence}
+        facts = {
+            "名": rule.name, "方向": rule.direction, "依据": rule.clause, "标": rule.mark, "句": rule.sentence,
+            "数据": "、".join(rule.feeds),
+        }  # fmt: skip
         return facts | {f"等级 {level}": text for level, text in rule.formulas.items()}
     return {
-        "代码": rule.code, "次序": str(rule.rank), "条件": rule.formula, "依据": rule.clause,
+        "代码": rule.code, "次序": str(rule.rank), "条件": rule.formula, "依据": rule.clause, "标": rule.mark,
         "未定时": "跳过" if rule.skip_undecided else "待核",
     }  # fmt: skip
 
@@ -196,6 +199,8 @@ def _flat(pack: Pack) -> dict[tuple[str, str], str]:
         for fact, text in _facts(rule).items():
             if text:
                 flat[kind, f"{name}.{fact}"] = text
+    for label in pack.labels:
+        flat["标签", label.code] = f"{label.name}: {label.formula} ({label.clause})"
     for code, measure in pack.measures.items():
         flat["措施", code] = f"{measure.name} {measure.department} {measure.amount} {measure.clause}"
     for name, spec in pack.feeds.items():

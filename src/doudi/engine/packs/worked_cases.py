@@ -20,7 +20,7 @@ from doudi.engine.packs.units import Kind, parse_quantity
 
 UNKNOWN_WORDS = frozenset({"待核", "查询失败", "失败", "未到", "未查", "未授权", "不知"})
 _OWN_KEYS = frozenset({"名", "日", "地区", "城乡", "未到", "成员", "参数", "应为", "说明"})
-_OUTCOMES = frozenset({"类别", "变动", "预警", "等级", "风险", "待定"})
+_OUTCOMES = frozenset({"类别", "变动", "预警", "等级", "风险", "待定", "标签"})
 _CHANGES = {"不变": "same", "上升": "up", "下降": "down", "待核": "unknown"}
 
 
@@ -166,6 +166,8 @@ def _expected(key: str, node: Node, pack: Pack, report: Report) -> Any:
 
 
 def _outcome(key: str, node: Node, pack: Pack, report: Report) -> Any:
+    if key == "标签":
+        return _labels(node, pack, report)
     if key in ("预警", "待定"):
         codes = [item.text for item in node.elements()] if node.elements() else node.text.split()
         strange = set(codes) - set(pack.indicators)
@@ -191,6 +193,18 @@ def _outcome(key: str, node: Node, pack: Pack, report: Report) -> Any:
     return by_name.get(node.text, node.text)
 
 
+def _labels(node: Node, pack: Pack, report: Report) -> list[str]:
+    """For each member in turn the labels expected, as ``DB FP``; 无 for none."""
+    known = {label.code for label in pack.labels}
+    found = []
+    for item in node.elements() or [node]:
+        codes = [code for code in item.text.replace("、", " ").split() if code != "无"]
+        for strange in set(codes) - known:
+            report.add(item.place, "name", f"没有标签 {strange}", f"no label {strange!r}")
+        found.append(";".join(codes))
+    return found
+
+
 def spoken_of(case: Case, pack: Pack) -> set[str]:
     """The variables, indicators and ``类别`` whose rules a case exercises: what it expects, and what that needs."""
     wanted: list[str] = []
@@ -202,6 +216,9 @@ def spoken_of(case: Case, pack: Pack) -> set[str]:
             wanted += list(pack.indicators)
             if key == "等级":
                 seen.add("等级合并")
+        elif key == "标签":
+            seen |= {f"标签:{label.code}" for label in pack.labels}
+            wanted += sorted(set().union(*(label.condition.variables() for label in pack.labels)))
         else:
             wanted.append(key)
     while wanted:
@@ -227,6 +244,7 @@ def check_coverage(pack: Pack, report: Report) -> None:
             own |= spoken
     rules: list[tuple[str, Place]] = [(v.name, v.place) for v in pack.variables.values()]
     rules += [(i.code, i.place) for i in pack.indicators.values()]
+    rules += [(f"标签:{label.code}", label.place) for label in pack.labels]
     for name, place in rules:
         # a rule that this layer replaces needs a case of this layer: the parent's spoke about another rule
         if name not in (own if name in pack.replaced else covered):

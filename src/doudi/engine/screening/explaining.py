@@ -49,6 +49,7 @@ class Explained:
     sentence: str
     missing: tuple[str, ...]
     place: str
+    mark: str = ""
 
     def to_json(self) -> dict[str, Any]:
         parameters = [parameter_json(value) for value in self.parameters]
@@ -70,6 +71,7 @@ class Explained:
             "status": "待核" if self.value is None else "已知",
             "missing": list(self.missing),
             "place": self.place,
+            "mark": self.mark,
         }
 
 
@@ -354,6 +356,7 @@ class _Told:
             unit=variable.unit,
             kind=variable.kind,
             reason=variable.reason,
+            mark=variable.mark,
         )
 
     def category(self, category: Category) -> Explained:
@@ -364,6 +367,7 @@ class _Told:
             formula=category.formula,
             sentence=self.words.of_category(category, self.values[name]),
             place=str(category.place),
+            mark=category.mark,
         )
 
     def indicator(self, indicator: Indicator) -> Explained:
@@ -380,6 +384,7 @@ class _Told:
             formula="; ".join(f"{level}: {text}" for level, text in indicator.formulas.items()),
             sentence=sentence,
             place=str(indicator.place),
+            mark=indicator.mark,
         )
 
     def _explained(
@@ -393,6 +398,7 @@ class _Told:
         unit: str = "",
         kind: Kind = Kind.BOOL,
         reason: str = "",
+        mark: str = "",
     ) -> Explained:
         ground = self.explainer.grounds[name]
         value = self.values[name]
@@ -414,6 +420,7 @@ class _Told:
             sentence=sentence,
             missing=ground.missing if value is None else (),
             place=place,
+            mark=mark,
         )
 
     def _input(self, name: str) -> Any:

@@ -41,8 +41,9 @@ def _connect() -> duckdb.DuckDBPyConnection:
 def read_result(folder: Path, *, only_warnings: bool = False) -> Iterator[dict[str, Any]]:
     """The rows of a finished screen by household number, money in fen.
 
-    ``warnings`` and ``undecided`` are lists of codes, ``warning_levels`` maps a raised code to its level; a
-    figure that is undecided is None.
+    ``warnings`` and ``undecided`` are lists of codes, ``warning_levels`` maps a raised code to its level, ``details``
+    says for a raised code how much it is (fen, or a count), by person key (None: the household); a figure that is
+    undecided is None.
     """
     where = "WHERE warnings <> '' OR undecided <> ''" if only_warnings else ""
     with _connect() as connection:
@@ -55,7 +56,18 @@ def read_result(folder: Path, *, only_warnings: bool = False) -> Iterator[dict[s
                 row["undecided"] = row["undecided"].split(";") if row["undecided"] else []
                 pairs = (pair.rpartition(":") for pair in row["warning_levels"].split(";") if pair)
                 row["warning_levels"] = {code: level for code, _, level in pairs}
+                row["details"] = read_details(row.get("details") or "")
                 yield row
+
+
+def read_details(text: str) -> dict[str, dict[int | None, int | None]]:
+    """``M1@7=1800000;U1@8;R1=2`` as code → person key or None → value or None."""
+    details: dict[str, dict[int | None, int | None]] = {}
+    for part in text.split(";") if text else ():
+        told, _, value = part.partition("=")
+        code, _, person = told.partition("@")
+        details.setdefault(code, {})[int(person) if person else None] = int(value) if value else None
+    return details
 
 
 def write_export(folder: Path, to: Path) -> None:

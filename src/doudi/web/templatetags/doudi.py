@@ -21,7 +21,7 @@ from doudi.engine.packs.handling import VisitResult
 from doudi.engine.packs.units import Kind, show_quantity
 from doudi.engine.screening import Explained
 from doudi.engine.status import Status
-from doudi.web.terms import ACTS, CATEGORY_NAMES, CHANGES, EVENTS, LEVELS, SEXES, SUBJECTS
+from doudi.web.terms import ACTS, CATEGORY_NAMES, CHANGES, EVENTS, LEVELS, SEXES, SIGNALS, SUBJECTS
 
 register = template.Library()
 
@@ -73,7 +73,7 @@ def coded(code: str) -> str:
     try:
         return _(chain.rules()[0].label(code))
     except DoudiError:
-        return code
+        return _(SIGNALS.get(code, code))
 
 
 @register.filter

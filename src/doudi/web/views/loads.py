@@ -73,7 +73,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         return _page(request, upload_form=form)
     typed = form.cleaned_data
     try:
-        with _set_down(typed["file"]) as path:
+        with set_down(typed["file"]) as path:
             outcome = chain.take_in_file(
                 typed["feed"] or None, path, as_of=typed["as_of"], by=user, source=typed["source"].strip()
             )
@@ -109,7 +109,7 @@ def counted(load: registry.FeedLoad) -> dict[str, Any]:
 
 
 @contextmanager
-def _set_down(upload: UploadedFile[Any]) -> Iterator[Path]:
+def set_down(upload: UploadedFile[Any]) -> Iterator[Path]:
     """The uploaded file under its own name in a folder only this office's account can read, gone afterwards."""
     folder = home().work / f"upload-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700, parents=True)

@@ -134,6 +134,7 @@ def _case_page(
         "unexplained": unexplained,
         "finances": finances,
         "events": case.events.all(),
+        "reports": case.reports.all() if may(user, Act.VIEW_REPORTS) else [],
         "visits": case.visits.all() if finances else [],
         "results": chain.rules()[1].results,
         "measures": assistance.measures_given(by=user, warning_number=case.number),

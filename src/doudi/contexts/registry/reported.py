@@ -1,0 +1,113 @@
+"""Who a department's file speaks of: the registered person behind each row, and whether the names agree.
+
+A resolved snapshot holds keys and no names; where a person must judge a name (a death, handbook 02 case 7), the sealed
+original is read again. What comes out names people and is for the caller's decision, never for a log.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+
+from doudi.contexts.registry.intake import opened, register_on
+from doudi.contexts.registry.models import CategoryRecord, FeedLoad, Household, Membership, Person
+from doudi.contexts.registry.roll import ID_PURPOSE
+from doudi.engine import feeds
+from doudi.engine.feeds import FeedSpec
+from doudi.engine.identity import normal_name
+from doudi.house.keyring import keyring
+
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One registered person whom a row of a file names by ID, in one household of the present register."""
+
+    person_id: int
+    name: str
+    household_no: str
+    region_code: str
+    """The area that answers for the household."""
+    category: str
+    """The person's registered category, or the household's where the person bears none."""
+    grade: str
+    """A: ID and name; B: the name differs by a variant or separator; C: the name is another one (feeds.md point 3)."""
+    name_reported: str
+    values: dict[str, Any]
+
+
+def reported_in(load: FeedLoad, spec: FeedSpec) -> list[Reported]:
+    """The registered people whom a load names by ID, from its sealed original."""
+    with opened(load) as original:
+        parsed = feeds.parse_file(spec, original, today=timezone.localdate(load.loaded_at))
+    rows = [row for row in parsed.rows.to_pylist() if row["id_number"]]
+    blinds = keyring().digests([row["id_number"] for row in rows], purpose=ID_PURPOSE)
+    people: dict[bytes, Person] = {}
+    for start in range(0, len(blinds), _BATCH):
+        for person in Person.objects.filter(id_blind__in=blinds[start : start + _BATCH]):
+            people[bytes(person.id_blind)] = person
+    homes = _homes([person.pk for person in people.values()])
+    return [
+        Reported(
+            person_id=person.pk,
+            name=person.name,
+            household_no=household.household_no,
+            region_code=household.responsible_region,
+            category=category or household.category,
+            grade=_grade(person.name, row["name"]),
+            name_reported=row["name"],
+            values={name: value for name, value in row.items() if spec.has(name)},
+        )
+        for row, blind in zip(rows, blinds, strict=True)
+        if (person := people.get(blind)) is not None
+        for household, category in homes[person.pk]
+    ]
+
+
+def _grade(registered: str, reported: str) -> str:
+    if registered == reported:
+        return "A"
+    return "B" if normal_name(registered) == normal_name(reported) else "C"
+
+
+def _homes(people: list[int]) -> dict[int, list[tuple[Household, str]]]:
+    """Person → households of the present register with the person's category there."""
+    found: dict[int, list[tuple[Household, str]]] = defaultdict(list)
+    for start in range(0, len(people), _BATCH):
+        batch = people[start : start + _BATCH]
+        categories = {
+            (row.person_id, row.household_id): row.category
+            for row in CategoryRecord.objects.filter(person__in=batch, valid_to=None, retracted_at=None)
+        }
+        for place in Membership.objects.filter(
+            person__in=batch, valid_to=None, retracted_at=None
+        ).select_related("household"):
+            category = categories.get((place.person_id, place.household_id), "")
+            found[place.person_id].append((place.household, category))
+    return found
+
+
+def people_by_place(numbers: Iterable[str], on: date) -> dict[str, list[Person]]:
+    """Household number → its people on a date in the order of their IDs, as the snapshots number them."""
+    register = register_on(on)
+    when = register.as_of if register is not None else on
+    wanted = sorted(set(numbers))
+    found: dict[str, list[Person]] = defaultdict(list)
+    for start in range(0, len(wanted), _BATCH):
+        standing = Membership.objects.filter(
+            household__household_no__in=wanted[start : start + _BATCH],
+            retracted_at=None,
+            valid_from__lte=when,
+        ).select_related("person", "household")
+        for place in standing:
+            if place.valid_to is None or place.valid_to > when:
+                found[place.household.household_no].append(place.person)
+    for people in found.values():
+        people.sort(key=lambda person: person.id_number)
+    return found
