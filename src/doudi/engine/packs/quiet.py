@@ -34,7 +34,7 @@ class Rest:
 
 
 @dataclass(frozen=True)
-class Pack:
+class Ground:
     """What the reasoning asks of the pack being compiled."""
 
     variable: Callable[[str], Expr | None]
@@ -47,23 +47,27 @@ class Pack:
     """Whether a value cannot be unknown."""
 
 
-def at_rest(expr: Expr, pack: Pack, memo: dict[str, Rest | None]) -> Rest | None:
+def at_rest(expr: Expr, ground: Ground, memo: dict[str, Rest | None]) -> Rest | None:
     """The value of ``expr`` for a person absent from the named feeds; None where it is not the same for all of them."""
 
     def rest(one: Expr) -> Rest | None:
-        return at_rest(one, pack, memo)
+        return at_rest(one, ground, memo)
 
     if expr.op == "lit":
         return Rest(expr.data)
     if expr.op == "var":
         if expr.data not in memo:
             memo[expr.data] = None
-            formula = pack.variable(expr.data)
+            formula = ground.variable(expr.data)
             memo[expr.data] = rest(formula) if formula is not None else None
         return memo[expr.data]
     if expr.op == "agg":
         agg: Agg = expr.data
-        if agg.feed is None or expr.kind not in (Kind.BOOL, Kind.MONEY, Kind.NUMBER) or not pack.absent(agg):
+        if (
+            agg.feed is None
+            or expr.kind not in (Kind.BOOL, Kind.MONEY, Kind.NUMBER)
+            or not ground.absent(agg)
+        ):
             return None
         return Rest(False if expr.kind is Kind.BOOL else 0, frozenset({agg.feed}))
     if expr.op in ("self", "col", "param", "cut", "asof", "asofmonth", "head", "isnull"):
@@ -77,12 +81,12 @@ def at_rest(expr: Expr, pack: Pack, memo: dict[str, Rest | None]) -> Rest | None
         other = expr.args[1 if expr.op == "gt" else 0]
         return (
             Rest(False, small.feeds)
-            if large is None and small is not None and small.value <= 0 and pack.sure_nonneg(other)
+            if large is None and small is not None and small.value <= 0 and ground.sure_nonneg(other)
             else None
         )
     if expr.op == "mul" and None in found:
         one, other = (found[0], expr.args[1]) if found[0] is not None else (found[1], expr.args[0])
-        return one if one is not None and one.value == 0 and pack.known(other) else None
+        return one if one is not None and one.value == 0 and ground.known(other) else None
     known = [one for one in found if one is not None]
     if len(known) < len(found):
         return None
@@ -95,7 +99,7 @@ def at_rest(expr: Expr, pack: Pack, memo: dict[str, Rest | None]) -> Rest | None
     if expr.op in _CALCULATE:
         return Rest(_CALCULATE[expr.op](*values), feeds)
     if expr.op == "idiv":
-        return Rest(int(Fraction(values[0]) / expr.data), feeds)
+        return Rest(Fraction(values[0]) // expr.data, feeds)
     if expr.op == "in":
         return Rest(values[0] in values[1:], feeds)
     if expr.op == "case":
