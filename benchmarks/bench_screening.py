@@ -202,7 +202,9 @@ def part_openfisca(persons: int) -> Answer:
     shots, pack = snapshots(population(persons) / "resolved"), load_pack(REFERENCE)
     to = _fresh("screen-openfisca")
     _, product = timed(lambda: screen(pack, shots, to=to))
-    inputs, values, table = (OUT / f"openfisca-{name}" for name in ("inputs.npz", "values.npz", "numbers.parquet"))
+    inputs, values, table = (
+        OUT / f"openfisca-{name}" for name in ("inputs.npz", "values.npz", "numbers.parquet")
+    )
     ours = _openfisca_inputs(pack, shots, table)
     folder = str(shots.register.parent)
     peer = in_a_process(
@@ -212,7 +214,8 @@ def part_openfisca(persons: int) -> Answer:
     apart = {name: int((ours[name] != theirs[name]).sum()) for name in ours}
     return {
         "persons": persons, "seconds": product.seconds, "cpu_seconds": product.cpu_seconds,
-        "peer_cpu": peer["cpu"], "peer_preparing": peer["preparing"], "peer_building": peer["building"], "peer_calculating": peer["calculating"],
+        "peer_cpu": peer["cpu"], "peer_preparing": peer["preparing"], "peer_building": peer["building"],
+        "peer_calculating": peer["calculating"],
         "differences": _differences(to, dict(np.load(values))), "inputs_apart": {k: v for k, v in apart.items() if v},
         "peer_explain_p50_ms": peer["explain_p50_ms"], "peer_explain_p99_ms": peer["explain_p99_ms"],
     }  # fmt: skip

@@ -3,9 +3,10 @@
     python -m benchmarks.peer_openfisca RESOLVED PARAMETERS.parquet INPUTS.npz VALUES.npz
 
 It starts where doudi starts: from the department files, read and joined with pandas (OpenFisca has no joins), then
-the simulation is built and calculated. The seconds of each step are told apart. Amounts are whole fen in ``int`` variables (32 bits, exact below
-21,474,836.47 元); its ``float`` variables have 32 bits and are inexact above 167,772.16 元. Products are taken in
-64 bits inside the formulas.
+the simulation is built and calculated. The seconds of each step are told apart.
+
+Amounts are whole fen in ``int`` variables (32 bits, exact below 21,474,836.47 元); its ``float`` variables have 32 bits
+and are inexact above 167,772.16 元. Products are taken in 64 bits inside the formulas.
 """
 
 from __future__ import annotations
@@ -248,7 +249,8 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "cpu": round(spent, 3), "preparing": round(preparing, 3), "building": round(building, 3), "calculating": round(calculating, 3),
+                "cpu": round(spent, 3), "preparing": round(preparing, 3), "building": round(building, 3),
+                "calculating": round(calculating, 3),
                 "explain_p50_ms": round(told[25] * 1000, 2), "explain_p99_ms": round(told[49] * 1000, 2),
             }
         )

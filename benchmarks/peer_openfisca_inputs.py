@@ -23,7 +23,8 @@ def inputs(folder: Path, parameters: pd.DataFrame) -> dict[str, np.ndarray]:
         columns=["household_key", "person_key", "relation", "living_together", "left_on"],
     )
     homes = pd.read_parquet(
-        folder / "register/households.parquet", columns=["household_key", "region_code", "urban_rural", "category"]
+        folder / "register/households.parquet",
+        columns=["household_key", "region_code", "urban_rural", "category"],
     )
     homes = homes.merge(parameters, on=["region_code", "urban_rural"], how="left")
     key = people["person_key"]
@@ -32,7 +33,7 @@ def inputs(folder: Path, parameters: pd.DataFrame) -> dict[str, np.ndarray]:
     def rows(feed: str, *columns: str) -> pd.DataFrame:
         table = pd.read_parquet(folder / f"{feed}.parquet", columns=["household_key", "person_key", *columns])
         for name, dtype in table.dtypes.items():
-            if dtype == object and name.endswith(("_on", "_until")):
+            if pd.api.types.is_object_dtype(dtype) and name.endswith(("_on", "_until")):
                 table[name] = pd.to_datetime(table[name])
         return table
 

@@ -335,9 +335,7 @@ class _Compiler(MemberRelations):
             columns, where = self._feed_columns_sql(plan, "f.", "m.")
             source = f"feed_{feed} f"
             if any(agg.member is not None for agg in plan.columns):
-                source += (
-                    f" JOIN {BASE} m ON m.person_key = f.person_key"
-                )
+                source += f" JOIN {BASE} m ON m.person_key = f.person_key"
             if self._joins_parameters(plan):
                 source += " JOIN hp q ON q.household_key = f.household_key"
             clauses.append(
