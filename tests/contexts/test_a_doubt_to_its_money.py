@@ -13,6 +13,7 @@ from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.monitoring import stops as stops_module
 from doudi.engine.errors import DoudiError
+from doudi.house.attachments import LIMIT
 from doudi.house.paths import home
 from tests import small_county as sc
 from tests.cast import Cast, assemble
@@ -263,7 +264,7 @@ def test_papers_are_sealed_sniffed_and_bounded(county: Path, people: Cast) -> No
     stored = (home().evidence / f"{kept.sha256}.sealed").read_bytes()
     assert PDF not in stored
     assert monitoring.open_evidence(doubt, kept.pk, by=people.county)[1] == PDF
-    for content in (b"MZ\x90 an exe named pdf", b"", b"%PDF-" + b"0" * (monitoring.MAX_EVIDENCE_BYTES)):
+    for content in (b"MZ\x90 an exe named pdf", b"", b"%PDF-" + b"0" * (LIMIT)):
         with pytest.raises(DoudiError):
             monitoring.add_evidence(doubt, label="不收的", content=content, by=people.county)
     with pytest.raises(NotAllowed):

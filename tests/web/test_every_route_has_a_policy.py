@@ -30,6 +30,8 @@ ARGUMENTS = {
     "pk": 1,
     "report_no": "XS20241115-0001",
     "form": "docx",
+    "source": "deposit",
+    "step": "query",
 }
 
 

@@ -14,7 +14,9 @@ from doudi.contexts.accounts.services import ACT_LABELS, Role
 from doudi.contexts.assistance.services import Account, LedgerEntry, Referral
 from doudi.contexts.monitoring.services import Doubt, StopProposal, WarningCase
 from doudi.contexts.registry.services import FeedLoad
+from doudi.contexts.verification.services import Authorisation
 from doudi.engine.status import Status
+from doudi.engine.verification import State
 from doudi.web.translations import missing, written
 
 TEMPLATES = Path(__file__).parents[2] / "src" / "doudi" / "web" / "templates"
@@ -58,6 +60,21 @@ def words_of_data() -> list[str]:
     words += [part.name for part in (*pack.indicators.values(), *pack.measures.values(), *pack.categories)]
     words += [text for spec in pack.feeds.values() for text in (spec.label, spec.supplier)]
     words += [text for pair in handling.departments.items() for text in pair]
+    words += [state.label for state in State] + list(Authorisation.Way.labels)
+    words += [
+        "一致",
+        "轻微",
+        "一般",
+        "重大",
+        "未申报",
+        "待核",
+        "符合",
+        "不符合",
+        "需入户核实",
+        "低",
+        "中",
+        "高",
+    ]
     words += [name for category in pack.categories for name in category.registered_as]
     return words
 

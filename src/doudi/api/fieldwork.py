@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, cast
@@ -128,7 +127,7 @@ def take_part(request: HttpRequest, asked: PartIn) -> Any:
     """分段传一张照片或签名，可断点续传；收齐后去掉拍摄地点等元数据并加密保存。"""
     try:
         content = base64.b64decode(asked.data, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ApiRefused("内容不是 Base64。", "The data are not Base64.", code="not_base64") from None
     part = {name: getattr(asked, name) for name in PartIn.model_fields if name != "data"}
     file = monitoring.take_part(**part, content=content, by=caller(request))

@@ -30,6 +30,7 @@ _GROUPS = {
     ),
     "doubts": ("doudi.cli.doubts", "疑点核查 doubts of an audit: find, report"),
     "pack": ("doudi.cli.pack", "政策包 policy packs: check, test, diff, show, new"),
+    "verify": ("doudi.cli.verify", "核对 verification: list, reply, report, check"),
     "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, route"),
     "charity": ("doudi.cli.charity", "慈善衔接 charity linkage: match"),
     "user": ("doudi.cli.user", "账号 accounts"),

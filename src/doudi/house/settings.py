@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "axes",
     "doudi.contexts.accounts",
     "doudi.contexts.registry",
+    "doudi.contexts.verification",
     "doudi.contexts.monitoring",
     "doudi.contexts.assistance",
     "doudi.web",

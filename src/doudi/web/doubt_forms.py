@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from doudi.contexts.monitoring.services import MAX_EVIDENCE_BYTES
 from doudi.engine.packs.doubting import DoubtRules
+from doudi.house.attachments import LIMIT
 from doudi.web.forms import DayInput, YuanField
 from doudi.web.templatetags.doudi import english
 
@@ -88,7 +88,7 @@ class EvidenceForm(forms.Form):
 
     def clean_file(self) -> bytes:
         sent = self.cleaned_data["file"]
-        if sent.size > MAX_EVIDENCE_BYTES:
+        if sent.size > LIMIT:
             raise forms.ValidationError(_("文件太大，请压缩到 10 MB 以内。"))
         return bytes(sent.read())
 

@@ -19,6 +19,7 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("warnings", gettext_noop("预警"), Act.VIEW_WARNINGS),
     ("reports", gettext_noop("群众报告"), Act.VIEW_REPORTS),
     ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
+    ("verifications", gettext_noop("核对"), Act.VIEW_VERIFICATION),
     ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
     ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
     ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),

@@ -55,6 +55,12 @@ ACTS = {
     "export_rectification": n("下载整改报告"),
     "export_quarantine": n("下载退回表"),
     "export_simulation": n("导出测算"),
+    "export_query_list": n("下载查询清单"),
+    "take_reply": n("部门回复入库"),
+    "withdraw_authorisation": n("撤回授权"),
+    "explain_difference": n("差异说明"),
+    "object_to_report": n("对报告的异议"),
+    "export_report": n("导出核对报告"),
     "take_report": n("收到群众报告"),
     "answer_report": n("答复群众报告"),
     "take_hotline_file": n("导入热线工单"),
@@ -73,6 +79,9 @@ SUBJECTS = {
     "feed": n("数据"),
     "user": n("账号"),
     "screen": n("筛查"),
+    "verification": n("核对"),
+    "authorisation": n("授权书"),
+    "source": n("来源"),
     "report": n("线索"),
 }
 

@@ -34,6 +34,7 @@ class Role(StrEnum):
     DIRECTOR = "director"
     AUDITOR = "auditor"
     ADMIN = "admin"
+    VERIFIER = "verifier"
 
     @property
     def label(self) -> str:
@@ -47,6 +48,7 @@ _ROLE_LABELS = {
     Role.DIRECTOR: "分管领导",
     Role.AUDITOR: "审计人员",
     Role.ADMIN: "系统管理员",
+    Role.VERIFIER: "核对经办",
 }
 
 
@@ -83,6 +85,11 @@ class Act(StrEnum):
     TRIAGE_REPORT = "triage_report"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
+    VIEW_VERIFICATION = "view_verification"
+    REQUEST_VERIFICATION = "request_verification"
+    COLLECT_AUTHORISATION = "collect_authorisation"
+    QUERY_SOURCES = "query_sources"
+    ISSUE_REPORT = "issue_report"
 
 
 class Scope(StrEnum):
@@ -166,6 +173,17 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
+    # collector, verifier, decision-maker and auditor are different people (handbook 03 §3.7)
+    A.VIEW_VERIFICATION: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.VERIFIER: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.REQUEST_VERIFICATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.COLLECT_AUTHORISATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.QUERY_SOURCES: {R.VERIFIER: Scope.REGION},
+    A.ISSUE_REPORT: {R.VERIFIER: Scope.REGION},
 }
 
 
@@ -238,4 +256,9 @@ ACT_LABELS = {
     A.TRIAGE_REPORT: "分办群众报告",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
+    A.VIEW_VERIFICATION: "查看核对",
+    A.REQUEST_VERIFICATION: "委托核对",
+    A.COLLECT_AUTHORISATION: "收集授权",
+    A.QUERY_SOURCES: "查询数据来源",
+    A.ISSUE_REPORT: "出具核对报告",
 }

@@ -32,6 +32,11 @@ def keep_pack(pack: Pack, folder: Path) -> None:
 
 def kept_pack(pack_hash: str) -> Pack:
     """The pack of then, from what was kept."""
+    return load_pack(kept_folder(pack_hash))
+
+
+def kept_folder(pack_hash: str) -> Path:
+    """The folder of the pack of then, for what a pack declares beside its rules."""
     kept = home().packs / pack_hash
     if not (kept / _TOP).exists():
         raise DoudiError(
@@ -39,4 +44,4 @@ def kept_pack(pack_hash: str) -> Pack:
             f"The pack of then ({pack_hash[:12]}) is not kept in {kept}; restore a backup.",
             code="pack_lost",
         )
-    return load_pack(kept / (kept / _TOP).read_text(encoding="utf-8"))
+    return kept / (kept / _TOP).read_text(encoding="utf-8")

@@ -72,6 +72,8 @@ class ScreeningRun(models.Model):
     households = models.PositiveIntegerField("户数", default=0)
     persons = models.PositiveIntegerField("人数", default=0)
     seconds = models.FloatField("用时（秒）", default=0)
+    recomputed = models.PositiveIntegerField("重算户数", null=True, help_text="空为全部重算")
+    why_full = models.CharField("全部重算的原因", max_length=80, blank=True)
     missing = models.JSONField("缺少的数据", default=dict)
     warnings = models.JSONField("预警变化", default=dict)
     started_at = models.DateTimeField("开始", auto_now_add=True)

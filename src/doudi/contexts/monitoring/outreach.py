@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.accounts.services import Act, Role, User, areas_of, record, require, take_turn
 from doudi.contexts.monitoring.cases import StepRefused, note
 from doudi.contexts.monitoring.models import (
     LEVELS,
@@ -64,6 +64,16 @@ class ReportNotFound(DoudiError):
 def passer_by() -> User:
     """The name that the log gives to who uses a public page; no account bears it."""
     return User(username="（公众）", display_name="公众", role="")
+
+
+def served_counties() -> list[tuple[str, str]]:
+    """The counties in which somebody triages reports: elsewhere a report would lie unread, so none is taken."""
+    areas = areas_of(Role.COUNTY, Role.TOWNSHIP)
+    return [
+        (code, name)
+        for code, name in registry.counties_taken_in()
+        if any(area.startswith(code) or code.startswith(area) for area in areas)
+    ]
 
 
 # ---- taking in ---------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from doudi.contexts.monitoring.doubts import (
     review_doubt,
 )
 from doudi.contexts.monitoring.doubts import find as find_doubts
-from doudi.contexts.monitoring.evidence import MAX_EVIDENCE_BYTES, SUFFIXES, add_evidence, open_evidence
+from doudi.contexts.monitoring.evidence import add_evidence, open_evidence
 from doudi.contexts.monitoring.fieldwork import (
     FieldVisitNotFound,
     FilesMissing,
@@ -55,7 +55,7 @@ from doudi.contexts.monitoring.fieldwork import (
     take_part,
 )
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
-from doudi.contexts.monitoring.keeping import keep_pack, kept_pack
+from doudi.contexts.monitoring.keeping import keep_pack, kept_folder, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
     CaseEvent,
@@ -89,6 +89,7 @@ from doudi.contexts.monitoring.outreach import (
     report,
     report_counts,
     reports,
+    served_counties,
     step_of,
     take_report,
 )
@@ -125,10 +126,8 @@ __all__ = [
     "CHANNELS",
     "HELPING",
     "LEVELS",
-    "MAX_EVIDENCE_BYTES",
     "MAX_TEXT",
     "PUBLIC_CHANNELS",
-    "SUFFIXES",
     "BackTested",
     "CaseEvent",
     "Doubt",
@@ -188,6 +187,7 @@ __all__ = [
     "identify",
     "keep_field_visit",
     "keep_pack",
+    "kept_folder",
     "kept_pack",
     "latest_round",
     "latest_run",
@@ -220,6 +220,7 @@ __all__ = [
     "screen",
     "sent_before",
     "sent_visit",
+    "served_counties",
     "settle_field_visit",
     "simulate",
     "step_of",

@@ -191,6 +191,22 @@ def reveal_identity(found: Household, person_id: int, *, by: User, reason: str) 
     return member.person
 
 
+@transaction.atomic
+def people_for(found: Household, *, by: User, reason: str) -> list[Membership]:
+    """The current members with whole identity, for an act that needs it, head first; the look is in the log."""
+    require(by, Act.REVEAL_IDENTITY, region_code=found.responsible_region)
+    standing = _memberships(found, None)
+    record(
+        by=by,
+        act=Act.REVEAL_IDENTITY,
+        subject=f"household:{found.household_no}",
+        region_code=found.region_code,
+        reason=reason,
+        detail={"people": len(standing), "fields": ["id_number"]},
+    )
+    return standing
+
+
 def require_division(code: str, *, near: Household | None, also: str = "") -> None:
     """Refuse a township that is neither in the table of divisions, where it is whole, nor of the household's areas."""
     own = (near.region_code, near.responsible_region, also) if near is not None else (also,)

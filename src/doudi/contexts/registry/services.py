@@ -43,6 +43,7 @@ from doudi.contexts.registry.lookup import (
     look_at_household,
     members,
     names_by_key,
+    people_for,
     require_division,
     reveal_identity,
     shown_cell,
@@ -60,8 +61,10 @@ from doudi.contexts.registry.regions import (
     region_path,
 )
 from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
+from doudi.contexts.registry.roll import ID_PURPOSE
 
 __all__ = [
+    "ID_PURPOSE",
     "LEVEL_NAMES",
     "REGISTER",
     "Evidence",
@@ -104,6 +107,7 @@ __all__ = [
     "numbers_answered_for",
     "path_of",
     "people_by_place",
+    "people_for",
     "people_of_keys",
     "quarantine_workbook",
     "receipts",

@@ -131,7 +131,7 @@ def resolve_feed(parsed: ParsedFile, register: Path | None, to: Path, *, blind: 
         ]
     )
     total = parsed.rows.num_rows
-    if register is None:
+    if register is None or not total:
         write_parquet(schema.empty_table(), to)
         return Grades(0, 0, 0, 0, total, _HELD.empty_table())
     with duckdb.connect(config={"threads": 2}) as connection:

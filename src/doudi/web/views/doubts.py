@@ -22,6 +22,7 @@ from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
+from doudi.house.attachments import SUFFIXES
 from doudi.web.doubt_forms import AssignForm, CheckForm, EvidenceForm, FindForm, ReviewForm, StopForm
 from doudi.web.guard import asker
 
@@ -235,7 +236,7 @@ def paper(request: HttpRequest, number: str, pk: int) -> HttpResponse:
     """A paper as it came; the look is logged, and the browser is told to save it, not to run it."""
     user = asker(request)
     found, content = monitoring.open_evidence(monitoring.doubt_of(number, by=user), pk, by=user)
-    name = quote(f"{found.label}.{monitoring.SUFFIXES[found.media_type]}")
+    name = quote(f"{found.label}.{SUFFIXES[found.media_type]}")
     return HttpResponse(
         content,
         content_type=found.media_type,

@@ -13,6 +13,7 @@ from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
+from doudi.contexts.verification import services as verification
 from doudi.web.guard import asker
 from doudi.web.views.loads import counted
 
@@ -96,6 +97,13 @@ def _auditor(user: User) -> dict[str, Any]:
     }
 
 
+def _verifier(user: User) -> dict[str, Any]:
+    return {
+        "overdue": _some(verification.requests(by=user, state="overdue")),
+        "open": _some(verification.requests(by=user, state="open")),
+    }
+
+
 def _admin(user: User) -> dict[str, Any]:
     return {"users": accounts.users(by=user)}
 
@@ -107,4 +115,5 @@ _WORK = {
     Role.DIRECTOR: _director,
     Role.AUDITOR: _auditor,
     Role.ADMIN: _admin,
+    Role.VERIFIER: _verifier,
 }

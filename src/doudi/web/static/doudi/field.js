@@ -136,7 +136,7 @@
     box.appendChild(make("p", task.signals.join("、"), "hint"));
     if (task.people.length) {
       const people = task.people.map((who) => who.name + "（" + who.relation + (who.age === null ? "" : "，" + say("years", who)) + "）");
-      box.appendChild(make("p", say("people") + "：" + people.join("、"), "hint"));
+      box.appendChild(make("p", say("people") + (english ? ": " : "：") + people.join("、"), "hint"));
     }
     if (task.phone) {
       const line = make("p");
