@@ -23,6 +23,7 @@ class Cast:
     director: User
     auditor: User
     admin: User
+    verifier: User
     stranger: User
 
     def everybody(self) -> list[User]:
@@ -39,6 +40,7 @@ def assemble() -> Cast:
         "director": (Role.DIRECTOR, "520102", "赵局长", ""),
         "auditor": (Role.AUDITOR, "520102", "孙审计", ""),
         "admin": (Role.ADMIN, "", "周管理", ""),
+        "verifier": (Role.VERIFIER, "520102", "钱核对", ""),
         "stranger": (Role.COUNTY, "610102", "郑外县", ""),
     }
     return Cast(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -54,25 +54,34 @@ def county(office: Path, db: None, _kept: dict[str, _Kept], tmp_path_factory: py
 
     The first test of a process really loads it; the others get the same state folder and rows put back.
     """
-    if "county" not in _kept:
-        _kept["county"] = _load_county(office, tmp_path_factory.mktemp("county"))
-    kept = _kept["county"]
-    shutil.copytree(kept.home, office, dirs_exist_ok=True)
-    _put_back(kept.rows)
-    return kept.files
+    return kept_once("county", _kept, office, tmp_path_factory.mktemp("county"), _load_county)
 
 
-def _load_county(office: Path, folder: Path) -> _Kept:
-    from django.db import connection, transaction
-
+def _load_county(files: Path) -> None:
     from doudi import chain
     from doudi.contexts.accounts.services import system_user
 
-    files = small_county.write_county(folder / "files")
     when = date.fromisoformat(small_county.AS_OF)
+    chain.take_in_folder(small_county.write_county(files), as_of=when, by=system_user())
+    chain.screen(as_of=when, by=system_user())
+
+
+def kept_once(
+    name: str, kept: dict[str, _Kept], office: Path, folder: Path, load: Callable[[Path], None]
+) -> Path:
+    """What ``load`` does to an empty office, done once a process and put back for each test; gives its folder of files."""
+    if name not in kept:
+        kept[name] = _keep(office, folder, load)
+    shutil.copytree(kept[name].home, office, dirs_exist_ok=True)
+    _put_back(kept[name].rows)
+    return kept[name].files
+
+
+def _keep(office: Path, folder: Path, load: Callable[[Path], None]) -> _Kept:
+    from django.db import connection, transaction
+
     with transaction.atomic():
-        chain.take_in_folder(files, as_of=when, by=system_user())
-        chain.screen(as_of=when, by=system_user())
+        load(folder / "files")
         rows = {}
         for table in _tables():
             with connection.cursor() as cursor:
@@ -80,7 +89,7 @@ def _load_county(office: Path, folder: Path) -> _Kept:
                 rows[table] = ([column[0] for column in cursor.description], cursor.fetchall())
         transaction.set_rollback(True)
     shutil.copytree(office, folder / "home")
-    return _Kept(folder / "home", files, rows)
+    return _Kept(folder / "home", folder / "files", rows)
 
 
 def _models() -> list[type[Model]]:

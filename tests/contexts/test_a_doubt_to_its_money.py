@@ -13,6 +13,7 @@ from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.monitoring import stops as stops_module
 from doudi.engine.errors import DoudiError
+from doudi.house.attachments import LIMIT
 from doudi.house.paths import home
 from tests import small_county as sc
 from tests.cast import Cast, assemble
@@ -217,26 +218,20 @@ def test_the_checker_never_reviews_and_the_reviewer_may_send_it_back(county: Pat
     assert assistance.recovery_for(number, by=people.county) is None
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
+def test_a_conclusion_that_takes_money_back_asks_for_more(county: Path, people: Cast) -> None:
+    number = found_doubt(county, people)
+    chain.assign_doubt(number, to="钱村干", by=people.county)
+
+    for change, said in (
         ({"heard": ""}, "听取家庭陈述"),
         ({"checkers": ["吴乡办", "吴乡办"]}, "2 人共同核查"),
         ({"finding": "属实"}, "十个字"),
         ({"conclusion": "Z"}, "核查结论"),
         ({}, "须有证据"),
-    ],
-)
-def test_a_conclusion_that_takes_money_back_asks_for_more(
-    county: Path, people: Cast, change, said: str
-) -> None:
-    number = found_doubt(county, people)
-    chain.assign_doubt(number, to="钱村干", by=people.county)
-
-    with pytest.raises(DoudiError) as refused:
-        chain.check_doubt(number, by=people.other_township, **{**TRUE, **change})
-
-    assert said in refused.value.zh
+    ):
+        with pytest.raises(DoudiError) as refused:
+            chain.check_doubt(number, by=people.other_township, **{**TRUE, **change})
+        assert said in refused.value.zh
 
 
 def test_data_that_are_wrong_end_the_doubt_and_take_nothing(county: Path, people: Cast) -> None:
@@ -269,7 +264,7 @@ def test_papers_are_sealed_sniffed_and_bounded(county: Path, people: Cast) -> No
     stored = (home().evidence / f"{kept.sha256}.sealed").read_bytes()
     assert PDF not in stored
     assert monitoring.open_evidence(doubt, kept.pk, by=people.county)[1] == PDF
-    for content in (b"MZ\x90 an exe named pdf", b"", b"%PDF-" + b"0" * (monitoring.MAX_EVIDENCE_BYTES)):
+    for content in (b"MZ\x90 an exe named pdf", b"", b"%PDF-" + b"0" * (LIMIT)):
         with pytest.raises(DoudiError):
             monitoring.add_evidence(doubt, label="不收的", content=content, by=people.county)
     with pytest.raises(NotAllowed):
@@ -320,29 +315,26 @@ def test_a_death_in_the_file_opens_one_proposal_and_stops_nothing(county: Path, 
     [
         ("2024-09-30", "2024-10-08"),  # before the National Day week: the next working day is after it
         ("2024-09-13", "2024-09-14"),  # Friday, and the Saturday makes up for Mid-Autumn
-        (
-            "2024-02-09",
-            "2024-02-18",
-        ),  # the eve of Spring Festival, a holiday itself; 18 February is a make-up Sunday
+        ("2024-02-09", "2024-02-18"),  # the eve of Spring Festival; 18 February is a make-up Sunday
         ("2024-11-15", "2024-11-18"),  # Friday to Monday
         ("2024-11-18", "2024-11-19"),
     ],
 )
-def test_the_proposal_is_due_on_the_next_working_day(
-    office: Path, db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arrived: str, due: str
+def test_the_proposal_is_due_on_the_next_working_day(arrived: str, due: str) -> None:
+    assert chain.doubt_rules().stop.due(date.fromisoformat(arrived)) == date.fromisoformat(due)
+
+
+def test_a_death_that_arrives_before_the_holidays_is_due_after_them(
+    county: Path, people: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stops_module.timezone, "localdate", lambda *_: date.fromisoformat(arrived))
-    register = sc.write_csv(tmp_path / "花名册.csv", sc.REGISTER_HEADER, sc.REGISTER)
-    death = sc.write_csv(
-        tmp_path / "死亡殡葬.csv", sc.DEATH_HEADER, [["赵国", sc.ZHAO_GUO, "2024-01-20", ""]]
+    monkeypatch.setattr(stops_module.timezone, "localdate", lambda *_: date(2025, 9, 30))
+
+    give_file(
+        county, "死亡殡葬", sc.DEATH_HEADER, [["张伟", sc.ZHANG_WEI, "2025-09-20", ""]], date(2025, 9, 29)
     )
-    when = date(2024, 2, 1)
-    chain.take_in_file("household_register", register, as_of=when, by=system_user())
-    chain.take_in_file("death", death, as_of=when, by=system_user())
 
-    proposal = monitoring.stops(by=system_user()).get()
-
-    assert (proposal.opened_on.isoformat(), proposal.due_on.isoformat()) == (arrived, due)
+    proposal = monitoring.stops(by=people.county).get(person_name="张伟")
+    assert (proposal.opened_on, proposal.due_on) == (date(2025, 9, 30), date(2025, 10, 9))
 
 
 def test_a_variant_character_is_marked_and_confirmed_by_a_person(county: Path, people: Cast) -> None:

@@ -10,9 +10,31 @@ from doudi.web.guard import Entry, Route
 from doudi.web.urls import ROUTES
 from tests.small_county import TOWNSHIP_A
 
-PUBLIC = {"healthz", "login", "logout", "set_language", "set_large", "tell", "tell_status"}
+PUBLIC = {
+    "healthz",
+    "login",
+    "logout",
+    "set_language",
+    "set_large",
+    "tell",
+    "tell_status",
+    "field",
+    "field_worker",
+    "field_manifest",
+}
 WARNING = "YJ20241115-H002"
-ARGUMENTS = {"number": WARNING, "household_no": "H002", "person": 1, "pk": 1, "report_no": "XS20241115-0001"}
+ARGUMENTS = {
+    "number": WARNING,
+    "household_no": "H002",
+    "person": 1,
+    "measure": "precision",
+    "pk": 1,
+    "report_no": "XS20241115-0001",
+    "code": "M1",
+    "form": "docx",
+    "source": "deposit",
+    "step": "query",
+}
 
 
 def address(route: Route, **other: object) -> str:

@@ -11,10 +11,12 @@ from django.utils import translation
 
 from doudi import chain
 from doudi.contexts.accounts.services import ACT_LABELS, Role
-from doudi.contexts.assistance.services import Referral
-from doudi.contexts.monitoring.services import WarningCase
+from doudi.contexts.assistance.services import Account, LedgerEntry, Referral
+from doudi.contexts.monitoring.services import Doubt, StopProposal, WarningCase
 from doudi.contexts.registry.services import FeedLoad
+from doudi.contexts.verification.services import Authorisation
 from doudi.engine.status import Status
+from doudi.engine.verification import State
 from doudi.web.translations import missing, written
 
 TEMPLATES = Path(__file__).parents[2] / "src" / "doudi" / "web" / "templates"
@@ -52,14 +54,32 @@ def words_of_data() -> list[str]:
     pack, handling = chain.rules()
     words = [str(label) for model in (WarningCase.Status, Referral.Status, Referral.Result, FeedLoad.Status)
              for label in model.labels]  # fmt: skip
+    words += [str(label) for model in (Doubt.Status, StopProposal.Status, StopProposal.Grade, Account, LedgerEntry.Kind)
+              for label in model.labels]  # fmt: skip
     words += [role.label for role in Role] + list(ACT_LABELS.values()) + [status.label for status in Status]
     words += [part.name for part in (*pack.indicators.values(), *pack.measures.values(), *pack.categories)]
     words += [text for spec in pack.feeds.values() for text in (spec.label, spec.supplier)]
     words += [text for pair in handling.departments.items() for text in pair]
+    words += [state.label for state in State] + list(Authorisation.Way.labels)
+    words += [
+        "一致",
+        "轻微",
+        "一般",
+        "重大",
+        "未申报",
+        "待核",
+        "符合",
+        "不符合",
+        "需入户核实",
+        "低",
+        "中",
+        "高",
+    ]
     words += [name for category in pack.categories for name in category.registered_as]
     return words
 
 
+@pytest.mark.django_db
 def test_codes_of_the_house_and_the_reference_pack_have_their_english() -> None:
     with translation.override("en"):
         untold = [word for word in words_of_data() if CHINESE.search(translation.gettext(word))]

@@ -10,7 +10,7 @@ from ninja.openapi.schema import REF_TEMPLATE
 from ninja.renderers import JSONRenderer
 
 import doudi
-from doudi.api import accounts, assistance, monitoring, registry
+from doudi.api import accounts, assistance, doubts, fieldwork, monitoring, outreach, registry
 from doudi.api.problems import MEDIA_TYPE, Problem, say_problems
 
 _TEXT = """低收入人口动态监测与救助帮扶的接口：家庭、预警、推送、数据装载、审计。
@@ -62,6 +62,6 @@ def api() -> NinjaAPI:
         renderer=_Plain(),
     )
     say_problems(made)
-    for module in (accounts, registry, monitoring, assistance):
+    for module in (accounts, registry, outreach, fieldwork, monitoring, assistance, doubts):
         made.add_router("", module.router)
     return made

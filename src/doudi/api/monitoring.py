@@ -114,6 +114,15 @@ class SignalOut(Schema):
     first_seen: date = Field(title="首次发现")
     last_seen: date = Field(title="最近发现")
     active: bool = Field(title="仍在")
+    level: str = Field(title="级别")
+    observations: int = Field(title="观察次数", description="来源分别报来几次；同一次报来只算一次")
+    observed_on: date | None = Field(title="来源数据日期")
+    value: int | None = Field(
+        None, title="数额", description="in_fen 为真时以分计；无权查看经济状况的账号为 null"
+    )
+    in_fen: bool = Field(title="数额是金额")
+    unknown: str = Field(title="不知道的原因", description="late 来源迟到，undecided 待核，空为已知")
+    name_differs: bool = Field(title="姓名有异体字出入")
 
 
 class EventOut(Schema):
@@ -141,6 +150,7 @@ class WarningOut(WarningRow):
 
     result_code: str = Field(title="核实结果")
     signals: list[SignalOut] = Field(title="信号")
+    unknown: dict[str, str] = Field(title="不知道的指标", description="代码 → late 或 undecided；不等于没有")
     timeline: list[EventOut] = Field(title="时间线")
     visits: list[VisitOut] | None = Field(title="入户核实", description="无权查看家庭经济状况的账号为 null")
     measures: list[MeasureOut] | None = Field(
@@ -173,12 +183,18 @@ def _row(case: monitoring.WarningCase, by: User) -> dict[str, Any]:
     }
 
 
+def _signal(signal: Any, *, finances: bool) -> SignalOut:
+    shown = SignalOut.model_validate(signal)
+    return shown if finances else shown.model_copy(update={"value": None})
+
+
 def _whole(case: monitoring.WarningCase, by: User) -> WarningOut:
     finances = may(by, Act.VIEW_FINANCES)
     return WarningOut(
         **_row(case, by),
         result_code=case.result_code if finances else "",
-        signals=[SignalOut.model_validate(signal) for signal in case.signals.all()],
+        signals=[_signal(signal, finances=finances) for signal in case.signals.all()],
+        unknown=case.unknown,
         timeline=[
             EventOut(at=event.at, actor=event.actor, kind=event.kind, text=event.text if finances else None)
             for event in case.events.all()

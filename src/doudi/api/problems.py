@@ -51,6 +51,7 @@ _STATUS = {
     "csrf": 403,
     "key_scope": 403,
     "outrun": 409,
+    "field_visit_differs": 409,
     "already_sent": 409,
     "no_household": 404,
     "nothing_quarantined": 404,

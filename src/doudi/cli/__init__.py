@@ -28,13 +28,19 @@ _GROUPS = {
         "doudi.cli.backtest:backtest",
         "换一条预警线会怎样 what a warning's threshold would have raised",
     ),
+    "doubts": ("doudi.cli.doubts", "疑点核查 doubts of an audit: find, report"),
     "pack": ("doudi.cli.pack", "政策包 policy packs: check, test, diff, show, new"),
+    "verify": ("doudi.cli.verify", "核对 verification: list, reply, report, check"),
     "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, route"),
     "charity": ("doudi.cli.charity", "慈善衔接 charity linkage: match"),
     "user": ("doudi.cli.user", "账号 accounts"),
     "audit": ("doudi.cli.audit", "审计日志 audit log"),
     "demo": ("doudi.cli.serving:demo", "演示 the demonstration"),
     "serve": ("doudi.cli.serving:serve", "启动工作台 serve the workbench"),
+    "worker": (
+        "doudi.cli.working:worker",
+        "到期任务：时限提醒、外发消息 what is due: reminders, messages on their way out",
+    ),
     "doctor": ("doudi.cli.doctor:doctor", "体检 tell what is wrong with this office's set-up"),
 }
 

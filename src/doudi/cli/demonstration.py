@@ -85,6 +85,7 @@ def _staff(by: User, township: str) -> dict[Role, User]:
         ("director", "赵局长", Role.DIRECTOR, "", ""),
         ("auditor", "孙审计", Role.AUDITOR, "", ""),
         ("admin", "周管理", Role.ADMIN, "", ""),
+        ("verifier", "钱核对", Role.VERIFIER, "", ""),
     )
     known = accounts.usernames()
     return {
@@ -137,6 +138,7 @@ def welcome(port: int | None) -> None:
         ("director", "分管领导", "总览：级别、乡镇、闭环 / the dashboard"),
         ("auditor", "审计人员", "审计日志，链条是否完整 / the audit log"),
         ("admin", "系统管理员", "账号管理 / accounts"),
+        ("verifier", "核对经办", "委托单、来源台、核对报告 / verification requests"),
     ):
         table.add_row(name, role, first)
     console.print(table)

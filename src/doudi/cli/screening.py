@@ -20,6 +20,9 @@ def screen(
     as_of: AsOf,
     engine: Annotated[str, typer.Option(help="duckdb 或 spark / duckdb or spark")] = "duckdb",
     master: Annotated[str | None, typer.Option(help="Spark 主节点 / Spark master URL")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="全部重算，不只算有变化的户 / everybody, not the changed alone")
+    ] = False,
     chunks: Annotated[int | None, typer.Option(help="分段数 / household ranges", min=1)] = None,
     as_json: Json = False,
 ) -> None:
@@ -40,6 +43,7 @@ def screen(
             as_of=as_of,
             by=system_user(),
             chunks=chunks,
+            full=full,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
             **options,
         )
@@ -59,12 +63,19 @@ def screen(
         "pack_hash": run.pack_hash,
         "warnings": run.warnings,
         "missing": run.missing,
+        "recomputed": run.recomputed,
+        "why_full": run.why_full,
     }
+    how = (
+        f"（{run.why_full or '全部重算'}）"
+        if run.recomputed is None
+        else f"（只重算有变化的 {run.recomputed} 户）"
+    )
     changes = run.warnings
     answer(
         result,
         as_json=as_json,
-        words=f"{as_of} 筛查 {run.households} 户 {run.persons} 人，用时 {run.seconds:.2f} 秒；"
+        words=f"{as_of} 筛查 {run.households} 户 {run.persons} 人，用时 {run.seconds:.2f} 秒{how}；"
         f"预警新增 {changes['opened']}、更新 {changes['updated']}、消除 {changes['closed']}",
     )
 

@@ -40,7 +40,7 @@ class Home:
 
     @property
     def evidence(self) -> Path:
-        """Papers and photographs that a check stands on, sealed, by the hash of their content."""
+        """Papers, photographs and signatures that checks and visits stand on, sealed."""
         return self.root / "evidence"
 
     @property
@@ -54,6 +54,16 @@ class Home:
         return self.root / "packs"
 
     @property
+    def exports(self) -> Path:
+        """Workbooks of lists that were asked for, sealed."""
+        return self.root / "exports"
+
+    @property
+    def layers(self) -> Path:
+        """Approved changes of the pack's numbers, as layers by the digest of what was approved; made again at need."""
+        return self.root / "layers"
+
+    @property
     def static(self) -> Path:
         return self.root / "static"
 
@@ -65,7 +75,7 @@ class Home:
     def create(self) -> None:
         """Make the folders; the state is for the office's account alone."""
         for folder in (
-            self.root, self.originals, self.snapshots, self.returns, self.results, self.work, self.static,
+            self.root, self.originals, self.snapshots, self.returns, self.results, self.evidence, self.work, self.static,
         ):  # fmt: skip
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 

@@ -28,6 +28,19 @@ EVENTS = {
     "referral": n("推送部门"),
     "answer": n("部门答复"),
     "close": n("办结"),
+    "remind": n("时限提醒"),
+    "suspend": n("中止时限"),
+    "resume": n("恢复计时"),
+    "attempt": n("寻访未遇"),
+    "reassign": n("改派"),
+    "revisit": n("回访"),
+    "wrong_data": n("告知来源部门"),
+    "gone": n("疑点消失"),
+    "assign": n("派核"),
+    "check": n("核查"),
+    "review": n("复核"),
+    "recovery": n("立追缴案"),
+    "field": n("手机回传"),
 }
 
 SIGNALS = {"REPORT": n("群众报告")}
@@ -43,12 +56,32 @@ REPORT_STEPS = {
 }
 
 ACTS = {
+    "propose_stop": n("提出停发建议"),
+    "record_stop": n("记录停发"),
+    "view_evidence": n("打开证据"),
+    "export_rectification": n("下载整改报告"),
     "export_quarantine": n("下载退回表"),
     "export_simulation": n("导出测算"),
+    "take_export": n("下载导出表"),
+    "save_list": n("保存常用条件"),
+    "delete_list": n("删除常用条件"),
+    "export_query_list": n("下载查询清单"),
+    "take_reply": n("部门回复入库"),
+    "withdraw_authorisation": n("撤回授权"),
+    "explain_difference": n("差异说明"),
+    "object_to_report": n("对报告的异议"),
+    "export_report": n("导出核对报告"),
     "take_report": n("收到群众报告"),
     "answer_report": n("答复群众报告"),
     "take_hotline_file": n("导入热线工单"),
     "export_hotline_answers": n("导出热线答复"),
+    "send_again": n("重新发送"),
+    "take_along": n("带走入户任务"),
+    "take_field_file": n("收到照片或签名"),
+    "take_field_visit": n("收到手机回传"),
+    "look_at_field_visit": n("查看手机回传"),
+    "look_at_evidence": n("查看照片或签名"),
+    "settle_field_visit": n("处理手机回传"),
 }
 """Audit entries that are no act of the policy table."""
 
@@ -57,7 +90,12 @@ SUBJECTS = {
     "feed": n("数据"),
     "user": n("账号"),
     "screen": n("筛查"),
+    "verification": n("核对"),
+    "authorisation": n("授权书"),
+    "source": n("来源"),
     "report": n("线索"),
+    "push": n("外发消息"),
+    "threshold": n("阈值调整"),
 }
 
 SEXES = {"男": n("男性"), "女": n("女性")}

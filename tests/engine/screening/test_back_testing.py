@@ -173,9 +173,7 @@ def test_one_county_of_the_files_alone(county: SnapshotSet) -> None:
 
 
 def test_a_number_inside_the_formula_is_refused_with_the_parameters_there_are(county: SnapshotSet) -> None:
-    with pytest.raises(
-        BackTestRefused, match=f"用到的参数: {INCOME}.*写在公式里的数.*2 × 近一年自付"
-    ) as refused:
+    with pytest.raises(BackTestRefused, match=f"用到的参数: .*{INCOME}") as refused:
         back_test(PACK, county, indicator="M1", alternatives=[{("大额自付线", ""): "20000"}])
     with pytest.raises(BackTestRefused, match="没有用到参数, 它的数写在公式里"):
         back_test(PACK, county, indicator="E2", alternatives=[{("低保标准", ""): "800"}])

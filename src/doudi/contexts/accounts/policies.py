@@ -34,6 +34,7 @@ class Role(StrEnum):
     DIRECTOR = "director"
     AUDITOR = "auditor"
     ADMIN = "admin"
+    VERIFIER = "verifier"
 
     @property
     def label(self) -> str:
@@ -47,6 +48,7 @@ _ROLE_LABELS = {
     Role.DIRECTOR: "分管领导",
     Role.AUDITOR: "审计人员",
     Role.ADMIN: "系统管理员",
+    Role.VERIFIER: "核对经办",
 }
 
 
@@ -69,6 +71,14 @@ class Act(StrEnum):
     VIEW_REFERRALS = "view_referrals"
     ANSWER_REFERRAL = "answer_referral"
     CLOSE_WARNING = "close_warning"
+    REASSIGN_WARNING = "reassign_warning"
+    SUSPEND_CLOCK = "suspend_clock"
+    RECORD_REVISIT = "record_revisit"
+    HAND_OVER = "hand_over"
+    VIEW_OUTBOX = "view_outbox"
+    VIEW_INDICATORS = "view_indicators"
+    PROPOSE_THRESHOLD = "propose_threshold"
+    APPROVE_THRESHOLD = "approve_threshold"
     VIEW_DOUBTS = "view_doubts"
     FIND_DOUBTS = "find_doubts"
     ASSIGN_DOUBT = "assign_doubt"
@@ -81,8 +91,17 @@ class Act(StrEnum):
     VIEW_RECTIFICATION = "view_rectification"
     VIEW_REPORTS = "view_reports"
     TRIAGE_REPORT = "triage_report"
+    EXPORT_LIST = "export_list"
+    VIEW_EXPORTS = "view_exports"
+    APPROVE_EXPORT = "approve_export"
+    VIEW_QUALITY = "view_quality"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
+    VIEW_VERIFICATION = "view_verification"
+    REQUEST_VERIFICATION = "request_verification"
+    COLLECT_AUTHORISATION = "collect_authorisation"
+    QUERY_SOURCES = "query_sources"
+    ISSUE_REPORT = "issue_report"
 
 
 class Scope(StrEnum):
@@ -134,6 +153,14 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     },
     A.ANSWER_REFERRAL: {R.DEPARTMENT: Scope.DEPARTMENT},
     A.CLOSE_WARNING: {R.COUNTY: Scope.REGION},
+    A.REASSIGN_WARNING: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.SUSPEND_CLOCK: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.RECORD_REVISIT: {R.TOWNSHIP: Scope.REGION},
+    A.HAND_OVER: {R.COUNTY: Scope.REGION, R.ADMIN: Scope.REGION},
+    A.VIEW_OUTBOX: {R.COUNTY: Scope.REGION, R.ADMIN: Scope.REGION},
+    A.VIEW_INDICATORS: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.AGGREGATE, R.AUDITOR: Scope.AGGREGATE},
+    A.PROPOSE_THRESHOLD: {R.COUNTY: Scope.REGION},
+    A.APPROVE_THRESHOLD: {R.DIRECTOR: Scope.REGION},
     A.VIEW_DOUBTS: {
         R.COUNTY: Scope.REGION,
         R.TOWNSHIP: Scope.REGION,
@@ -164,8 +191,28 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.EXPORT_LIST: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_EXPORTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.APPROVE_EXPORT: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.VIEW_QUALITY: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.AUDITOR: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
+    # collector, verifier, decision-maker and auditor are different people (handbook 03 §3.7)
+    A.VIEW_VERIFICATION: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.VERIFIER: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.REQUEST_VERIFICATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.COLLECT_AUTHORISATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.QUERY_SOURCES: {R.VERIFIER: Scope.REGION},
+    A.ISSUE_REPORT: {R.VERIFIER: Scope.REGION},
 }
 
 
@@ -224,6 +271,14 @@ ACT_LABELS = {
     A.VIEW_REFERRALS: "查看推送",
     A.ANSWER_REFERRAL: "答复推送",
     A.CLOSE_WARNING: "办结",
+    A.REASSIGN_WARNING: "改派",
+    A.SUSPEND_CLOCK: "中止时限",
+    A.RECORD_REVISIT: "回访",
+    A.HAND_OVER: "工作交接",
+    A.VIEW_OUTBOX: "查看外发消息",
+    A.VIEW_INDICATORS: "查看预警指标",
+    A.PROPOSE_THRESHOLD: "提交阈值调整",
+    A.APPROVE_THRESHOLD: "审批阈值调整",
     A.VIEW_DOUBTS: "查看疑点",
     A.FIND_DOUBTS: "疑点筛查",
     A.ASSIGN_DOUBT: "派核疑点",
@@ -236,6 +291,15 @@ ACT_LABELS = {
     A.VIEW_RECTIFICATION: "查看整改报告",
     A.VIEW_REPORTS: "查看群众报告",
     A.TRIAGE_REPORT: "分办群众报告",
+    A.EXPORT_LIST: "导出列表",
+    A.VIEW_EXPORTS: "查看导出申请",
+    A.APPROVE_EXPORT: "审批导出",
+    A.VIEW_QUALITY: "查看监测质量",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
+    A.VIEW_VERIFICATION: "查看核对",
+    A.REQUEST_VERIFICATION: "委托核对",
+    A.COLLECT_AUTHORISATION: "收集授权",
+    A.QUERY_SOURCES: "查询数据来源",
+    A.ISSUE_REPORT: "出具核对报告",
 }

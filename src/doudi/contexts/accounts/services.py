@@ -57,6 +57,7 @@ __all__ = [
     "account",
     "any_users",
     "api_keys",
+    "areas_of",
     "audit_entries",
     "close_account",
     "create_api_key",
@@ -197,6 +198,11 @@ def users(*, by: User) -> QuerySet[User]:
     """The accounts that an administrator looks after."""
     require(by, Act.MANAGE_USERS)
     return User.objects.filter(region_code__startswith=by.region_code).order_by("role", "username")
+
+
+def areas_of(*roles: Role) -> set[str]:
+    """The areas of active accounts of these roles; '' is an account for everything."""
+    return set(User.objects.filter(role__in=roles, is_active=True).values_list("region_code", flat=True))
 
 
 def users_of(region_code: str, role: Role) -> QuerySet[User]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, Scope
-from doudi.contexts.assistance.recovery_models import (  # noqa: F401 — Django looks for a context's models here
+from doudi.contexts.assistance.recovery_models import (
     Account,
     Instalment,
     LedgerEntry,
@@ -20,6 +20,20 @@ from doudi.house.fields import SealedTextField
 
 if TYPE_CHECKING:
     from doudi.contexts.accounts.services import User
+
+__all__ = [  # the models of other files too: Django looks for a context's models here
+    "PENDING",
+    "Account",
+    "Instalment",
+    "LedgerEntry",
+    "LedgerLine",
+    "MeasureGiven",
+    "PaymentStop",
+    "Recovery",
+    "Referral",
+    "ReferralQuerySet",
+    "WriteOffRequest",
+]
 
 
 class MeasureGiven(AppendOnly):

@@ -45,12 +45,20 @@ from doudi.contexts.assistance.recovery import (
     trial_balance,
 )
 from doudi.contexts.assistance.recovery_models import RecoveryQuerySet
+from doudi.contexts.assistance.rectification import FORMATS as RECTIFICATION_FORMATS
+from doudi.contexts.assistance.rectification import (
+    Rectification,
+    export_rectification,
+    paper_of,
+    rectify,
+)
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
 from doudi.engine.workdays import add_workdays
 
 __all__ = [
+    "RECTIFICATION_FORMATS",
     "Account",
     "LedgerEntry",
     "MeasureGiven",
@@ -58,6 +66,7 @@ __all__ = [
     "Recovery",
     "RecoveryNotFound",
     "RecoveryQuerySet",
+    "Rectification",
     "Referral",
     "ReferralNotFound",
     "ReferralQuerySet",
@@ -71,6 +80,7 @@ __all__ = [
     "decide_write_off",
     "deposit_cash",
     "even_instalments",
+    "export_rectification",
     "give_measure",
     "has_pending",
     "is_stopped",
@@ -78,6 +88,7 @@ __all__ = [
     "look_at_referral",
     "measures_given",
     "open_recovery",
+    "paper_of",
     "plan_of",
     "prove",
     "receive",
@@ -85,6 +96,7 @@ __all__ = [
     "recoveries",
     "recovery_for",
     "recovery_of",
+    "rectify",
     "reduce_claim",
     "referral",
     "referral_counts",
@@ -359,3 +371,19 @@ def referral_counts(*, by: User) -> dict[str, int]:
             "pk", filter=Q(status__in=[Referral.Status.SENT, Referral.Status.ACCEPTED], due_on__lt=today)
         ),
     )
+
+
+def referral_facts(*, by: User, first: date, last: date) -> list[tuple[str, str, str, date, bool]]:
+    """Referrals of the area sent in a period: number, warning, area, sent on, whether the department answered.
+
+    One that was sent back is an answer too: the department said why not.
+    """
+    require(by, Act.VIEW_QUALITY)
+    sent = Referral.objects.filter(
+        region_code__startswith=by.region_code, sent_at__date__range=(first, last)
+    ).order_by("pk")
+    return [
+        (row.number, row.warning_number, row.region_code, timezone.localdate(row.sent_at),
+         row.status in (Referral.Status.ANSWERED, Referral.Status.RETURNED))
+        for row in sent
+    ]  # fmt: skip

@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.utils import timezone
 
 from doudi.contexts.accounts.services import AppendOnly, User
-from doudi.contexts.monitoring.doubt_models import (  # noqa: F401 — Django looks for a context's models here
+from doudi.contexts.monitoring.chain_models import (  # Django looks for a context's models here
+    Attempt,
+    Notice,
+    Push,
+    Reminder,
+    Revisit,
+    Suspension,
+    ThresholdChange,
+)
+from doudi.contexts.monitoring.doubt_models import (
     DeathScan,
     Doubt,
     DoubtEvent,
@@ -19,6 +29,37 @@ from doudi.house.fields import BlindIndexField, SealedTextField
 
 if TYPE_CHECKING:
     from datetime import date
+
+__all__ = [  # the models of other files too: Django looks for a context's models here
+    "LEVELS",
+    "LEVEL_WORDS",
+    "OPEN",
+    "REPORTED",
+    "Attempt",
+    "CaseEvent",
+    "DeathScan",
+    "Doubt",
+    "DoubtEvent",
+    "DoubtEvidence",
+    "DoubtRound",
+    "FamilyReport",
+    "FieldFile",
+    "FieldTask",
+    "FieldVisit",
+    "Knock",
+    "Notice",
+    "Push",
+    "Reminder",
+    "Revisit",
+    "ScreeningRun",
+    "Signal",
+    "StopProposal",
+    "Suspension",
+    "ThresholdChange",
+    "Visit",
+    "WarningCase",
+    "WarningQuerySet",
+]
 
 LEVELS = ("none", "blue", "yellow", "orange", "red")
 """From no warning to the most urgent; a level's rank is its place here."""
@@ -48,6 +89,8 @@ class ScreeningRun(models.Model):
     households = models.PositiveIntegerField("户数", default=0)
     persons = models.PositiveIntegerField("人数", default=0)
     seconds = models.FloatField("用时（秒）", default=0)
+    recomputed = models.PositiveIntegerField("重算户数", null=True, help_text="空为全部重算")
+    why_full = models.CharField("全部重算的原因", max_length=80, blank=True)
     missing = models.JSONField("缺少的数据", default=dict)
     warnings = models.JSONField("预警变化", default=dict)
     started_at = models.DateTimeField("开始", auto_now_add=True)
@@ -71,7 +114,12 @@ class WarningQuerySet(models.QuerySet["WarningCase"]):
         return self.filter(region_code__startswith=region_code)
 
     def overdue(self, today: date) -> WarningQuerySet:
-        return self.open().filter(due_on__lt=today)
+        """Open warnings past their limit; a limit in hours is missed within its day."""
+        return self.open().filter(models.Q(due_on__lt=today) | models.Q(due_at__lt=timezone.now()))
+
+    def to_revisit(self) -> WarningQuerySet:
+        """Closed warnings whose household is still to be looked at again."""
+        return self.filter(status=WarningCase.Status.CLOSED, revisit_on__isnull=False, revisited=False)
 
 
 class WarningCase(models.Model):
@@ -97,7 +145,7 @@ class WarningCase(models.Model):
     provisional = models.BooleanField(
         "临时户号", default=False, help_text="报告的家庭尚不在册；查明后换成户编号"
     )
-    head_name = models.CharField("户主姓名", max_length=80, blank=True)
+    head_name = models.CharField("户主姓名", max_length=80, blank=True, db_index=True)
     region_code = models.CharField("负责地区", max_length=12, db_index=True)
     level = models.CharField("预警级别", max_length=8, db_index=True)
     level_rank = models.PositiveSmallIntegerField("级别序", db_index=True)
@@ -117,7 +165,23 @@ class WarningCase(models.Model):
     closed_at = models.DateTimeField("办结时间", null=True)
     closing_note = models.TextField("办结说明", blank=True)
     revisit_on = models.DateField("回访日期", null=True)
+    revisited = models.BooleanField("已回访", default=False)
+    assignee = models.CharField("经办账号", max_length=150, blank=True, db_index=True)
+    reopens = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="reopened",
+        verbose_name="回访未解决的原预警",
+    )
+    due_at = models.DateTimeField("以小时计的时限", null=True)
+    clock_rank = models.PositiveSmallIntegerField("时限所按级别", null=True)
+    wound = models.BooleanField("时限已排", default=False, help_text="否：提醒时刻待算")
+    remind_at = models.DateTimeField("下次提醒", null=True)
     version = models.PositiveIntegerField("版本", default=0)
+    unknown = models.JSONField(
+        "不知道的指标", default=dict, blank=True, help_text="代码 → late（来源迟到）或 undecided（待核）"
+    )
     objects = WarningQuerySet.as_manager()
 
     class Meta:
@@ -129,7 +193,23 @@ class WarningCase(models.Model):
                 name="one_open_warning_per_household",
             )
         ]
-        indexes = [models.Index(fields=["status", "region_code", "-level_rank"])]
+        indexes = [
+            models.Index(fields=["status", "region_code", "-level_rank"]),
+            # one for each order of the list, so that the first page of a million is read and not sorted; PostgreSQL
+            # keeps the empty limits last of itself
+            models.Index(fields=["-level_rank", "due_on", "id"], name="by_urgency"),
+            models.Index(fields=["due_on", "-level_rank", "id"], name="by_limit"),
+            models.Index(fields=["-opened_at", "-id"], name="by_opening"),
+            models.Index(fields=["region_code", "-level_rank", "id"], name="by_region"),
+            models.Index(
+                fields=["revisit_on"],
+                condition=models.Q(status="closed", revisited=False, revisit_on__isnull=False),
+                name="revisits_to_come",
+            ),
+            models.Index(
+                fields=["remind_at"], condition=models.Q(remind_at__isnull=False), name="reminders_to_come"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -155,10 +235,35 @@ class Signal(models.Model):
     first_seen = models.DateField("首次发现")
     last_seen = models.DateField("最近发现")
     active = models.BooleanField("仍在", default=True)
+    level = models.CharField("级别", max_length=8, blank=True)
+    value = models.BigIntegerField("数额", null=True, help_text="各人中最大的；金额以分计")
+    in_fen = models.BooleanField("数额是金额", default=False)
+    amounts = models.JSONField("各人数额", default=dict, blank=True, help_text="证件号索引（空为全户）→ 数额")
+    observations = models.PositiveIntegerField("观察次数", default=1)
+    observed_on = models.DateField("来源数据日期", null=True)
+    unknown = models.CharField("不知道的原因", max_length=12, blank=True)
+    name_differs = models.BooleanField("姓名有异体字出入", default=False)
 
     class Meta:
         ordering = ["code"]
         constraints = [models.UniqueConstraint(fields=["case", "code"], name="each_code_once")]
+
+
+class Observation(models.Model):
+    """What one delivery of an indicator's sources said of a signal (观察): a later one is one more, not a new case."""
+
+    signal = models.ForeignKey(Signal, on_delete=models.CASCADE, related_name="history")
+    observed_on = models.DateField("来源数据日期")
+    seen_on = models.DateField("筛查日期")
+    level = models.CharField("级别", max_length=8, blank=True)
+    value = models.BigIntegerField("数额", null=True)
+    amounts = models.JSONField("各人数额", default=dict, blank=True)
+
+    class Meta:
+        ordering = ["observed_on"]
+        constraints = [
+            models.UniqueConstraint(fields=["signal", "observed_on"], name="one_observation_per_delivery")
+        ]
 
 
 class Visit(models.Model):
@@ -170,6 +275,10 @@ class Visit(models.Model):
     result_code = models.CharField("核实结果", max_length=4)
     finding = models.TextField("核实情况")
     consent = models.BooleanField("本人同意转介", default=False)
+    consent_by = models.CharField("同意人", max_length=60, blank=True)
+    consent_how = models.CharField("同意方式", max_length=20, blank=True)
+    signed = models.BooleanField("本人已签字", default=False)
+    witnesses = models.CharField("见证人", max_length=120, blank=True)
     recorded_by = models.CharField("记录人", max_length=150)
     recorded_at = models.DateTimeField("记录时间", auto_now_add=True)
 

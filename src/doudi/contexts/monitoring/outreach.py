@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.accounts.services import Act, Role, User, areas_of, record, require, take_turn
 from doudi.contexts.monitoring.cases import StepRefused, note
 from doudi.contexts.monitoring.models import (
     LEVELS,
@@ -64,6 +64,16 @@ class ReportNotFound(DoudiError):
 def passer_by() -> User:
     """The name that the log gives to who uses a public page; no account bears it."""
     return User(username="（公众）", display_name="公众", role="")
+
+
+def served_counties() -> list[tuple[str, str]]:
+    """The counties in which somebody triages reports: elsewhere a report would lie unread, so none is taken."""
+    areas = areas_of(Role.COUNTY, Role.TOWNSHIP)
+    return [
+        (code, name)
+        for code, name in registry.counties_taken_in()
+        if any(area.startswith(code) or code.startswith(area) for area in areas)
+    ]
 
 
 # ---- taking in ---------------------------------------------------------------------------------------------------
@@ -319,10 +329,11 @@ def open_from_report(
         case.refresh_from_db()
         kind_of_line = "update"
     signal, fresh = Signal.objects.get_or_create(
-        case=case, code=REPORTED, defaults={"first_seen": today, "last_seen": today}
+        case=case, code=REPORTED, defaults={"first_seen": today, "last_seen": today, "level": level}
     )
     if not fresh:
-        Signal.objects.filter(pk=signal.pk).update(last_seen=today, active=True)
+        highest = max(signal.level or level, level, key=LEVELS.index)
+        Signal.objects.filter(pk=signal.pk).update(last_seen=today, active=True, level=highest)
     label = kind.label if kind is not None else found.difficulty
     note(
         case,
@@ -454,8 +465,8 @@ class FoundBy:
 def found_by(*, by: User) -> list[FoundBy]:
     """The account's area's warnings by how they were found."""
     require(by, Act.VIEW_DASHBOARD)
-    counted = {
-        row["source"]: row
+    counted: dict[str, dict[str, Any]] = {
+        row["source"]: dict(row)
         for row in WarningCase.objects.visible_to(by)
         .order_by()
         .values("source")
@@ -466,9 +477,9 @@ def found_by(*, by: User) -> list[FoundBy]:
             open=Count("pk", filter=Q(status__in=OPEN)),
         )
     }
-    empty = {"found": 0, "visited": 0, "helped": 0, "open": 0}
+    figures = ("found", "visited", "helped", "open")
     return [
-        FoundBy(**{"source": source, **empty, **counted.get(source, {})})
+        FoundBy(source, *(counted.get(source, {}).get(name, 0) for name in figures))
         for source in WarningCase.Source.values
     ]
 

@@ -27,6 +27,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, NotAllowed, User, record, require
 from doudi.contexts.registry import regions, roll
+from doudi.contexts.registry.finding import ID_PURPOSE
 from doudi.contexts.registry.models import FeedLoad, Grading, Household
 from doudi.engine import feeds
 from doudi.engine.errors import DoudiError
@@ -39,6 +40,7 @@ REGISTER = "household_register"
 _ORIGINAL = "feed.original"
 _RETURN = "feed.return"
 _LOCK = ".lock"
+_GRADES = ("grades", "leads", "not_registered")
 _AN_HOUR = 3600
 Progress = Callable[[str], None]
 
@@ -76,7 +78,7 @@ class FolderOutcome:
 
 
 def _blind(texts: Any) -> list[bytes]:
-    return keyring().digests(texts, purpose=roll.ID_PURPOSE)
+    return keyring().digests(texts, purpose=ID_PURPOSE)
 
 
 def file_hash(path: Path) -> str:
@@ -196,7 +198,7 @@ def _accept(
                 by=by,
                 act=Act.LOAD_FEEDS,
                 subject=f"feed:{spec.name}",
-                region_code=by.region_code,
+                region_code=by.region_code or office_region(),
                 detail={"as_of": as_of, "file_hash": digest, "read": parsed.read, "good": parsed.good},
             )
             if spec.kind == "snapshot":
@@ -241,7 +243,11 @@ def refuse(
         loaded_by=by.username,
     )
     record(
-        by=by, act=Act.LOAD_FEEDS, subject=f"feed:{feed}", detail={"refused": problem.code, "as_of": as_of}
+        by=by,
+        act=Act.LOAD_FEEDS,
+        subject=f"feed:{feed}",
+        region_code=by.region_code or office_region(),
+        detail={"refused": problem.code, "as_of": as_of},
     )
     return load
 
@@ -468,7 +474,8 @@ def counts_of(load: FeedLoad) -> dict[str, Any]:
         "leads": 0,
         "not_registered": load.counts["good"] - load.counts["duplicates"],
     }
-    return {**load.counts, **(unmatched if grading is None else grading.grades)}
+    matched = unmatched if grading is None else {key: grading.grades[key] for key in _GRADES}
+    return {**load.counts, **matched}
 
 
 def _resolved_path(load: FeedLoad, register: FeedLoad) -> Path:
@@ -485,7 +492,10 @@ def _resolve(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: Mapping[
     Grading.objects.update_or_create(
         load=load,
         register_hash=register.file_hash,
-        defaults={"grades": {key: answer[key] for key in ("grades", "leads", "not_registered")}},
+        defaults={
+            "grades": {key: answer[key] for key in _GRADES}
+            | {"different_names": list(grades.different_names)}
+        },
     )
 
 

@@ -19,7 +19,7 @@ from doudi.engine.feeds.returning import write_quarantine
 from doudi.engine.feeds.snapshots import Blinder, SnapshotSet
 from doudi.engine.feeds.spec import ColumnSpec, FeedSpec, load_feed_specs
 from doudi.engine.feeds.tables import Source
-from doudi.engine.feeds.validating import Fault, ParsedFile, parse_file
+from doudi.engine.feeds.validating import Fault, ParsedFile, parse_file, parsed_of_rows
 
 __all__ = [
     "Blinder",
@@ -40,6 +40,7 @@ __all__ = [
     "counts",
     "load_feed_specs",
     "parse_file",
+    "parsed_of_rows",
     "recognise",
     "resolve_feed",
     "write_quarantine",

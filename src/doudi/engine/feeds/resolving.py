@@ -53,7 +53,8 @@ class Grades:
     """How the good rows of a feed matched the register (feeds.md point 3); repeats are counted in none of them.
 
     ``held`` are the C rows for a person to look at: ``row_no`` of the sender's sheet, ``household_key``,
-    ``person_key`` of the registered person who bears the ID.
+    ``person_key`` of the registered person who bears the ID. ``different_names`` are the keys of the persons whom a B row
+    means: the ID is theirs, the name differs by a variant character.
     """
 
     a: int
@@ -62,6 +63,7 @@ class Grades:
     leads: int
     not_registered: int
     held: pa.Table
+    different_names: tuple[int, ...] = ()
 
 
 def build_register(parsed: ParsedFile, folder: Path, *, blind: Blinder) -> RegisterBuild:
@@ -129,7 +131,7 @@ def resolve_feed(parsed: ParsedFile, register: Path | None, to: Path, *, blind: 
         ]
     )
     total = parsed.rows.num_rows
-    if register is None:
+    if register is None or not total:
         write_parquet(schema.empty_table(), to)
         return Grades(0, 0, 0, 0, total, _HELD.empty_table())
     with duckdb.connect(config={"threads": 2}) as connection:
@@ -140,6 +142,10 @@ def resolve_feed(parsed: ParsedFile, register: Path | None, to: Path, *, blind: 
             SELECT row_no, household_key, person_key FROM matched JOIN best USING (row_no)
             WHERE best.grade = 'C' AND matched.grade = 'C' ORDER BY row_no, household_key, person_key
         """).to_arrow_table()
+        differing = connection.sql("""
+            SELECT DISTINCT person_key FROM matched JOIN best USING (row_no)
+            WHERE best.grade = 'B' AND matched.grade = 'B' ORDER BY person_key
+        """).fetchall()
         connection.register("good_rows", parsed.rows)
         columns = "".join(f'good_rows."{column.name}", ' for column in kept)
         resolved = connection.sql(f"""
@@ -154,7 +160,9 @@ def resolve_feed(parsed: ParsedFile, register: Path | None, to: Path, *, blind: 
     write_parquet(resolved.cast(schema), to)
     count = {grade: int(rows) for grade, rows in graded}
     a, b, c = (count.get(grade, 0) for grade in "ABC")
-    return Grades(a, b, c, leads, total - a - b - c - leads, held.cast(_HELD))
+    return Grades(
+        a, b, c, leads, total - a - b - c - leads, held.cast(_HELD), tuple(int(key) for (key,) in differing)
+    )
 
 
 _HELD = pa.schema([("row_no", pa.int32()), ("household_key", pa.int64()), ("person_key", pa.int64())])

@@ -187,8 +187,8 @@ def _run_group(
     for person in persons:
         people[person["household_key"]].append(person)
     labels = {person["person_key"]: person["labels"] for person in labelled}
-    for key, found in enumerate(results):
-        found["标签"] = [labels.get(person["person_key"], "") for person in people[key]]
+    for key, result in enumerate(results):
+        result["标签"] = [labels.get(person["person_key"], "") for person in people[key]]
     for key, case in enumerate(cases):
         _judge(case, results[key], report)
         spoken = spoken_of(case, pack)

@@ -15,6 +15,7 @@ from typing import Any
 from doudi.engine.packs.problems import PackError, Problem, Report
 from doudi.engine.packs.source import Node, read_file, read_folder
 from doudi.engine.packs.structure import check_structure
+from doudi.engine.packs.worksheets import SUFFIXES, read_worksheet
 
 SHIPPED = Path(__file__).resolve().parents[4] / "packs"
 MAX_LAYERS = 8
@@ -60,7 +61,7 @@ class Stack:
                 json.dumps(node.plain(), ensure_ascii=False, sort_keys=True) for node in layer.files
             )
             others = []
-            own = (layer.folder / name for name in ("handling.yaml", "doubts.yaml"))
+            own = (layer.folder / name for name in ("handling.yaml", "doubts.yaml", "verification.yaml"))
             for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), *own):
                 if path.is_file():
                     node = read_file(path, str(path.relative_to(layer.folder)), report)
@@ -100,9 +101,9 @@ def read_stack(folder: Path, report: Report, roots: tuple[Path, ...] = ()) -> St
     return stack
 
 
-def layer_folders(folder: Path) -> list[Path]:
+def layer_folders(folder: Path, roots: tuple[Path, ...] = ()) -> list[Path]:
     """The folders of a pack's layers, base first: all that the pack is made of."""
-    return [layer.folder for layer in read_stack(folder, Report()).layers]
+    return [layer.folder for layer in read_stack(folder, Report(), roots).layers]
 
 
 def _read_layer(folder: Path, report: Report, *, own: bool) -> tuple[Layer, str, tuple[str, int]]:
@@ -118,7 +119,7 @@ def _read_layer(folder: Path, report: Report, *, own: bool) -> tuple[Layer, str,
                 )
             ]
         )
-    nodes = read_folder(folder, report)
+    nodes = [*read_folder(folder, report), *_worksheets(folder, report)]
     header = next((node for node in nodes if node.file == "pack.yaml"), None)
     if header is None:
         raise PackError(report.problems)
@@ -141,6 +142,22 @@ def _read_layer(folder: Path, report: Report, *, own: bool) -> tuple[Layer, str,
     parent = header.get("上级")
     layer = Layer(name, header.text_of("版本"), folder, header, tuple(good))
     return layer, parent.text if parent is not None else "", (parent or header).place
+
+
+def _worksheets(folder: Path, report: Report) -> list[Node]:
+    """The cases of a layer that are written as tables."""
+    tables = []
+    for path in sorted((folder / "cases").glob("*")):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith((".", "~$")):
+            continue
+        shown = str(path.relative_to(folder))
+        if not path.resolve().is_relative_to(folder.resolve()):
+            report.add((shown, 1), "link", "文件链接指到包外, 不允许", "a link leads out of the pack")
+            continue
+        node = read_worksheet(path, shown, report)
+        if node is not None:
+            tables.append(node)
+    return tables
 
 
 def _shown_as(node: Node, layer: str) -> Node:

@@ -18,6 +18,7 @@ from doudi.engine.packs.model import (
     UnknownName,
     Variable,
 )
+from doudi.engine.packs.worksheets import write_template
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,7 @@ def new_pack(parent: Pack | str, region: str, folder: Path) -> Path:
     )
     (folder / "parameters" / "standards.yaml").write_text(_PARAMETERS.format(region=region), "utf-8")
     (folder / "cases" / "own.yaml").write_text(_CASES.format(region=region), "utf-8")
+    write_template(folder / "cases" / "own.xlsx", region)
     return folder
 
 

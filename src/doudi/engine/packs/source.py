@@ -22,8 +22,8 @@ MAX_FILES = 400
 MAX_DEPTH = 16
 MAX_NODES = 200_000
 
-# read by engine.feeds, packs.handling, packs.outreach and packs.doubting, each with its own shape
-ELSEWHERE = frozenset({"feeds", "handling.yaml", "outreach.yaml", "doubts.yaml"})
+# read by engine.feeds, packs.handling, packs.outreach, packs.doubting and engine.verification, each with its own shape
+ELSEWHERE = frozenset({"feeds", "handling.yaml", "outreach.yaml", "doubts.yaml", "verification.yaml"})
 
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _FULL_WIDTH_KEY = re.compile(r"^\s*(?:- )?\s*[^\s\"'#:{}\[\]|>]+：")

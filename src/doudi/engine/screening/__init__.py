@@ -14,12 +14,13 @@ from doudi.engine.screening.backtesting import (
     threshold_parameters,
 )
 from doudi.engine.screening.explaining import Explained, Explainer, Explanation
+from doudi.engine.screening.incremental import Previous, rescreen
 from doudi.engine.screening.results import Changes, compare_results, read_result, write_export
 from doudi.engine.screening.running import ScreeningError, ScreeningResult, screen
 from doudi.engine.screening.simulating import Flow, Mover, Simulation, simulate
 
 __all__ = [
     "BackTest", "BackTestRefused", "Changes", "CompiledPack", "Explained", "Explainer", "Explanation", "Flow", "Forecast",
-    "Mover", "ScreeningError", "ScreeningResult", "Simulation", "Trial", "back_test", "compare_results", "compile_pack",
-    "read_result", "screen", "simulate", "threshold_parameters", "write_export",
+    "Mover", "Previous", "ScreeningError", "ScreeningResult", "Simulation", "Trial", "back_test", "compare_results", "compile_pack",
+    "read_result", "rescreen", "screen", "simulate", "threshold_parameters", "write_export",
 ]  # fmt: skip

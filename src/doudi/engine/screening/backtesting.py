@@ -324,7 +324,9 @@ def _narrowed(pack: Pack, indicator: str) -> Pack:
 
     visit(indicator)
     variables = {name: replace(one, shown={}) for name, one in pack.variables.items() if name in needed}
-    indicators = {code: one for code, one in pack.indicators.items() if code in needed}
+    indicators = {
+        code: replace(one, who=None, value=None) for code, one in pack.indicators.items() if code in needed
+    }
     parts = [part for one in variables.values() for part in one.parts()]
     parts += [part for one in indicators.values() for part in one.levels.values()]
     used = set().union(*(part.parameters() for part in parts))
@@ -338,6 +340,7 @@ def _narrowed(pack: Pack, indicator: str) -> Pack:
         measures={},
         figures={},
         cases=(),
+        labels=(),
     )
 
 

@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 HOUSEHOLDS_PER_CHUNK = 340_000
 # a sum or a product of whole fen that does not fit 64 bits is refused by DuckDB, never wrapped round
 OUT_OF_RANGE = (duckdb.OutOfRangeException, duckdb.ConversionException)
-_PLAN, _DONE = "plan.json", "result.json"
+PLAN, DONE = "plan.json", "result.json"
 
 
 class ScreeningError(DoudiError):
@@ -57,6 +57,11 @@ class ScreeningResult:
     digest: str
     resumed: int = 0
     """Ranges that an earlier, interrupted run had finished."""
+    recomputed: int | None = None
+    """Households whose rows had changed and that alone were screened; None where everybody was."""
+    why_full: str = ""
+    why_full_en: str = ""
+    """Why everybody was screened, where only the changed households were asked for."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +104,14 @@ def screen(
         prepared = prepare(connection, pack, snapshots)
         households, persons = _size(connection)
         ranges = household_ranges(households, chunks)
-        digest = _digest(pack, snapshots, prepared)
+        digest = digest_of(pack, snapshots, prepared)
         plan = {"digest": digest, "engine": engine, "ranges": [list(r) for r in ranges]}
-        done = _finished(to, digest)
+        done = finished(to, digest)
         if done is not None:
-            return _result(to, done, prepared.missing, time.perf_counter() - started, len(done["files"]))
-        if _read_json(to / _PLAN) != plan:
-            _clear(to)
-            _write_json(to / _PLAN, plan)
+            return result_of(to, done, prepared.missing, time.perf_counter() - started, len(done["files"]))
+        if read_json(to / PLAN) != plan:
+            clear(to)
+            write_json(to / PLAN, plan)
         parameters = parameter_table(prepared.compiled, prepared.pairs)
         resumed = 0
         if engine == "duckdb":
@@ -119,9 +124,9 @@ def screen(
         if on_progress is not None:
             on_progress(1, 1)
     done = {"digest": digest, "files": files, "households": households, "persons": persons}
-    _write_json(to / _DONE, done)
+    write_json(to / DONE, done)
     shutil.rmtree(work, ignore_errors=True)
-    return _result(to, done, prepared.missing, time.perf_counter() - started, resumed)
+    return result_of(to, done, prepared.missing, time.perf_counter() - started, resumed)
 
 
 def _write_ranges(
@@ -191,16 +196,17 @@ def open_snapshots(
                 "there is no register snapshot: load household_register first",
                 code="no_register",
             )
-        connection.execute(f"CREATE VIEW {relation} AS SELECT * FROM read_parquet({_text(path)})")
+        connection.execute(f"CREATE VIEW {relation} AS SELECT * FROM read_parquet({quoted(path)})")
     for name, paths in snapshots.feeds.items():
         if name in pack.feeds and name != REGISTER and paths:
-            connection.execute(f"CREATE VIEW feed_{name} AS {_feed_source(pack.feeds[name].kind, paths)}")
+            connection.execute(f"CREATE VIEW feed_{name} AS {feed_source(pack.feeds[name].kind, paths)}")
     return connection
 
 
-def _feed_source(kind: str, paths: Iterable[Path]) -> str:
+def feed_source(kind: str, paths: Iterable[Path]) -> str:
+    """The rows of a feed's files as SQL."""
     listed = list(paths)
-    source = f"read_parquet([{', '.join(_text(path) for path in listed)}])"
+    source = f"read_parquet([{', '.join(quoted(path) for path in listed)}])"
     # rows of an event feed add up over its files; the same event sent twice is one
     distinct = "DISTINCT " if kind == "event" and len(listed) > 1 else ""
     return f"SELECT {distinct}* FROM {source}"
@@ -235,10 +241,17 @@ def _size(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
 def _write_range(
     connection: duckdb.DuckDBPyConnection, query: str, low: int, high: int, target: Path
 ) -> None:
+    write_query(connection, query.replace("$lo", str(low)).replace("$hi", str(high)), target, (low, high))
+
+
+def write_query(
+    connection: duckdb.DuckDBPyConnection, query: str, target: Path, keys: tuple[int, int]
+) -> None:
+    """Write a query's rows as a file that is there whole or not at all; ``keys`` are named where a sum is too large."""
     aside = target.with_suffix(".aside")
-    bound = query.replace("$lo", str(low)).replace("$hi", str(high))
+    low, high = keys
     try:
-        connection.execute(f"COPY ({bound}) TO {_text(aside)} (FORMAT parquet, COMPRESSION zstd)")
+        connection.execute(f"COPY ({query}) TO {quoted(aside)} (FORMAT parquet, COMPRESSION zstd)")
     except OUT_OF_RANGE as error:
         raise ScreeningError(
             f"金额太大算不下(户键 {low}–{high}): 请核对数据里的异常大数",
@@ -266,26 +279,28 @@ def _settle(aside: Path, target: Path) -> None:
         os.close(folder)
 
 
-def _text(path: Path) -> str:
+def quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _digest(pack: Pack, snapshots: SnapshotSet, prepared: Prepared) -> str:
+def digest_of(pack: Pack, snapshots: SnapshotSet, prepared: Prepared) -> str:
     """What the result depends on: the pack, the snapshots, and the query itself."""
     parts = (pack.hash, snapshots.digest, snapshots.as_of.isoformat(), prepared.compiled.sql("duckdb"))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _finished(to: Path, digest: str) -> dict[str, Any] | None:
-    done = _read_json(to / _DONE)
+def finished(to: Path, digest: str) -> dict[str, Any] | None:
+    """The content of ``result.json`` where a folder holds the whole result of this digest."""
+    done = read_json(to / DONE)
     if done is None or done.get("digest") != digest:
         return None
     return done if all((to / name).is_file() for name in done["files"]) else None
 
 
-def _result(
-    to: Path, done: Mapping[str, Any], missing: Mapping[str, Status], seconds: float, resumed: int
+def result_of(
+    to: Path, done: Mapping[str, Any], missing: Mapping[str, Status], seconds: float = 0, resumed: int = 0
 ) -> ScreeningResult:
+    """What a finished folder says of itself."""
     return ScreeningResult(
         folder=to,
         files=tuple(to / name for name in done["files"]),
@@ -298,19 +313,20 @@ def _result(
     )
 
 
-def _clear(to: Path) -> None:
-    for path in (*to.glob("part-*.parquet"), *to.glob("*.aside"), to / _DONE, to / _PLAN):
+def clear(to: Path) -> None:
+    """Take away what an earlier screen left in a folder."""
+    for path in (*to.glob("part-*.parquet"), *to.glob("*.aside"), to / DONE, to / PLAN):
         path.unlink(missing_ok=True)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
     try:
         return dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
     aside = path.with_suffix(".aside")
     aside.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
     _settle(aside, path)

@@ -116,6 +116,26 @@ def yuan(fen: int | None) -> str:
 
 
 @register.filter
+def yuan_turned(fen: int) -> str:
+    """A credit, which the ledger keeps negative, as 1,234.50."""
+    return yuan(-fen)
+
+
+@register.filter
+def doubt_kind(code: str) -> str:
+    """A kind of doubt by its name."""
+    found = chain.doubt_rules().kinds.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
+def doubt_conclusion(code: str) -> str:
+    """The conclusion of a check in words."""
+    found = chain.doubt_rules().conclusions.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
 def value_of(part: Explained) -> str:
     """A value of an explanation as a clerk writes it: 1,279.99元, 2人, 是; 待核 where it is undecided."""
     if part.value is None:

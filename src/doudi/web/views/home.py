@@ -13,6 +13,7 @@ from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
+from doudi.contexts.verification import services as verification
 from doudi.web.guard import asker
 from doudi.web.views.loads import counted
 
@@ -38,21 +39,36 @@ def _some(rows: Any) -> dict[str, Any]:
     return {"rows": rows[:_SHOWN], "count": rows.count()}
 
 
+def _doubts_to_do(user: User) -> dict[str, Any]:
+    """Deaths that wait for a decision, doubts that wait for a check or a review, money that is late."""
+    return {
+        "stops_open": monitoring.stops(by=user).count(),
+        "doubts_assigned": monitoring.doubts(by=user, status="assigned").count(),
+        "doubts_checked": monitoring.doubts(by=user, status="checked").count(),
+        "recoveries_late": assistance.recoveries(by=user, status="late").count(),
+    }
+
+
 def _county(user: User) -> dict[str, Any]:
     return {
+        "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
         "to_close": _some(monitoring.warnings(by=user, status="visited", sort="due")),
         "loads": _latest_loads(user),
         "run": monitoring.latest_run(),
+        "told": {"count": monitoring.reports(by=user, status="new").count()},
     }
 
 
 def _township(user: User) -> dict[str, Any]:
     return {
+        "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
         "pending": _some(assistance.referrals(by=user, status="pending")),
+        "from_field": {"count": monitoring.field_visits(by=user).count()},
+        "told": {"count": monitoring.reports(by=user, status="new").count()},
     }
 
 
@@ -81,6 +97,13 @@ def _auditor(user: User) -> dict[str, Any]:
     }
 
 
+def _verifier(user: User) -> dict[str, Any]:
+    return {
+        "overdue": _some(verification.requests(by=user, state="overdue")),
+        "open": _some(verification.requests(by=user, state="open")),
+    }
+
+
 def _admin(user: User) -> dict[str, Any]:
     return {"users": accounts.users(by=user)}
 
@@ -92,4 +115,5 @@ _WORK = {
     Role.DIRECTOR: _director,
     Role.AUDITOR: _auditor,
     Role.ADMIN: _admin,
+    Role.VERIFIER: _verifier,
 }

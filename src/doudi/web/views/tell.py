@@ -60,7 +60,7 @@ class TellForm(forms.Form):
     )
 
     def __init__(self, *args: Any, at: str, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         kinds = chain.outreach().difficulties.values()
         set_choices = {
             "village": [("", _("不清楚")), *registry.children(at)],
@@ -75,7 +75,7 @@ class TellForm(forms.Form):
 def tell(request: HttpRequest) -> HttpResponse:
     """Choose the county and township by links, then fill in one short form."""
     at = request.POST.get("at", request.GET.get("at", ""))[:12]
-    served = registry.counties_taken_in()
+    served = monitoring.served_counties()
     if not at and len(served) == 1:
         at = served[0][0]
     county = next((code for code, _name in served if at[:6] == code), "")

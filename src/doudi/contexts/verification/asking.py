@@ -1,0 +1,420 @@
+"""Queries (查询): asking sources through the gate, taking replies in, and the four values that are never mixed up.
+
+未查, 查无, 失败 and 未授权 stay what they are from the source to the letter (handbook 03 §3.5). A query is asked of one
+source about one person; a reply is kept as it came and never changed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.verification.authorising import Unauthorised, authorisation_for
+from doudi.contexts.verification.models import (
+    Query,
+    QueryBatch,
+    Reply,
+    RequestPerson,
+    VerificationRequest,
+)
+from doudi.contexts.verification.requests import StepRefused, go, note, request_of
+from doudi.engine import feeds
+from doudi.engine.errors import DoudiError
+from doudi.engine.feeds import FeedSpec
+from doudi.engine.status import Status
+from doudi.engine.verification import Rules, State, canonical, rows_from_plain, rows_to_plain, sha256_of
+from doudi.engine.workdays import add_workdays
+
+NUMBER_HEADER = "查询编号"
+
+
+@dataclass(frozen=True)
+class ReplyOutcome:
+    """What came of a reply file: queries answered, with rows, without; rows of nobody who was asked; bad rows."""
+
+    answered: int
+    with_rows: int
+    no_record: int
+    not_asked_for: int
+    quarantined: int
+    late: int
+
+
+def latest_queries(request: VerificationRequest) -> list[Query]:
+    """The newest round of every person and source of a request."""
+    newest: dict[tuple[int, str], Query] = {}
+    for query in request.queries.select_related("person").order_by("round"):
+        newest[(query.person_id, query.source)] = query
+    return sorted(newest.values(), key=lambda query: (query.person.position, query.source))
+
+
+@transaction.atomic
+def start_queries(
+    number: str,
+    *,
+    rules: Rules,
+    by: User,
+    again: Sequence[str] = (),
+    only: Sequence[int] = (),
+    seen: int | None = None,
+) -> dict[str, int]:
+    """Ask every source of a request about every person who authorised it; the others are 未授权 and nothing goes out.
+
+    Asking twice asks nobody twice; ``again`` names sources to ask anew (a failed or contested one), ``only`` limits
+    it to persons (by key). Returns the number of queries by status.
+    """
+    take_turn()
+    request = request_of(number, by=by)
+    require(by, Act.QUERY_SOURCES, region_code=request.region_code)
+    if request.state not in (
+        State.ACCEPTED, State.AUTHORISED, State.QUERYING, State.PARTIAL, State.COMPARING, State.REVIEWING,
+    ):  # fmt: skip
+        raise StepRefused(
+            f"委托单 {number} 现为“{State(request.state).label}”，不能查询。",
+            f"Request {number} is {request.state}; nothing can be asked now.",
+        )
+    today = timezone.localdate()
+    standing = {(query.person_id, query.source): query for query in latest_queries(request)}
+    counts = {"asked": 0, "unauthorised": 0, "standing": 0}
+    for person in request.people.all():
+        for code in request.sources:
+            earlier = standing.get((person.pk, code))
+            anew = code in again and (not only or person.pk in only)
+            refused_before = earlier is not None and earlier.status == Status.UNAUTHORISED
+            if earlier is not None and not anew and not refused_before:
+                counts["standing"] += 1
+                continue
+            given = authorisation_for(person, purpose=request.purpose, source=code, on=today)
+            if given is None and refused_before and not anew:
+                counts["unauthorised"] += 1
+                continue
+            Query.objects.create(
+                request=request,
+                person=person,
+                source=code,
+                round=1 if earlier is None else earlier.round + 1,
+                status=Status.UNAUTHORISED if given is None else Status.NOT_ARRIVED,
+                authorisation=given,
+                asked_at=None if given is None else timezone.now(),
+                asked_by=by.username,
+                due_on=None if given is None else add_workdays(today, rules.sources[code].days),
+                problem="没有有效授权，未发出查询" if given is None else "",
+            )
+            counts["unauthorised" if given is None else "asked"] += 1
+    if request.state in (State.ACCEPTED, State.AUTHORISED):
+        go(request, State.QUERYING, seen=seen)
+    note(
+        request,
+        by=by,
+        kind="query",
+        text=f"发出查询 {counts['asked']} 项，未授权不发 {counts['unauthorised']} 项",
+    )
+    record(
+        by=by,
+        act=Act.QUERY_SOURCES,
+        subject=f"verification:{number}",
+        region_code=request.region_code,
+        detail={**counts, "sources": list(again) or request.sources},
+    )
+    settle(request, by=by)
+    return counts
+
+
+def pass_gate(query: Query, *, on: date) -> None:
+    """The gate: raise :class:`Unauthorised` unless the query's authorisation is in force at this very moment.
+
+    Every road that sends a query calls it immediately before; what it refuses is marked 未授权.
+    """
+    given = authorisation_for(query.person, purpose=query.request.purpose, source=query.source, on=on)
+    if given is None:
+        Query.objects.filter(pk=query.pk, status=Status.NOT_ARRIVED).update(
+            status=Status.UNAUTHORISED, problem="授权已失效，查询停止"
+        )
+        raise Unauthorised(
+            f"{query.person.name}没有有效授权，不得查询。请先补签授权书。",
+            "No authorisation in force for this person: the query must not go out.",
+        )
+
+
+def open_queries(source: str, *, by: User) -> QuerySet[Query]:
+    """Queries of the asker's area that a source has still to answer."""
+    require(by, Act.QUERY_SOURCES)
+    return (
+        Query.objects.filter(
+            source=source, status=Status.NOT_ARRIVED, request__region_code__startswith=by.region_code
+        )
+        .exclude(request__state=State.ARCHIVED)
+        .select_related("person", "request")
+    )
+
+
+@transaction.atomic
+def make_query_list(
+    source: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: User
+) -> tuple[QueryBatch, bytes]:
+    """The list of a source's open queries as a workbook in the source's own layout (查询清单), to send by hand.
+
+    Each row bears its query number; the department fills its columns and sends the workbook back. The gate is asked
+    again for each row. Raises :class:`StepRefused` where nothing is open.
+    """
+    take_turn()
+    spec = specs[_declared(rules, source).feed]
+    ready: list[Query] = []
+    for query in open_queries(source, by=by):
+        try:
+            pass_gate(query, on=timezone.localdate())
+        except Unauthorised:
+            continue
+        ready.append(query)
+    if not ready:
+        raise StepRefused(
+            f"{rules.sources[source].label}没有待查询的人。",
+            f"Nothing is open for {source}.",
+            code="nothing_open",
+        )
+    batch_number = f"CX{timezone.localdate():%Y%m%d}-{source}-{secrets.token_hex(3)}"
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False}) as book:
+        sheet = book.add_worksheet("查询清单")
+        text = book.add_format({"num_format": "@"})
+        headers = [NUMBER_HEADER, *[column.label for column in spec.columns]]
+        sheet.write_row(0, 0, headers)
+        sheet.set_column(0, len(headers), 20, text)
+        places = {column.name: place for place, column in enumerate(spec.columns, 1)}
+        for line, query in enumerate(ready, 1):
+            sheet.write_string(line, 0, f"Q{query.pk}", text)
+            sheet.write_string(line, places["name"], query.person.name, text)
+            sheet.write_string(line, places["id_number"], query.person.id_number, text)
+    content = buffer.getvalue()
+    batch = QueryBatch.objects.create(
+        number=batch_number,
+        source=source,
+        region_code=by.region_code,
+        made_by=by.username,
+        file_hash=sha256_of(content),
+    )
+    batch.queries.set(ready)
+    Query.objects.filter(pk__in=[query.pk for query in ready]).update(via="文件")
+    record(
+        by=by,
+        act="export_query_list",
+        subject=f"source:{source}",
+        region_code=by.region_code,
+        detail={"batch": batch.number, "queries": len(ready), "content": batch.file_hash},
+    )
+    return batch, content
+
+
+def source_board(rules: Rules, *, by: User) -> list[dict[str, Any]]:
+    """Each source with its figures over the asker's area: open, overdue, known, 查无, failed, and the hit rate."""
+    require(by, Act.VIEW_VERIFICATION)
+    today = timezone.localdate()
+    counted = (
+        Query.objects.filter(request__region_code__startswith=by.region_code)
+        .order_by()
+        .values("source")
+        .annotate(
+            open=Count("pk", filter=Q(status=Status.NOT_ARRIVED)),
+            overdue=Count("pk", filter=Q(status=Status.NOT_ARRIVED, due_on__lt=today)),
+            known=Count("pk", filter=Q(status=Status.KNOWN)),
+            no_record=Count("pk", filter=Q(status=Status.NO_RECORD)),
+            failed=Count("pk", filter=Q(status=Status.FAILED)),
+            unauthorised=Count("pk", filter=Q(status=Status.UNAUTHORISED)),
+        )
+    )
+    by_source = {row["source"]: row for row in counted}
+    empty = dict.fromkeys(("open", "overdue", "known", "no_record", "failed", "unauthorised"), 0)
+    board = []
+    for source in rules.sources.values():
+        figures: dict[str, Any] = {**empty, **by_source.get(source.code, {})}
+        answered = figures["known"] + figures["no_record"]
+        board.append(
+            {**figures, "source": source, "hit_rate": figures["known"] / answered if answered else None}
+        )
+    return board
+
+
+def _declared(rules: Rules, source: str) -> Any:
+    found = rules.sources.get(source)
+    if found is None:
+        raise StepRefused(
+            f"没有声明的数据来源“{source}”。可选：{'、'.join(s.label for s in rules.sources.values())}。",
+            f"No source {source!r}; choose one of {', '.join(rules.sources)}.",
+            code="source_unknown",
+        )
+    return found
+
+
+@transaction.atomic
+def take_reply_file(
+    source: str,
+    path: Path,
+    *,
+    rules: Rules,
+    specs: Mapping[str, FeedSpec],
+    as_of: date,
+    by: User,
+    complete: bool = True,
+    file_name: str = "",
+) -> ReplyOutcome:
+    """Take in a department's reply: its rows go to the open queries of the persons they name, the rest is not kept.
+
+    With ``complete`` a person without a row is 查无; otherwise the person stays unanswered. The same file again
+    answers nothing twice. A late reply, for a request that has its report, leads to a review and a second report.
+    Raises a feed error where the file cannot be read; nothing is kept then.
+    """
+    require(by, Act.QUERY_SOURCES)
+    take_turn()
+    spec = specs[_declared(rules, source).feed]
+    parsed = feeds.parse_file(spec, path, today=timezone.localdate())
+    by_person: dict[str, list[dict[str, Any]]] = {}
+    for row in parsed.rows.drop_columns(["row_no", "row_digest"]).to_pylist():
+        if row["id_number"]:
+            by_person.setdefault(row["id_number"], []).append(row)
+    asked: set[str] = set()
+    outcome = {"answered": 0, "with_rows": 0, "no_record": 0, "late": 0}
+    touched: dict[int, VerificationRequest] = {}
+    for query in open_queries(source, by=by).filter(asked_at__isnull=False):
+        asked.add(query.person.id_number)
+        rows = by_person.get(query.person.id_number, [])
+        if not rows and not complete:
+            continue
+        late = State(query.request.state) in (State.REPORTED, State.REVIEWED)
+        keep_reply(query, rows, spec=spec, as_of=as_of, by=by, file_name=file_name or path.name)
+        outcome["answered"] += 1
+        outcome["with_rows" if rows else "no_record"] += 1
+        outcome["late"] += late
+        touched[query.request_id] = query.request
+    for request in touched.values():
+        note(request, by=by, kind="reply", text=f"{rules.sources[source].label}回复（数据日期 {as_of}）")
+        settle(request, by=by)
+    strangers = sum(len(rows) for number, rows in by_person.items() if number not in asked)
+    record(
+        by=by,
+        act="take_reply",
+        subject=f"source:{source}",
+        region_code=by.region_code,
+        detail={**outcome, "file": parsed.file_hash, "not_asked_for": strangers},
+    )
+    return ReplyOutcome(**outcome, not_asked_for=strangers, quarantined=parsed.quarantined)
+
+
+@transaction.atomic
+def keep_reply(
+    query: Query,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    spec: FeedSpec,
+    as_of: date,
+    by: User,
+    file_name: str = "",
+) -> Reply:
+    """Keep one answer to one query; the caller holds the turn. A query that was answered keeps its first answer."""
+    plain = rows_to_plain(spec, rows)
+    body = canonical(plain)
+    done = Query.objects.filter(pk=query.pk, status__in=[Status.NOT_ARRIVED, Status.FAILED]).update(
+        status=Status.KNOWN if rows else Status.NO_RECORD, answered_at=timezone.now(), problem=""
+    )
+    if not done:
+        raise StepRefused(
+            f"{query.person.name}的这一项查询已有结果，不能再次写入；需要重查请另起一轮。",
+            "This query has been answered; ask anew in another round.",
+            code="answered",
+        )
+    return Reply.objects.create(
+        query=query,
+        received_by=by.username,
+        source_as_of=as_of,
+        rows=body.decode(),
+        row_count=len(plain),
+        raw_hash=sha256_of(body),
+        file_name=file_name[-255:],
+    )
+
+
+@transaction.atomic
+def mark_failed(number: str, source: str, *, why: str, rules: Rules, by: User) -> int:
+    """Say that a source failed for a request (失败): its open queries are failed, never 查无. Returns how many."""
+    take_turn()
+    request = request_of(number, by=by)
+    require(by, Act.QUERY_SOURCES, region_code=request.region_code)
+    _declared(rules, source)
+    if len(why.strip()) < 2:
+        raise StepRefused("请写明失败原因。", "Say why it failed.")
+    failed = request.queries.filter(source=source, status=Status.NOT_ARRIVED).update(
+        status=Status.FAILED, problem=why.strip()[:300], answered_at=timezone.now()
+    )
+    if failed:
+        note(request, by=by, kind="failed", text=f"{rules.sources[source].label}查询失败：{why.strip()}")
+        record(by=by, act=Act.QUERY_SOURCES, subject=f"verification:{number}", region_code=request.region_code,
+               reason=why, detail={"source": source, "failed": failed})  # fmt: skip
+        settle(request, by=by)
+    return failed
+
+
+def settle(request: VerificationRequest, *, by: User) -> None:
+    """Bring the state to what the replies say: 部分返回 while some are out, 比对 once every one has an end."""
+    request.refresh_from_db()
+    if request.state in (State.REPORTED, State.REVIEWED):
+        go(request, State.REVIEWING)
+        note(request, by=by, kind="state", text="报告出具后收到迟到的回复，转入复核，另出报告")
+        return
+    if request.state not in (State.QUERYING, State.PARTIAL, State.COMPARING):
+        return
+    newest = latest_queries(request)
+    waiting = [query for query in newest if query.status == Status.NOT_ARRIVED]
+    if not newest:
+        return
+    wanted = State.COMPARING if not waiting else State.PARTIAL
+    if waiting and len(waiting) == len([q for q in newest if q.status != Status.UNAUTHORISED]):
+        wanted = State.QUERYING
+    if wanted != request.state:
+        go(request, wanted)
+        note(request, by=by, kind="state", text=f"转为“{wanted.label}”")
+
+
+@transaction.atomic
+def close_queries(number: str, *, by: User, seen: int | None = None) -> VerificationRequest:
+    """Go on to the comparison though sources are still out: they are 未到 in the report, which says so (部分结果)."""
+    take_turn()
+    request = request_of(number, by=by)
+    require(by, Act.QUERY_SOURCES, region_code=request.region_code)
+    go(request, State.COMPARING, seen=seen)
+    note(request, by=by, kind="state", text="未等齐全部来源，先行比对，报告注明部分结果")
+    record(by=by, act=Act.QUERY_SOURCES, subject=f"verification:{number}", region_code=request.region_code,
+           detail={"state": request.state, "partial": True})  # fmt: skip
+    return request
+
+
+def rows_of(reply: Reply, spec: FeedSpec) -> list[dict[str, Any]]:
+    """The typed rows of a reply, its content held against its digest; :class:`EvidenceChanged` where it differs."""
+    body = reply.rows.encode() if reply.rows else b"[]"
+    if sha256_of(body) != reply.raw_hash:
+        raise EvidenceChanged(
+            f"回复 {reply.pk} 的内容与登记的摘要不符。", f"Reply {reply.pk} is not what was registered."
+        )
+    return rows_from_plain(spec, json.loads(body))
+
+
+class EvidenceChanged(DoudiError):
+    """A kept reply is not what its digest says."""
+
+    code = "evidence_changed"
+
+
+def person_status(queries: Sequence[Query], person: RequestPerson, source: str) -> Status:
+    """What is known of one person from one source."""
+    found = next((q for q in queries if q.person_id == person.pk and q.source == source), None)
+    return Status(found.status) if found is not None else Status.NOT_ASKED

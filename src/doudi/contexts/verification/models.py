@@ -1,0 +1,283 @@
+"""Requests with their people and declarations, authorisations, queries with their replies, reports, objections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.engine.status import Status
+from doudi.engine.verification import State
+from doudi.house.fields import BlindIndexField, SealedTextField
+
+if TYPE_CHECKING:
+    from datetime import date
+
+_STATES = [(state.value, state.label) for state in State]
+_STATUSES = [(status.value, status.label) for status in Status]
+
+
+class RequestQuerySet(models.QuerySet["VerificationRequest"]):
+    def visible_to(self, user: User) -> RequestQuerySet:
+        """Requests of the account's area; the prefix is part of the query."""
+        return self.filter(region_code__startswith=user.region_code) if user.region_code else self
+
+    def open(self) -> RequestQuerySet:
+        """Requests in which somebody has still to act."""
+        return self.filter(state__in=[state.value for state in State if state.open])
+
+    def overdue(self, today: date) -> RequestQuerySet:
+        return self.open().filter(due_on__lt=today)
+
+
+class VerificationRequest(models.Model):
+    """A request to verify a household (委托单): what for, whom, which sources, as of when, and how far it has come."""
+
+    number = models.CharField("委托单号", max_length=40, unique=True)
+    kind = models.CharField("种类", max_length=20)
+    purpose = models.CharField("用途", max_length=20)
+    household_no = models.CharField("户编号", max_length=60, db_index=True, blank=True)
+    region_code = models.CharField("负责地区", max_length=12, db_index=True)
+    urban_rural = models.CharField("城乡类型", max_length=4)
+    sources = models.JSONField("查询范围", default=list)
+    as_of = models.DateField("核对基准日")
+    requested_by = models.CharField("委托单位", max_length=80)
+    warning_number = models.CharField("预警编号", max_length=100, blank=True)
+    state = models.CharField("状态", max_length=12, choices=_STATES, default=State.DRAFT, db_index=True)
+    created_at = models.DateTimeField("建立时间", auto_now_add=True)
+    created_by = models.CharField("建立人", max_length=150)
+    accepted_on = models.DateField("受理日期", null=True)
+    start_due_on = models.DateField("启动期限", null=True)
+    due_on = models.DateField("出报告期限", null=True, db_index=True)
+    ended_why = models.TextField("退回或撤销理由", blank=True)
+    version = models.PositiveIntegerField("版本", default=0)
+    objects = RequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["due_on", "pk"]
+        indexes = [models.Index(fields=["state", "region_code", "due_on"])]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class RequestPerson(models.Model):
+    """A person of a request: the applicant, a jointly living member, or a legal supporter (赡养抚养扶养义务人)."""
+
+    class Part(models.TextChoices):
+        MEMBER = "member", "共同生活成员"
+        SUPPORTER = "supporter", "赡养抚养扶养义务人"
+
+    request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="people")
+    position = models.PositiveSmallIntegerField("次序")
+    part = models.CharField("身份", max_length=10, choices=Part.choices, default=Part.MEMBER)
+    name = models.CharField("姓名", max_length=80)
+    id_number = SealedTextField("身份证号", purpose="verification.id_number")
+    id_blind = BlindIndexField("证件号索引")
+    relation = models.CharField("与户主关系", max_length=10)
+    living_together = models.BooleanField("是否共同生活", default=True)
+    category = models.CharField("现有类别", max_length=20, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["request", "id_blind"], name="each_person_once_a_request")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeclaredItem(models.Model):
+    """One item that a person declared (申报): a year's income or a balance in fen, or a count."""
+
+    person = models.ForeignKey(RequestPerson, on_delete=models.PROTECT, related_name="declared")
+    item = models.CharField("申报项", max_length=20)
+    amount = models.BigIntegerField("数额（分或件）")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "item"], name="each_item_once_a_person")]
+
+
+class Authorisation(models.Model):
+    """A person's authorisation of queries (核对授权书): signed by the person or the guardian, for purposes and a time.
+
+    It belongs to the person and not to one request, so that periodic re-checks stand on it while it is in force.
+    """
+
+    class Way(models.TextChoices):
+        PAPER = "paper", "纸质签字并捺印（扫描或拍照）"
+        SCREEN = "screen", "屏幕签名"
+        ELECTRONIC = "electronic", "可靠电子签名"
+
+    number = models.CharField("授权书编号", max_length=40, unique=True)
+    id_blind = BlindIndexField("证件号索引")
+    name = models.CharField("授权人", max_length=80)
+    region_code = models.CharField("地区", max_length=12, db_index=True)
+    purposes = models.JSONField("用途")
+    sources = models.JSONField("查询范围")
+    signed_on = models.DateField("签署日期")
+    valid_to = models.DateField("有效至")
+    way = models.CharField("签署方式", max_length=12, choices=Way.choices)
+    signer = models.CharField("签署人", max_length=80)
+    guardian_relation = models.CharField("监护关系", max_length=20, blank=True)
+    evidence_hash = models.CharField("凭证摘要", max_length=64)
+    evidence_name = models.CharField("凭证文件名", max_length=255)
+    collected_by = models.CharField("收集人", max_length=150)
+    collected_at = models.DateTimeField("登记时间", auto_now_add=True)
+    withdrawn_at = models.DateTimeField("撤回时间", null=True)
+    withdrawn_why = models.CharField("撤回说明", max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-signed_on", "-pk"]
+        indexes = [models.Index(fields=["id_blind", "valid_to"])]
+
+    def covers(self, *, purpose: str, source: str, on: date) -> bool:
+        """Whether it authorises a query for the purpose to the source on a day."""
+        return (
+            self.withdrawn_at is None
+            and purpose in self.purposes
+            and source in self.sources
+            and self.signed_on <= on <= self.valid_to
+        )
+
+
+class Query(models.Model):
+    """One question to one source about one person (查询); asked again it is another row, its replies are kept."""
+
+    request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="queries")
+    person = models.ForeignKey(RequestPerson, on_delete=models.PROTECT, related_name="queries")
+    source = models.CharField("来源", max_length=40)
+    round = models.PositiveSmallIntegerField("轮次", default=1)
+    status = models.CharField("结果状态", max_length=14, choices=_STATUSES, default=Status.NOT_ASKED)
+    authorisation = models.ForeignKey(
+        Authorisation, on_delete=models.PROTECT, null=True, related_name="queries", verbose_name="依据的授权"
+    )
+    asked_at = models.DateTimeField("发出时间", null=True)
+    asked_by = models.CharField("查询人", max_length=150, blank=True)
+    due_on = models.DateField("回复期限", null=True)
+    via = models.CharField("途径", max_length=12, blank=True)
+    answered_at = models.DateTimeField("回复时间", null=True)
+    problem = models.CharField("问题", max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["person__position", "source", "round"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "person", "source", "round"], name="each_question_once_a_round"
+            )
+        ]
+        indexes = [models.Index(fields=["source", "status"])]
+
+
+class Reply(AppendOnly):
+    """What a source answered to a query (回复): the rows sealed, with date, match grades and the digest of the raw form."""
+
+    query = models.ForeignKey(Query, on_delete=models.PROTECT, related_name="replies")
+    received_at = models.DateTimeField("收到时间", auto_now_add=True)
+    received_by = models.CharField("收件人", max_length=150)
+    source_as_of = models.DateField("数据日期")
+    rows = SealedTextField("记录", purpose="verification.reply")
+    row_count = models.PositiveIntegerField("条数")
+    raw_hash = models.CharField("原始摘要", max_length=64)
+    file_name = models.CharField("文件名", max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+
+class QueryBatch(models.Model):
+    """A query list sent to a source as a file (查询清单), and the reply files that came back."""
+
+    number = models.CharField("批次号", max_length=40, unique=True)
+    source = models.CharField("来源", max_length=40)
+    region_code = models.CharField("地区", max_length=12, db_index=True)
+    made_at = models.DateTimeField("制表时间", auto_now_add=True)
+    made_by = models.CharField("制表人", max_length=150)
+    file_hash = models.CharField("清单摘要", max_length=64)
+    queries = models.ManyToManyField(Query, related_name="batches")
+
+    class Meta:
+        ordering = ["-pk"]
+
+
+class Report(AppendOnly):
+    """A verification report (核对报告): its canonical content sealed, the digests over it, and the one it follows."""
+
+    request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="reports")
+    number = models.CharField("报告编号", max_length=60, unique=True)
+    content = SealedTextField("内容", purpose="verification.report")
+    sha256 = models.CharField("SHA-256", max_length=64)
+    sm3 = models.CharField("SM3", max_length=64)
+    pack_hash = models.CharField("政策包摘要", max_length=64)
+    advice = models.CharField("意见", max_length=10)
+    partial = models.BooleanField("部分结果", default=False)
+    issued_on = models.DateField("出具日期")
+    valid_to = models.DateField("有效至")
+    issued_by = models.CharField("出具人", max_length=150)
+    check_code = models.CharField("查验码", max_length=24, unique=True)
+    follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followers")
+    evidence = models.JSONField("所依据的查询与回复", default=list)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Explanation(models.Model):
+    """A difference that the applicant is asked to explain (差异说明), with the clock and the answer."""
+
+    request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="explanations")
+    item = models.CharField("申报项", max_length=20)
+    grade = models.CharField("差异级别", max_length=10)
+    declared = models.BigIntegerField("申报")
+    found = models.BigIntegerField("查得")
+    asked_on = models.DateField("通知日期")
+    due_on = models.DateField("答复期限", db_index=True)
+    answer = models.TextField("申请人说明", blank=True)
+    answered_on = models.DateField("答复日期", null=True)
+    evidence_hash = models.CharField("凭证摘要", max_length=64, blank=True)
+    evidence_name = models.CharField("凭证文件名", max_length=255, blank=True)
+    accepted = models.BooleanField("说明成立", null=True)
+    judged_by = models.CharField("认定人", max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["request", "item"], name="each_item_asked_once")]
+
+
+class Objection(models.Model):
+    """An objection to a report (异议): what is contested, why, and the report that answered it."""
+
+    report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="objections")
+    sources = models.JSONField("有异议的来源")
+    ground = models.TextField("理由")
+    evidence_hash = models.CharField("凭证摘要", max_length=64, blank=True)
+    evidence_name = models.CharField("凭证文件名", max_length=255, blank=True)
+    filed_on = models.DateField("提出日期")
+    due_on = models.DateField("复核期限", db_index=True)
+    recorded_by = models.CharField("登记人", max_length=150)
+    answered_by_report = models.ForeignKey(
+        Report, on_delete=models.PROTECT, null=True, related_name="answers_objections"
+    )
+    outcome = models.TextField("结论", blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+
+class RequestEvent(AppendOnly):
+    """One line of a request's timeline (时间线): who did what, when."""
+
+    request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField("时间", auto_now_add=True)
+    actor = models.CharField("办理人", max_length=150)
+    actor_name = models.CharField("姓名", max_length=80)
+    kind = models.CharField("事项", max_length=20)
+    text = models.TextField("内容")
+
+    class Meta:
+        ordering = ["at", "pk"]

@@ -1,0 +1,299 @@
+"""Requests (委托单): opening, declaring, accepting, sending back; each step only where the state allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.registry.services import ID_PURPOSE
+from doudi.contexts.verification.models import (
+    DeclaredItem,
+    RequestEvent,
+    RequestPerson,
+    RequestQuerySet,
+    VerificationRequest,
+)
+from doudi.engine import identity
+from doudi.engine.errors import DoudiError
+from doudi.engine.status import Status
+from doudi.engine.verification import Rules, State, may_go
+from doudi.engine.workdays import add_workdays
+from doudi.house.keyring import keyring
+
+
+class RequestNotFound(DoudiError):
+    """No such request in the asker's area."""
+
+    code = "request_not_found"
+
+
+class StepRefused(DoudiError):
+    """The step does not fit the state of the request, or something it needs is missing."""
+
+    code = "step_refused"
+
+
+@dataclass(frozen=True)
+class PersonAsked:
+    """A person as the request names him; ``declared`` maps an item to a year's or balance's fen, or a count."""
+
+    name: str
+    id_number: str
+    relation: str
+    living_together: bool = True
+    supporter: bool = False
+    category: str = ""
+    declared: Mapping[str, int] | None = None
+
+
+def requests(*, by: User, state: str = "") -> RequestQuerySet:
+    """Requests of the asker's area; ``state`` a state, ``open``, ``overdue`` or empty for all."""
+    require(by, Act.VIEW_VERIFICATION)
+    found = VerificationRequest.objects.visible_to(by)
+    if state == "open":
+        return found.open()
+    if state == "overdue":
+        return found.overdue(timezone.localdate())
+    return found.filter(state=state) if state else found.order_by("-pk")
+
+
+def request_of(number: str, *, by: User) -> VerificationRequest:
+    """One request within the asker's area, or :class:`RequestNotFound`."""
+    found = requests(by=by).filter(number=number).first()
+    if found is None:
+        raise RequestNotFound(
+            f"没有找到委托单 {number}，或不在您的辖区。请核对编号。",
+            f"No request {number} in your area; check the number.",
+        )
+    return found
+
+
+@transaction.atomic
+def look_at_request(number: str, *, by: User) -> VerificationRequest:
+    """:func:`request_of`, with the look in the audit log."""
+    found = request_of(number, by=by)
+    record(
+        by=by,
+        act=Act.VIEW_VERIFICATION,
+        subject=f"verification:{number}",
+        region_code=found.region_code,
+        detail={"fields": ["people", "queries", "reports"]},
+    )
+    return found
+
+
+def note(request: VerificationRequest, *, by: User, kind: str, text: str) -> RequestEvent:
+    """One line on the timeline."""
+    return RequestEvent.objects.create(
+        request=request, actor=by.username, actor_name=by.display_name or by.username, kind=kind, text=text
+    )
+
+
+def go(request: VerificationRequest, to: State, *, seen: int | None = None, **changes: Any) -> None:
+    """Bring a request to another state by a conditional update; an illegal step and a step outrun are refused."""
+    if not may_go(State(request.state), to):
+        raise StepRefused(
+            f"委托单 {request.number} 现为“{State(request.state).label}”，不能转为“{to.label}”。",
+            f"Request {request.number} is {request.state}; it cannot become {to.value}.",
+        )
+    version = request.version if seen is None else seen
+    done = VerificationRequest.objects.filter(pk=request.pk, version=version, state=request.state).update(
+        state=to, version=version + 1, **changes
+    )
+    if not done:
+        now = VerificationRequest.objects.get(pk=request.pk)
+        raise StepRefused(
+            f"委托单 {request.number} 刚被他人处理，现为“{now.get_state_display()}”。请刷新后再办。",
+            f"Request {request.number} was just handled by somebody else and is {now.state}; reload the page.",
+            code="outrun",
+        )
+    request.refresh_from_db()
+
+
+@transaction.atomic
+def open_request(
+    rules: Rules,
+    *,
+    kind: str,
+    purpose: str,
+    people: Sequence[PersonAsked],
+    region_code: str,
+    urban_rural: str,
+    as_of: date,
+    requested_by: str,
+    by: User,
+    household_no: str = "",
+    sources: Sequence[str] = (),
+    warning_number: str = "",
+) -> VerificationRequest:
+    """Open a request as a draft; ``sources`` empty asks every declared source.
+
+    Raises :class:`StepRefused` where a person, the kind, the purpose or a source is not right: nothing is kept then.
+    """
+    require(by, Act.REQUEST_VERIFICATION, region_code=region_code)
+    take_turn()
+    _check(rules, kind, purpose, people, urban_rural, sources, as_of)
+    today = timezone.localdate()
+    earlier = VerificationRequest.objects.filter(number__startswith=f"HD{today:%Y%m%d}").count()
+    request = VerificationRequest.objects.create(
+        number=f"HD{today:%Y%m%d}-{earlier + 1:04d}",
+        kind=kind,
+        purpose=purpose,
+        household_no=household_no,
+        region_code=region_code,
+        urban_rural=urban_rural,
+        sources=list(sources or rules.sources),
+        as_of=as_of,
+        requested_by=requested_by,
+        warning_number=warning_number,
+        created_by=by.username,
+    )
+    for position, person in enumerate(people, 1):
+        number = str(identity.mend_id(person.id_number))
+        entered = RequestPerson.objects.create(
+            request=request,
+            position=position,
+            part=RequestPerson.Part.SUPPORTER if person.supporter else RequestPerson.Part.MEMBER,
+            name=person.name.strip(),
+            id_number=number,
+            id_blind=keyring().digest(number, purpose=ID_PURPOSE),
+            relation=person.relation,
+            living_together=person.living_together and not person.supporter,
+            category=person.category,
+        )
+        for item, amount in (person.declared or {}).items():
+            DeclaredItem.objects.create(person=entered, item=item, amount=amount)
+    note(
+        request,
+        by=by,
+        kind="open",
+        text=f"建立委托单：{rules.kinds[kind].label}，{rules.purposes[purpose].label}",
+    )
+    record(
+        by=by,
+        act=Act.REQUEST_VERIFICATION,
+        subject=f"verification:{request.number}",
+        region_code=region_code,
+        detail={"kind": kind, "purpose": purpose, "people": len(people), "sources": request.sources},
+    )
+    return request
+
+
+def _check(
+    rules: Rules,
+    kind: str,
+    purpose: str,
+    people: Sequence[PersonAsked],
+    urban_rural: str,
+    sources: Sequence[str],
+    as_of: date,
+) -> None:
+    if kind not in rules.kinds:
+        raise StepRefused("请选择委托种类。", f"Choose a kind: {', '.join(rules.kinds)}.")
+    if purpose not in rules.purposes:
+        raise StepRefused("请选择核对用途。", f"Choose a purpose: {', '.join(rules.purposes)}.")
+    if urban_rural not in ("城镇", "农村"):
+        raise StepRefused("请选择城镇或农村。", "Choose urban or rural.")
+    unknown = [source for source in sources if source not in rules.sources]
+    if unknown:
+        raise StepRefused(
+            f"没有声明的数据来源：{'、'.join(unknown)}。", f"Sources not declared: {', '.join(unknown)}."
+        )
+    if as_of > timezone.localdate():
+        raise StepRefused("核对基准日不能晚于今天。", "The reference date cannot lie in the future.")
+    if not any(person.living_together and not person.supporter for person in people):
+        raise StepRefused("至少要有一名共同生活的家庭成员。", "At least one jointly living member is needed.")
+    seen: dict[str, int] = {}
+    for place, person in enumerate(people, 1):
+        number = identity.mend_id(person.id_number)
+        if number is None:
+            raise StepRefused(
+                f"第{place}人“{person.name}”的身份证号不对，请核对后重填。",
+                f"Person {place}: the ID is not valid; check it.",
+                code="id_invalid",
+            )
+        if number in seen:
+            raise StepRefused(
+                f"第{place}人与第{seen[number]}人是同一个身份证号，请删去一个。",
+                f"Persons {seen[number]} and {place} bear the same ID.",
+                code="person_twice",
+            )
+        seen[number] = place
+        if not person.name.strip():
+            raise StepRefused(f"第{place}人没有填姓名。", f"Person {place} has no name.")
+        for item, amount in (person.declared or {}).items():
+            if item not in rules.items:
+                raise StepRefused(f"没有申报项“{item}”。", f"No declared item {item}.")
+            if amount < 0:
+                raise StepRefused(f"{person.name}申报的{item}不能为负。", f"{item} is not negative.")
+
+
+@transaction.atomic
+def accept_request(number: str, *, rules: Rules, by: User, seen: int | None = None) -> VerificationRequest:
+    """Accept a draft: from now the clocks of its kind run, in working days (受理)."""
+    take_turn()
+    request = request_of(number, by=by)
+    require(by, Act.REQUEST_VERIFICATION, region_code=request.region_code)
+    kind, today = rules.kinds[request.kind], timezone.localdate()
+    go(
+        request,
+        State.ACCEPTED,
+        seen=seen,
+        accepted_on=today,
+        start_due_on=add_workdays(today, kind.start),
+        due_on=add_workdays(today, kind.report),
+    )
+    note(
+        request,
+        by=by,
+        kind="accept",
+        text=f"受理，{request.start_due_on} 前启动查询，{request.due_on} 前出报告",
+    )
+    record(by=by, act=Act.REQUEST_VERIFICATION, subject=f"verification:{number}", region_code=request.region_code,
+           detail={"state": request.state, "due_on": request.due_on})  # fmt: skip
+    return request
+
+
+@transaction.atomic
+def end_request(
+    number: str, *, to: State, why: str, by: User, seen: int | None = None
+) -> VerificationRequest:
+    """Send a request back (退回) or withdraw it (撤销), with the reason; open queries are cancelled."""
+    take_turn()
+    request = request_of(number, by=by)
+    if to not in (State.RETURNED, State.WITHDRAWN):
+        raise StepRefused("只能退回或撤销。", "A request is returned or withdrawn.")
+    require(
+        by,
+        Act.QUERY_SOURCES if to is State.RETURNED else Act.REQUEST_VERIFICATION,
+        region_code=request.region_code,
+    )
+    if len(why.strip()) < 4:
+        raise StepRefused("请写明理由（至少四个字）。", "State the reason (four characters or more).")
+    go(request, to, seen=seen, ended_why=why.strip(), due_on=None)
+    request.queries.filter(status=Status.NOT_ARRIVED).update(
+        status=Status.NOT_ASKED, problem=f"委托单{to.label}，查询停止"
+    )
+    note(request, by=by, kind="end", text=f"{to.label}：{why.strip()}")
+    record(by=by, act=Act.REQUEST_VERIFICATION, subject=f"verification:{number}", region_code=request.region_code,
+           reason=why, detail={"state": request.state})  # fmt: skip
+    return request
+
+
+@transaction.atomic
+def archive_request(number: str, *, by: User, seen: int | None = None) -> VerificationRequest:
+    """Archive a request whose report stands (归档)."""
+    take_turn()
+    request = request_of(number, by=by)
+    require(by, Act.ISSUE_REPORT, region_code=request.region_code)
+    go(request, State.ARCHIVED, seen=seen, due_on=None)
+    note(request, by=by, kind="archive", text="归档")
+    record(by=by, act=Act.ISSUE_REPORT, subject=f"verification:{number}", region_code=request.region_code,
+           detail={"state": request.state})  # fmt: skip
+    return request

@@ -1,0 +1,46 @@
+"""Household economic-status verification (居民家庭经济状况核对): what may be asked, what was found, what it means.
+
+In come the pack's declarations, a household and the rows that sources returned; out come the computed situation, the
+differences from what was declared, the advice, and the report in its canonical form. It knows no user, no
+authorisation and no network, and it decides nothing: a report is a basis for a decision (社会救助暂行办法 第五十八条).
+"""
+
+from doudi.engine.verification.advising import Advice, advise
+from doudi.engine.verification.canonical import canonical, differences_between, sha256_of, sm3_of
+from doudi.engine.verification.comparing import DeclaredAmount, Difference, compare
+from doudi.engine.verification.declarations import Kind, Purpose, Rules, Source, load_rules
+from doudi.engine.verification.evidence import (
+    Answer,
+    HouseholdMember,
+    Situation,
+    reckon,
+    rows_from_plain,
+    rows_to_plain,
+)
+from doudi.engine.verification.states import STEPS, State, may_go
+
+__all__ = [
+    "STEPS",
+    "Advice",
+    "Answer",
+    "DeclaredAmount",
+    "Difference",
+    "HouseholdMember",
+    "Kind",
+    "Purpose",
+    "Rules",
+    "Situation",
+    "Source",
+    "State",
+    "advise",
+    "canonical",
+    "compare",
+    "differences_between",
+    "load_rules",
+    "may_go",
+    "reckon",
+    "rows_from_plain",
+    "rows_to_plain",
+    "sha256_of",
+    "sm3_of",
+]

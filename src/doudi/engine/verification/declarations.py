@@ -1,0 +1,176 @@
+"""What a pack says of verification: kinds with their clocks, purposes, sources, and what declared items are held against.
+
+All of it is the county's to set (handbook 03, marked assumed); the code knows no source and no limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from doudi.engine import money
+from doudi.engine.errors import DoudiError
+from doudi.engine.packs.layers import read_stack
+from doudi.engine.packs.problems import Report
+
+SENSITIVITIES = ("低", "中", "高")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of request (委托种类): working days to the start of the queries and to the report."""
+
+    code: str
+    label: str
+    label_en: str
+    start: int
+    report: int
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a verification is for (用途): the categories that satisfy it, its own the last of them, with the clause."""
+
+    code: str
+    label: str
+    label_en: str
+    categories: tuple[str, ...]
+    clause: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source (数据来源): the feed whose layout its replies have, working days to reply, sensitivity 低/中/高."""
+
+    code: str
+    label: str
+    feed: str
+    days: int
+    sensitivity: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """A declared item (申报项) and how it is held against what was found.
+
+    ``measure``: 年 (a year's income, fen), 额 (a balance, fen) or 数 (a count). ``found`` are variables of the pack, ×
+    ``factor``. In the declared world the rows of ``replaced`` (feed → column values that mark a row, empty = every
+    row) are left out and one row ``row`` of the feed ``written`` says what was declared.
+    """
+
+    name: str
+    measure: str
+    found: tuple[str, ...]
+    factor: int
+    replaced: Mapping[str, Mapping[str, str]]
+    written: str
+    amount_column: str
+    row: Mapping[str, str]
+    limit: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The verification rules of a pack (核对规则)."""
+
+    kinds: Mapping[str, Kind]
+    purposes: Mapping[str, Purpose]
+    sources: Mapping[str, Source]
+    items: Mapping[str, Item]
+    report_months: int
+    authorisation_months: int
+    explanation_days: int
+    raw_days: int
+    minor_income_ratio: Fraction
+    minor_income_fen: int
+    minor_asset_ratio: Fraction
+    explained_grades: frozenset[str]
+
+
+def load_rules(folder: Path) -> Rules:
+    """The verification rules of a pack folder: its own ``verification.yaml``, or that of the nearest layer below it."""
+    for layer in reversed(read_stack(folder, Report()).layers):
+        path = layer.folder / "verification.yaml"
+        if path.is_file():
+            return _read(path)
+    raise DoudiError(
+        f"{folder} 和它的上级里都没有 verification.yaml（核对的种类、用途、来源）。请从 packs/cn 复制一份修改。",
+        f"Neither {folder} nor its parents hold a verification.yaml; copy the one of packs/cn and change it.",
+        code="verification_rules_missing",
+    )
+
+
+def _read(path: Path) -> Rules:
+    """Every scalar is text and converted here, with the place in the message."""
+    raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 — BaseLoader builds text only
+    try:
+        rules = Rules(
+            kinds={
+                row["码"]: Kind(row["码"], row["名"], row["英"], int(row["启动"]), int(row["出报告"]))
+                for row in raw["种类"]
+            },
+            purposes={
+                row["码"]: Purpose(row["码"], row["名"], row["英"], tuple(row["符合类别"]), row["依据"])
+                for row in raw["用途"]
+            },
+            sources={
+                row["码"]: Source(row["码"], row["名"], row["数据"], int(row["时限"]), row["敏感"])
+                for row in raw["来源"]
+            },
+            items={row["项"]: _item(row) for row in raw["对照"]},
+            report_months=int(raw["报告有效月数"]),
+            authorisation_months=int(raw["授权有效月数"]),
+            explanation_days=int(raw["说明时限"]),
+            raw_days=int(raw["原始数据保存天数"]),
+            minor_income_ratio=_percent(raw["差异"]["轻微收入比例"]),
+            minor_income_fen=_fen(raw["差异"]["轻微收入年额"]),
+            minor_asset_ratio=_percent(raw["差异"]["轻微资产比例"]),
+            explained_grades=frozenset(raw["差异"]["须说明"]),
+        )
+        wrong = [s.code for s in rules.sources.values() if s.sensitivity not in SENSITIVITIES]
+        if wrong:
+            raise ValueError(f"敏感: {wrong}")
+    except (KeyError, TypeError, ValueError) as problem:
+        raise DoudiError(
+            f"{path}：核对规则缺项或写法不对（{problem}）。请对照 packs/cn/verification.yaml。",
+            f"{path}: a verification rule is missing or malformed ({problem}); compare packs/cn/verification.yaml.",
+            code="verification_rules_invalid",
+        ) from None
+    return rules
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    replaced: dict[str, Mapping[str, str]] = {}
+    for entry in row["取代"]:
+        replaced.update({entry: {}} if isinstance(entry, str) else entry)
+    if row["计"] not in ("年", "额", "数"):
+        raise ValueError(f"计: {row['计']}")
+    return Item(
+        name=row["项"],
+        measure=row["计"],
+        found=tuple(row["查得"]),
+        factor=int(row["乘"]),
+        replaced=replaced,
+        written=row["写入"],
+        amount_column=row.get("金额列", ""),
+        row=dict(row["行"]),
+        limit=tuple(row.get("限额", ())),
+    )
+
+
+def _percent(text: str) -> Fraction:
+    if not text.endswith("%"):
+        raise ValueError(f"{text}: 比例写成百分数")
+    return Fraction(text.removesuffix("%")) / 100
+
+
+def _fen(text: str) -> int:
+    fen, fault = money.parse_fen(text)
+    if fen is None:
+        raise ValueError(f"{text}: {fault}")
+    return fen

@@ -1,0 +1,172 @@
+"""What was found of one household, reckoned by the very query that screens a county (架构 决定2: 个案即一户的批次)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from doudi.engine import feeds, screening
+from doudi.engine.feeds import Blinder, FeedSpec, SnapshotSet
+from doudi.engine.packs import Pack
+from doudi.engine.status import Status
+from doudi.engine.verification.canonical import canonical, sha256_of
+
+REGISTER = "household_register"
+
+
+@dataclass(frozen=True)
+class HouseholdMember:
+    """A jointly living member (共同生活的家庭成员) as the request names the person; ``relation`` to the head."""
+
+    id_number: str
+    name: str
+    relation: str
+    living_together: bool
+    category: str = ""
+    category_since: date | None = None
+    left_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known from one source of the whole household: a status and, where decided, the rows found.
+
+    ``rows`` are typed as the feed's columns are (fen, dates, months as year × 12 + month − 1). A source that has not
+    answered for every member has not answered for the household: it is as missing as its worst member.
+    """
+
+    status: Status
+    rows: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A household's economic situation on a date as far as it was found (家庭经济状况)."""
+
+    explanation: screening.Explanation
+    held: Mapping[str, int]
+    """Feed → rows whose ID is a member's and whose name is another (grade C): for a person, in no total."""
+    leads: Mapping[str, int]
+
+    def value(self, name: str) -> Any:
+        """A household variable or parameter's exact value; the sum over members for a person's variable; None is 待核."""
+        found = [told for told in self.explanation.variables if told.name == name]
+        if not found:
+            return next(
+                (
+                    parameter.value
+                    for told in self.explanation.variables
+                    for parameter in told.parameters
+                    if parameter.parameter == name
+                ),
+                None,
+            )
+        if any(told.value is None for told in found):
+            return None
+        return sum(told.value for told in found) if found[0].member is not None else found[0].value
+
+
+def reckon(
+    pack: Pack,
+    members: Sequence[HouseholdMember],
+    answers: Mapping[str, Answer],
+    *,
+    household_no: str,
+    region_code: str,
+    urban_rural: str,
+    as_of: date,
+    work: Path,
+    blind: Blinder,
+) -> Situation:
+    """Put the pack's rules to what was found.
+
+    ``answers`` by feed; a feed without one was not asked. ``work`` is an empty folder for resolved files without
+    identity numbers, which the caller removes. Deterministic: the same evidence gives the same values.
+    """
+    register = feeds.parsed_of_rows(
+        pack.feeds[REGISTER],
+        [
+            {
+                "id_number": member.id_number,
+                "name": member.name,
+                "household_no": household_no,
+                "relation": member.relation,
+                "region_code": region_code,
+                "urban_rural": urban_rural,
+                "living_together": member.living_together,
+                "category": member.category or None,
+                "category_since": member.category_since,
+                "left_on": member.left_on,
+            }
+            for member in members
+        ],
+        file_hash=household_no,
+    )
+    folder = work / "register"
+    feeds.build_register(register, folder, blind=blind)
+    found: dict[str, tuple[Path, ...]] = {}
+    missing: dict[str, Status] = {}
+    held: dict[str, int] = {}
+    leads: dict[str, int] = {}
+    for name, spec in pack.feeds.items():
+        if name == REGISTER:
+            continue
+        answer = answers.get(name, Answer(Status.NOT_ASKED))
+        if not answer.status.decided:
+            missing[name] = answer.status
+            continue
+        path = work / f"{name}.parquet"
+        parsed = feeds.parsed_of_rows(spec, answer.rows, file_hash=name)
+        grades = feeds.resolve_feed(parsed, folder, path, blind=blind)
+        found[name] = (path,)
+        if grades.c:
+            held[name] = grades.c
+        if grades.leads:
+            leads[name] = grades.leads
+    snapshots = SnapshotSet(
+        as_of=as_of, register=folder, feeds=found, missing=missing, digest=_digest(answers, pack)
+    )
+    explainer = screening.Explainer(pack, snapshots)
+    try:
+        return Situation(explainer.explain(household_no), held, leads)
+    finally:
+        explainer.close()
+
+
+def _digest(answers: Mapping[str, Answer], pack: Pack) -> str:
+    plain = {
+        feed: [str(answer.status), rows_to_plain(pack.feeds[feed], answer.rows)]
+        for feed, answer in sorted(answers.items())
+    }
+    return sha256_of(canonical(plain))
+
+
+def rows_to_plain(spec: FeedSpec, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Typed rows as JSON values that lose nothing: dates as ISO text, decimals as text."""
+    types = {column.name: column.type for column in spec.columns}
+    return [
+        {name: _plain(value) for name, value in row.items() if name in types and value is not None}
+        for row in rows
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+def rows_from_plain(spec: FeedSpec, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The inverse of :func:`rows_to_plain`."""
+    types = {column.name: column.type for column in spec.columns}
+    return [{name: _typed(types[name], value) for name, value in row.items()} for row in rows]
+
+
+def _typed(kind: str, value: Any) -> Any:
+    if kind == "date":
+        return date.fromisoformat(value)
+    return Decimal(value) if kind == "decimal" else value

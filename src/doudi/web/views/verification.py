@@ -1,0 +1,456 @@
+"""The verification centre's desks: requests, one request with its steps, sources with lists and replies, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from doudi import chain
+from doudi.contexts.accounts.services import Act, User, may
+from doudi.contexts.registry import services as registry
+from doudi.contexts.verification import services as verification
+from doudi.engine import identity
+from doudi.engine.errors import DoudiError
+from doudi.engine.status import Status
+from doudi.engine.verification import State
+from doudi.web.forms import DayInput, YuanField
+from doudi.web.guard import asker
+from doudi.web.templatetags.doudi import english
+
+PAGE = 25
+
+
+@require_safe
+def desk(request: HttpRequest) -> HttpResponse:
+    """The request desk: what is open, overdue, reported (委托单)."""
+    user = asker(request)
+    state = request.GET.get("state", "open")
+    found = verification.requests(by=user, state="" if state == "all" else state)
+    rules = chain.verification_rules()
+    shown = {
+        "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+        "state": state,
+        "states": [
+            ("open", gettext_lazy("在办")), ("overdue", gettext_lazy("已超期")), (State.COMPARING, State.COMPARING.label),
+            (State.REPORTED, State.REPORTED.label), (State.OBJECTED, State.OBJECTED.label), ("all", gettext_lazy("全部")),
+        ],
+        "kinds": {kind.code: _name(kind) for kind in rules.kinds.values()},
+        "purposes": {purpose.code: _name(purpose) for purpose in rules.purposes.values()},
+    }  # fmt: skip
+    return render(request, "verification/desk.html", shown)
+
+
+def _name(declared: Any) -> str:
+    return str(declared.label_en if english() else declared.label)
+
+
+class RequestForm(forms.Form):
+    """What a household is verified for, and what its members declared."""
+
+    kind = forms.ChoiceField(label=gettext_lazy("委托种类"))
+    purpose = forms.ChoiceField(label=gettext_lazy("用途"))
+    as_of = forms.DateField(label=gettext_lazy("核对基准日"), widget=DayInput())
+    requested_by = forms.CharField(label=gettext_lazy("委托单位"), max_length=80)
+
+    def __init__(self, *args: Any, members: list[registry.Member], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rules = chain.verification_rules()
+        self.fields["kind"].choices = [(k.code, _name(k)) for k in rules.kinds.values()]  # type: ignore[attr-defined]
+        self.fields["purpose"].choices = [(p.code, _name(p)) for p in rules.purposes.values()]  # type: ignore[attr-defined]
+        self.members = members
+        for member in members:
+            for item in rules.items.values():
+                name = f"d{member.person_id}_{item.name}"
+                if item.measure == "数":
+                    self.fields[name] = forms.IntegerField(
+                        label=item.name, required=False, min_value=0, max_value=99
+                    )
+                else:
+                    self.fields[name] = YuanField(label=item.name, required=False)
+
+    def by_member(self) -> list[tuple[registry.Member, list[forms.BoundField]]]:
+        """The fields of each member, in the order of the pack's items."""
+        items = chain.verification_rules().items
+        return [(member, [self[f"d{member.person_id}_{name}"] for name in items]) for member in self.members]
+
+    def declared(self) -> dict[int, dict[str, int]]:
+        """Person key → item → fen or count, without what was left empty."""
+        told: dict[int, dict[str, int]] = {}
+        for member in self.members:
+            lines = {
+                name: self.cleaned_data[f"d{member.person_id}_{name}"]
+                for name in chain.verification_rules().items
+                if self.cleaned_data.get(f"d{member.person_id}_{name}")
+            }
+            if lines:
+                told[member.person_id] = lines
+        return told
+
+
+def new(request: HttpRequest, household_no: str) -> HttpResponse:
+    """Ask for a household of the register to be verified (委托核对)."""
+    user = asker(request)
+    household = registry.look_at_household(household_no, by=user, reason="委托核对")
+    members = registry.members(household, by=user)
+    first = {
+        "as_of": timezone.localdate(),
+        "requested_by": registry.region_name(user.region_code) if user.region_code else "",
+    }
+    form = RequestForm(request.POST or None, members=members, initial=first)
+    problem = None
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data
+        try:
+            opened = chain.verify_household(
+                household_no,
+                declared=form.declared(),
+                kind=typed["kind"],
+                purpose=typed["purpose"],
+                as_of=typed["as_of"],
+                requested_by=typed["requested_by"],
+                by=user,
+            )
+        except DoudiError as refused:
+            if refused.code == "not_allowed":
+                raise
+            problem = refused
+        else:
+            messages.success(request, _("委托单已受理。请收齐每位成员的授权书。"))
+            return redirect("verification", number=opened.number)
+    shown = {"household": household, "form": form, "problem": problem}
+    return render(request, "verification/new.html", shown, status=422 if form.is_bound else 200)
+
+
+@require_safe
+def request_page(request: HttpRequest, number: str) -> HttpResponse:
+    """One request: who, which sources, how far, what comes next; the look is in the audit log."""
+    user = asker(request)
+    return _page(request, verification.look_at_request(number, by=user))
+
+
+def _page(
+    request: HttpRequest, found: verification.VerificationRequest, problem: DoudiError | None = None
+) -> HttpResponse:
+    user = asker(request)
+    rules = chain.verification_rules()
+    people = list(found.people.all())
+    queries = {(q.person_id, q.source): q for q in verification.latest_queries(found)}
+    gaps = {gap.person.pk: gap.sources for gap in verification.gaps(found)}
+    state = State(found.state)
+    ready = state in (State.COMPARING, State.REVIEWING) and may(user, Act.ISSUE_REPORT)
+    shown: dict[str, Any] = {
+        "request_": found,
+        "problem": problem,
+        "kind": _name(rules.kinds[found.kind]),
+        "purpose": _name(rules.purposes[found.purpose]),
+        "people": [
+            {
+                "person": person,
+                "id_shown": identity.mask_id(person.id_number),
+                "missing": len(gaps.get(person.pk, ())),
+                "declared": [
+                    (line.item, line.amount, rules.items[line.item].measure)
+                    for line in person.declared.order_by("item")
+                ],
+            }
+            for person in people
+        ],
+        "table": [
+            (source, [queries.get((person.pk, code)) for person in people])
+            for code in found.sources
+            if (source := rules.sources.get(code)) is not None
+        ],
+        "waiting": any(q.status == Status.NOT_ARRIVED for q in queries.values()),
+        "failed": sorted({q.source for q in queries.values() if q.status == Status.FAILED}),
+        "ways": verification.Authorisation.Way.choices,
+        "explanations": list(found.explanations.all()),
+        "reports": verification.reports_of(found, by=user),
+        "preview": chain.preview_report(found.number, by=user) if ready else None,
+        "events": list(found.events.all()),
+        "next": _next(state, user, bool(gaps)),
+        "today": timezone.localdate(),
+    }
+    return render(request, "verification/request.html", shown, status=422 if problem else 200)
+
+
+def _next(state: State, user: User, incomplete: bool) -> set[str]:
+    """The steps that fit the state and the role."""
+    steps: set[str] = set()
+    if may(user, Act.COLLECT_AUTHORISATION) and state.open:
+        steps |= {"authorise"} if incomplete else set()
+        steps |= {"confirm"} if state is State.ACCEPTED and not incomplete else set()
+        steps |= {"answer"}
+    if may(user, Act.REQUEST_VERIFICATION):
+        steps |= {"withdraw"} if state.open and state not in (State.OBJECTED, State.REVIEWING) else set()
+        steps |= {"object"} if state in (State.REPORTED, State.REVIEWED) else set()
+    if may(user, Act.QUERY_SOURCES):
+        askable = (State.ACCEPTED, State.AUTHORISED, State.QUERYING, State.PARTIAL, State.COMPARING)
+        steps |= {"query", "return"} if state in askable else set()
+        steps |= {"query"} if state is State.REVIEWING else set()
+        steps |= {"close"} if state in (State.QUERYING, State.PARTIAL) else set()
+        steps |= {"review"} if state is State.OBJECTED else set()
+    if may(user, Act.ISSUE_REPORT):
+        steps |= {"explain", "judge", "report"} if state in (State.COMPARING, State.REVIEWING) else set()
+        steps |= {"archive"} if state in (State.REPORTED, State.REVIEWED) else set()
+    return steps
+
+
+def _uploaded(request: HttpRequest) -> tuple[bytes, str]:
+    file = request.FILES.get("evidence")
+    return (file.read(), file.name or "") if file is not None else (b"", "")
+
+
+def _authorise(request: HttpRequest, number: str, user: User) -> str:
+    found = verification.request_of(number, by=user)
+    person = found.people.filter(pk=request.POST.get("person", "0") or "0").first()
+    if person is None:
+        raise verification.StepRefused(_("请选择授权人。"), "Choose the person.")
+    evidence, name = _uploaded(request)
+    chain.authorise_verification(
+        name=person.name,
+        id_number=person.id_number,
+        region_code=found.region_code,
+        purposes=[found.purpose],
+        sources=found.sources,
+        signed_on=_day(request.POST.get("signed_on", "")),
+        way=request.POST.get("way", ""),
+        signer=request.POST.get("signer", "").strip() or person.name,
+        guardian_relation=request.POST.get("guardian_relation", ""),
+        limited_capacity=bool(request.POST.get("limited_capacity")),
+        evidence=evidence,
+        evidence_name=name,
+        by=user,
+    )
+    return _("授权书已登记。")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise verification.StepRefused(
+            "请填写日期，例如 2024-11-15。", "Give a date such as 2024-11-15."
+        ) from None
+
+
+def _query(request: HttpRequest, number: str, user: User) -> str:
+    counts = chain.query_sources(number, by=user, again=request.POST.getlist("again"))
+    return _("发出查询 %(asked)s 项；未授权、不发出 %(unauthorised)s 项。") % counts
+
+
+def _answer(request: HttpRequest, number: str, user: User) -> str:
+    evidence, name = _uploaded(request)
+    verification.answer_explanation(
+        number,
+        request.POST.get("item", ""),
+        answer=request.POST.get("answer", ""),
+        evidence=evidence,
+        evidence_name=name,
+        by=user,
+    )
+    return _("申请人的说明已登记。")
+
+
+def _judge(request: HttpRequest, number: str, user: User) -> str:
+    accepted = request.POST.get("accepted") == "yes"
+    verification.answer_explanation(
+        number, request.POST.get("item", ""), answer="", accepted=accepted, by=user
+    )
+    return _("说明已认定。")
+
+
+def _object(request: HttpRequest, number: str, user: User) -> str:
+    reports = verification.reports_of(verification.request_of(number, by=user), by=user)
+    if not reports:
+        raise verification.StepRefused(_("还没有报告。"), "There is no report yet.")
+    evidence, name = _uploaded(request)
+    chain.object_to_report(
+        reports[-1].number,
+        sources=request.POST.getlist("sources"),
+        ground=request.POST.get("ground", ""),
+        evidence=evidence,
+        evidence_name=name,
+        by=user,
+    )
+    return _("异议已登记，转核对人员复核。")
+
+
+def _ask(request: HttpRequest, number: str, user: User) -> str:
+    return _("已请申请人说明 %d 项。") % chain.ask_explanations(number, by=user)
+
+
+def _end(to: State) -> Callable[[HttpRequest, str, User], str]:
+    def end(request: HttpRequest, number: str, user: User) -> str:
+        verification.end_request(number, to=to, why=request.POST.get("why", ""), by=user)
+        return _("已办理。")
+
+    return end
+
+
+def _plain(call: Callable[..., Any], said: Any) -> Callable[[HttpRequest, str, User], str]:
+    def step(request: HttpRequest, number: str, user: User) -> str:
+        call(number, by=user)
+        return str(said)
+
+    return step
+
+
+_STEPS: dict[str, Callable[[HttpRequest, str, User], str]] = {
+    "authorise": _authorise,
+    "confirm": _plain(verification.confirm_authorised, gettext_lazy("成员授权齐全，可以查询。")),
+    "query": _query,
+    "close": _plain(verification.close_queries, gettext_lazy("已转入比对，报告会注明部分结果。")),
+    "explain": _ask,
+    "answer": _answer,
+    "judge": _judge,
+    "report": _plain(chain.issue_report, gettext_lazy("核对报告已出具。")),
+    "object": _object,
+    "review": _plain(verification.begin_review, gettext_lazy("已开始复核，请重查有异议的来源。")),
+    "return": _end(State.RETURNED),
+    "withdraw": _end(State.WITHDRAWN),
+    "archive": _plain(verification.archive_request, gettext_lazy("已归档。")),
+}
+
+
+def step(request: HttpRequest, number: str, step: str) -> HttpResponse:
+    """One step of a request; what does not fit is said on the request's own page, and nothing typed is acted on."""
+    user = asker(request)
+    act = _STEPS.get(step)
+    if request.method != "POST" or act is None:
+        return redirect("verification", number=number)
+    verification.request_of(number, by=user)
+    try:
+        said = act(request, number, user)
+    except DoudiError as problem:
+        if problem.code == "not_allowed":
+            raise
+        return _page(request, verification.request_of(number, by=user), problem)
+    messages.success(request, said)
+    return redirect("verification", number=number)
+
+
+@require_safe
+def report_page(request: HttpRequest, number: str) -> HttpResponse:
+    """A report for reading and printing; the look is in the audit log."""
+    user = asker(request)
+    report, content = verification.look_at_report(number, by=user)
+    computed = content["computed"]
+    names = {person["position"]: person for person in computed["people"]}
+    shown = {
+        "report": report,
+        "recorded": content["recorded"],
+        "computed": computed,
+        "names": names,
+        "sources": [
+            (source["label"], [(names[row["person"]]["name"], row) for row in source["people"]])
+            for source in computed["sources"]
+        ],
+        "household": [
+            variable
+            for variable in computed["situation"]["variables"]
+            if variable["person"] is None and variable["kind"] == "金额" and variable["value"] is not None
+        ],
+        "overtaken": report.followers.first(),
+        "expired": timezone.localdate() > report.valid_to,
+    }
+    return render(request, "verification/report.html", shown)
+
+
+@require_safe
+def sources(request: HttpRequest) -> HttpResponse:
+    """The source board: what each source has still to answer, with lists out and replies in (来源台)."""
+    return _board(request, None)
+
+
+def _board(request: HttpRequest, problem: DoudiError | None) -> HttpResponse:
+    shown = {
+        "rows": verification.source_board(chain.verification_rules(), by=asker(request)),
+        "problem": problem,
+    }
+    return render(request, "verification/sources.html", shown, status=422 if problem else 200)
+
+
+def query_list(request: HttpRequest, source: str) -> HttpResponse:
+    """The workbook of a source's open queries."""
+    user = asker(request)
+    if request.method != "POST":
+        return redirect("verification_sources")
+    try:
+        batch, content = chain.query_list(source, by=user)
+    except DoudiError as problem:
+        if problem.code == "not_allowed":
+            raise
+        return _board(request, problem)
+    answer = HttpResponse(
+        content, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    )
+    answer["Content-Disposition"] = f'attachment; filename="{batch.number}.xlsx"'
+    return answer
+
+
+def take_reply(request: HttpRequest, source: str) -> HttpResponse:
+    """A department's reply, or the word that the source failed."""
+    user = asker(request)
+    if request.method != "POST":
+        return redirect("verification_sources")
+    try:
+        file = request.FILES.get("file")
+        if file is None:
+            raise verification.StepRefused(_("请选择部门回复的文件。"), "Choose the department's reply.")
+        as_of = _day(request.POST.get("as_of", ""))
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"reply{Path(file.name or '').suffix[:8].lower()}"
+            path.write_bytes(file.read())
+            outcome = chain.take_reply(
+                source,
+                path,
+                as_of=as_of,
+                by=user,
+                file_name=file.name or "",
+                complete=not request.POST.get("incomplete"),
+            )
+    except DoudiError as problem:
+        if problem.code == "not_allowed":
+            raise
+        return _board(request, problem)
+    messages.success(
+        request,
+        _("回复已入库：查得 %(found)s，查无 %(none)s；未委托的 %(others)s 行不留，坏行 %(bad)s。")
+        % {
+            "found": outcome.with_rows,
+            "none": outcome.no_record,
+            "others": outcome.not_asked_for,
+            "bad": outcome.quarantined,
+        },
+    )
+    return redirect("verification_sources")
+
+
+def source_failed(request: HttpRequest, number: str) -> HttpResponse:
+    """Say that a source failed for one request."""
+    user = asker(request)
+    if request.method != "POST":
+        return redirect("verification", number=number)
+    try:
+        chain.mark_source_failed(
+            number, request.POST.get("source", ""), why=request.POST.get("why", ""), by=user
+        )
+    except DoudiError as problem:
+        if problem.code == "not_allowed":
+            raise
+        return _page(request, verification.request_of(number, by=user), problem)
+    messages.success(request, _("已记为失败；报告写“失败”，不写“查无”。"))
+    return redirect("verification", number=number)

@@ -1,0 +1,315 @@
+"""A township worker's telephone in a village without a signal: tasks taken along, a visit filled in, sent back later."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from doudi import chain
+from doudi.contexts.accounts.services import system_user
+from doudi.contexts.monitoring import services as monitoring
+from tests.cast import PASSWORD, Cast, assemble
+from tests.journeys.conftest import CHROMIUM, FLAGS
+from tests.small_county import TOWNSHIP_A
+
+WANG = "YJ20241115-H002"
+PIN = "xiang2024"
+FINDING = "住院自付三万元，家中无其他收入。"
+SECRETS = ("王强", "虚构路2号", "10087654321", FINDING, "李乡办", WANG)
+
+
+@pytest.fixture
+def cast(county: Path) -> Cast:
+    cast = assemble()
+    chain.dispatch(WANG, to=TOWNSHIP_A, by=system_user())
+    return cast
+
+
+class Telephone:
+    """A telephone with its storage: it can be switched off and on, and carried out of reach of the network."""
+
+    def __init__(self, play: Any, url: str, profile: Path) -> None:
+        self._play, self.url, self.profile = play, url, profile
+        self.troubles: list[str] = []
+        self._on()
+
+    def _on(self) -> None:
+        self.context = self._play.chromium.launch_persistent_context(
+            self.profile, executable_path=CHROMIUM, args=FLAGS, viewport={"width": 390, "height": 844}
+        )
+        self.context.set_default_timeout(20_000)
+        self.page: Page = self.context.pages[0]
+        self.page.on("pageerror", lambda fault: self.troubles.append(str(fault)))
+        self.page.on("dialog", lambda question: question.accept())
+
+    def switch_off_and_on(self) -> None:
+        self.context.close()
+        self._on()
+
+    def sign_in(self, username: str = "township") -> None:
+        self.page.goto(f"{self.url}/login/?next=/field/")
+        self.page.fill("#id_username", username)
+        self.page.fill("#id_password", PASSWORD)
+        self.page.click("main button")
+        self.page.wait_for_url(f"{self.url}/field/")
+
+    def set_pin(self) -> None:
+        self.page.fill("#pin1", PIN)
+        self.page.fill("#pin2", PIN)
+        self.page.click("#setup button")
+        expect(self.page.locator("#list")).to_be_visible()
+
+    def unlock(self, pin: str = PIN) -> None:
+        self.page.fill("#pin", pin)
+        self.page.click("#unlock button:not([type])")
+
+    def take_along(self) -> None:
+        self.page.click("#take")
+        expect(self.page.locator("#tasks article")).to_have_count(1)
+        # the shell is kept before anybody walks out of reach
+        self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        self.page.wait_for_function("navigator.serviceWorker.controller !== null")
+
+    def away(self) -> None:
+        self.context.set_offline(True)
+
+    def back(self) -> None:
+        self.context.set_offline(False)
+
+    def fill_in(self, *, photo: bool = True) -> None:
+        page = self.page
+        page.click("#tasks article button")
+        page.fill("#visitor_1", "李乡办")
+        page.fill("#visitor_2", "吴网格")
+        page.click("input[name=result_code][value=C]")
+        page.fill("#finding", FINDING)
+        if photo:
+            page.set_input_files("#photo", {"name": "IMG.jpg", "mimeType": "image/jpeg", "buffer": a_photo()})
+            expect(page.locator("#photos img")).to_have_count(1)
+            self.sign()
+
+    def sign(self) -> None:
+        pad = self.page.locator("#pad")
+        pad.scroll_into_view_if_needed()
+        box = pad.bounding_box()
+        self.page.mouse.move(box["x"] + 30, box["y"] + 40)
+        self.page.mouse.down()
+        for step in range(1, 8):
+            self.page.mouse.move(box["x"] + 30 + 25 * step, box["y"] + 40 + 30 * (step % 2))
+        self.page.mouse.up()
+
+    def done(self) -> None:
+        self.page.click("#done")
+        expect(self.page.locator("#list")).to_be_visible()
+
+    def state(self) -> str:
+        return self.page.inner_text("#visits")
+
+    def stored(self) -> bytes:
+        """Everything the browser wrote to disk for this site, after it was closed."""
+        return b"".join(
+            path.read_bytes() for path in self.profile.rglob("*") if path.is_file() and not path.is_symlink()
+        )
+
+
+def a_photo() -> bytes:
+    """A large photo of noise with the place it was taken at."""
+    image = pytest.importorskip("PIL.Image")
+    made = image.effect_noise((2400, 1800), 60).convert("RGB")
+    exif = image.Exif()
+    exif[0x010F] = "SECRET-TELEPHONE"
+    out = io.BytesIO()
+    made.save(out, "jpeg", exif=exif, quality=80)
+    return out.getvalue()
+
+
+@pytest.fixture
+def telephone(
+    transactional_db: None, live_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Telephone]]:
+    from playwright.sync_api import sync_playwright
+
+    from doudi.web.translations import compile_catalogue
+
+    compile_catalogue()
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made: list[Telephone] = []
+    with sync_playwright() as play:
+
+        def switch_on(name: str = "one") -> Telephone:
+            made.append(Telephone(play, live_server.url, tmp_path / f"telephone-{name}"))
+            return made[-1]
+
+        yield switch_on
+        for one in made:
+            one.context.close()
+
+
+def test_days_without_a_signal_lose_nothing_and_leave_nothing_readable(
+    cast: Cast, telephone: Callable[..., Telephone]
+) -> None:
+    phone = telephone()
+    phone.sign_in()
+    phone.set_pin()
+    phone.take_along()
+
+    # out of reach: the page opens again, asks for the PIN, and a wrong one opens nothing
+    phone.away()
+    phone.page.goto(f"{phone.url}/field/")
+    phone.unlock("wrong-pin")
+    expect(phone.page.locator("#message")).to_contain_text("还可以试 9 次")
+    assert "王强" not in phone.page.content()
+    phone.unlock()
+    expect(phone.page.locator("#tasks")).to_contain_text("虚构路2号")
+
+    # what the pack asks of a result is checked out there
+    phone.fill_in()
+    phone.page.fill("#visitor_2", "")
+    phone.page.click("#done")
+    expect(phone.page.locator("#wrong")).to_contain_text("须由 2 名入户人员共同核实")
+    phone.page.fill("#visitor_2", "吴网格")
+
+    # the battery dies in the middle of it: the draft is there
+    expect(phone.page.locator("#saved")).to_contain_text("已保存")
+    phone.page.wait_for_timeout(600)
+    phone.switch_off_and_on()
+    stored = phone.stored()
+    for secret in SECRETS:
+        for encoding in ("utf-8", "utf-16-le"):
+            assert secret.encode(encoding) not in stored, secret
+    assert b"SECRET-TELEPHONE" not in stored and PIN.encode() not in stored
+    assert b"JFIF" not in b"".join(
+        path.read_bytes() for path in phone.profile.rglob("*") if path.is_file() and "IndexedDB" in str(path)
+    )
+    phone.away()
+    phone.page.goto(f"{phone.url}/field/")
+    phone.unlock()
+    phone.page.click("#tasks article button")
+    expect(phone.page.locator("#finding")).to_have_value(FINDING)
+    expect(phone.page.locator("#photos img")).to_have_count(1)
+    phone.done()
+    expect(phone.page.locator("#visits")).to_contain_text("等待传回")
+    assert phone.page.evaluate("Object.keys(localStorage).length + Object.keys(sessionStorage).length") == 0
+
+    # home again, but the session has ended: the data stay, and after signing in they go
+    phone.context.clear_cookies()
+    phone.back()
+    phone.page.click("#send")
+    expect(phone.page.locator("#login")).to_contain_text("登录已过期")
+    expect(phone.page.locator("#visits")).to_contain_text("等待传回")
+    phone.sign_in()
+    phone.unlock()
+    expect(phone.page.locator("#visits")).to_contain_text("已传回并记录")
+
+    case = monitoring.warning(WANG, by=cast.county)
+    visit = case.visits.get()
+    assert (case.status, visit.finding, visit.visitors) == ("visited", FINDING, "李乡办、吴网格")
+    files = {file.kind: file for file in visit.field_visits.get().files.all()}
+    assert set(files) == {"photo", "signature"}
+    photo = monitoring.look_at_file(files["photo"].pk, by=cast.county)
+    assert photo.startswith(b"\xff\xd8") and b"SECRET-TELEPHONE" not in photo
+    image = pytest.importorskip("PIL.Image").open(io.BytesIO(photo))
+    assert max(image.size) == 1280
+
+    # the telephone has nothing left of it, and the warning's page shows the pictures
+    left = phone.page.evaluate(
+        "new Promise((done) => { const ask = indexedDB.open('doudi-field'); ask.onsuccess = () => {"
+        " const count = ask.result.transaction('files').objectStore('files').count(); count.onsuccess = () => done(count.result); }; })"
+    )
+    assert left == 0
+    phone.page.goto(f"{phone.url}/warnings/{WANG}/")
+    expect(phone.page.locator(".pictures img")).to_have_count(2)
+    phone.page.locator(".pictures").scroll_into_view_if_needed()
+    phone.page.wait_for_function(
+        "Array.from(document.images).every((one) => one.complete && one.naturalWidth > 0)"
+    )
+    assert phone.troubles == []
+
+
+def test_two_telephones_at_one_door_are_shown_to_a_person(
+    cast: Cast, telephone: Callable[..., Telephone]
+) -> None:
+    phones = [telephone(name) for name in ("one", "two")]
+    for phone in phones:
+        phone.sign_in()
+        phone.set_pin()
+        phone.take_along()
+        phone.away()
+        phone.fill_in(photo=False)
+        phone.done()
+
+    for phone in phones:
+        phone.back()
+        phone.page.click("#send")
+        expect(phone.page.locator("#visits")).to_contain_text("已传回")
+
+    assert "已传回并记录" in phones[0].state() and "疑似重复" in phones[1].state()
+    assert monitoring.warning(WANG, by=cast.county).visits.count() == 1
+    page = phones[1].page
+    page.goto(f"{phones[1].url}/field-visits/")
+    page.click("tbody a")
+    page.click("input[name=to][value=set_aside]")
+    page.fill("#settle_ground", "两人同去，是同一次入户")
+    with page.expect_navigation():
+        page.click("form[action$='/settle/'] button")
+    assert "已搁置" in page.inner_text("main")
+
+
+def test_an_answer_that_got_lost_and_a_step_in_between(
+    cast: Cast, telephone: Callable[..., Telephone]
+) -> None:
+    phone = telephone()
+    phone.sign_in()
+    phone.set_pin()
+    phone.take_along()
+    phone.fill_in(photo=False)
+
+    # the server took it in, but its answer never arrived: sent again it is the same visit
+    def swallow(route: Any) -> None:
+        route.fetch()
+        route.abort()
+
+    phone.page.route("**/api/v1/field/visits", swallow)
+    phone.done()
+    expect(phone.page.locator("#message")).to_contain_text("没有网络")
+    phone.page.unroute("**/api/v1/field/visits")
+    phone.page.click("#send")
+    expect(phone.page.locator("#visits")).to_contain_text("已传回并记录")
+    assert monitoring.warning(WANG, by=cast.county).visits.count() == 1
+
+    # taken along once more, closed by the county meanwhile: kept with both sides
+    phone.take_along()
+    chain.close(WANG, closing_note="已给予临时救助", by=system_user())
+    phone.page.click("#tasks article button")
+    phone.page.fill("#visited_on", "2026-01-05")
+    for field, value in (("#visitor_1", "李乡办"), ("#visitor_2", "吴网格"), ("#finding", FINDING)):
+        phone.page.fill(field, value)
+    phone.page.click("input[name=result_code][value=C]")
+    phone.done()
+    expect(phone.page.locator("#visits")).to_contain_text("冲突")
+    assert monitoring.warning(WANG, by=cast.county).status == "closed"
+    assert monitoring.field_visits(by=cast.county).get().state == "conflict"
+
+
+def test_ten_wrong_pins_remove_everything(cast: Cast, telephone: Callable[..., Telephone]) -> None:
+    phone = telephone()
+    phone.sign_in()
+    phone.set_pin()
+    phone.take_along()
+    phone.page.click("#lock")
+    phone.page.clock.install()
+
+    for number in range(1, 11):
+        phone.page.clock.fast_forward(24 * 3600 * 1000)
+        phone.unlock(f"wrong-{number}")
+        expect(phone.page.locator("#message")).to_contain_text(
+            f"试 {10 - number} 次" if number < 10 else "已全部清除"
+        )
+    assert phone.page.evaluate("fieldStore.names().then((names) => names.length)") == 0
+    expect(phone.page.locator("#setup")).to_be_visible()
