@@ -71,6 +71,14 @@ class Act(StrEnum):
     VIEW_REFERRALS = "view_referrals"
     ANSWER_REFERRAL = "answer_referral"
     CLOSE_WARNING = "close_warning"
+    REASSIGN_WARNING = "reassign_warning"
+    SUSPEND_CLOCK = "suspend_clock"
+    RECORD_REVISIT = "record_revisit"
+    HAND_OVER = "hand_over"
+    VIEW_OUTBOX = "view_outbox"
+    VIEW_INDICATORS = "view_indicators"
+    PROPOSE_THRESHOLD = "propose_threshold"
+    APPROVE_THRESHOLD = "approve_threshold"
     VIEW_DOUBTS = "view_doubts"
     FIND_DOUBTS = "find_doubts"
     ASSIGN_DOUBT = "assign_doubt"
@@ -83,6 +91,10 @@ class Act(StrEnum):
     VIEW_RECTIFICATION = "view_rectification"
     VIEW_REPORTS = "view_reports"
     TRIAGE_REPORT = "triage_report"
+    EXPORT_LIST = "export_list"
+    VIEW_EXPORTS = "view_exports"
+    APPROVE_EXPORT = "approve_export"
+    VIEW_QUALITY = "view_quality"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
     VIEW_VERIFICATION = "view_verification"
@@ -141,6 +153,14 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     },
     A.ANSWER_REFERRAL: {R.DEPARTMENT: Scope.DEPARTMENT},
     A.CLOSE_WARNING: {R.COUNTY: Scope.REGION},
+    A.REASSIGN_WARNING: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.SUSPEND_CLOCK: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.RECORD_REVISIT: {R.TOWNSHIP: Scope.REGION},
+    A.HAND_OVER: {R.COUNTY: Scope.REGION, R.ADMIN: Scope.REGION},
+    A.VIEW_OUTBOX: {R.COUNTY: Scope.REGION, R.ADMIN: Scope.REGION},
+    A.VIEW_INDICATORS: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.AGGREGATE, R.AUDITOR: Scope.AGGREGATE},
+    A.PROPOSE_THRESHOLD: {R.COUNTY: Scope.REGION},
+    A.APPROVE_THRESHOLD: {R.DIRECTOR: Scope.REGION},
     A.VIEW_DOUBTS: {
         R.COUNTY: Scope.REGION,
         R.TOWNSHIP: Scope.REGION,
@@ -171,6 +191,15 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.EXPORT_LIST: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_EXPORTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.APPROVE_EXPORT: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.VIEW_QUALITY: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.AUDITOR: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
     # collector, verifier, decision-maker and auditor are different people (handbook 03 §3.7)
@@ -242,6 +271,14 @@ ACT_LABELS = {
     A.VIEW_REFERRALS: "查看推送",
     A.ANSWER_REFERRAL: "答复推送",
     A.CLOSE_WARNING: "办结",
+    A.REASSIGN_WARNING: "改派",
+    A.SUSPEND_CLOCK: "中止时限",
+    A.RECORD_REVISIT: "回访",
+    A.HAND_OVER: "工作交接",
+    A.VIEW_OUTBOX: "查看外发消息",
+    A.VIEW_INDICATORS: "查看预警指标",
+    A.PROPOSE_THRESHOLD: "提交阈值调整",
+    A.APPROVE_THRESHOLD: "审批阈值调整",
     A.VIEW_DOUBTS: "查看疑点",
     A.FIND_DOUBTS: "疑点筛查",
     A.ASSIGN_DOUBT: "派核疑点",
@@ -254,6 +291,10 @@ ACT_LABELS = {
     A.VIEW_RECTIFICATION: "查看整改报告",
     A.VIEW_REPORTS: "查看群众报告",
     A.TRIAGE_REPORT: "分办群众报告",
+    A.EXPORT_LIST: "导出列表",
+    A.VIEW_EXPORTS: "查看导出申请",
+    A.APPROVE_EXPORT: "审批导出",
+    A.VIEW_QUALITY: "查看监测质量",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
     A.VIEW_VERIFICATION: "查看核对",
