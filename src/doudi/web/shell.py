@@ -35,6 +35,9 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
 )
 
+_BELOW = {"doubts": ("/stops/", "/recovery/", "/rectification/")}
+"""Pages that hang under an entry of the menu though their address does not."""
+
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The frame's own words for the templates; asks the database for the signed-in account and its unread notices."""
@@ -55,7 +58,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             {
                 "href": href,
                 "label": _(label),
-                "current": at == href if name == "home" else at.startswith(href),
+                "current": at == href if name == "home" else at.startswith((href, *_BELOW.get(name, ()))),
             }
             for name, label, act in _MENU
             if act is None or may(user, act)
