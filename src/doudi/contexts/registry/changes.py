@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Role, User, may, record, require, take_turn
+from doudi.contexts.registry.finding import index_households
 from doudi.contexts.registry.ledger import Ledger, UndoRefused, readdress, take_back
 from doudi.contexts.registry.models import EventPerson, FeedLoad, Household, Person, RegistryEvent
 from doudi.contexts.registry.operations import KINDS, Asked, ChangeRefused, Kind, refresh
@@ -149,6 +150,7 @@ def undo_change(number: str, *, ground: str, by: User) -> RegistryEvent:
         event.undone_at, event.undone_by, event.undo_ground = now, by.username, _grounded(ground)
         event.save()
         event.people.update(word=EventPerson.Word.UNDONE)
+        index_households(_homes_of(event))
         _log(event, by, "undone", ground)
         return event
 
@@ -305,6 +307,7 @@ def finish(event: RegistryEvent, ledger: Ledger, by: User) -> None:
     event.changes = ledger.written()
     event.told = json.dumps(ledger.told, ensure_ascii=False)
     event.save()
+    index_households(set(ledger.households))
     word = EventPerson.Word
     EventPerson.objects.bulk_create(
         EventPerson(event=event, person_id=key, word=word.STANDING if asserts else word.NONE)
@@ -333,14 +336,18 @@ def _proposed(number: str, by: User) -> RegistryEvent:
     return event
 
 
+def _homes_of(event: RegistryEvent) -> set[int]:
+    """The households that an event changed."""
+    named = {key for _, label, key, _ in json.loads(event.changes) if label.endswith(".Household")}
+    return named | ({event.household_id} if event.household_id is not None else set())
+
+
 def _refuse_if_stood_upon(event: RegistryEvent) -> None:
     people = list(event.people.values_list("person_id", flat=True))
-    homes = {event.household_id} | {
-        key for deed, label, key, _ in json.loads(event.changes) if label.endswith(".Household")
-    }
+    homes = _homes_of(event)
     later = (
         RegistryEvent.objects.filter(pk__gt=event.pk, status=RegistryEvent.Status.IN_FORCE)
-        .filter(Q(people__person__in=people) | Q(household__in=homes - {None}))
+        .filter(Q(people__person__in=people) | Q(household__in=homes))
         .order_by("pk")
         .first()
     )

@@ -202,7 +202,7 @@ def _accept(
                 by=by,
                 act=Act.LOAD_FEEDS,
                 subject=f"feed:{spec.name}",
-                region_code=by.region_code,
+                region_code=by.region_code or office_region(),
                 detail={"as_of": as_of, "file_hash": digest, "read": parsed.read, "good": parsed.good},
             )
             if spec.kind == "snapshot":
@@ -247,7 +247,11 @@ def refuse(
         loaded_by=by.username,
     )
     record(
-        by=by, act=Act.LOAD_FEEDS, subject=f"feed:{feed}", detail={"refused": problem.code, "as_of": as_of}
+        by=by,
+        act=Act.LOAD_FEEDS,
+        subject=f"feed:{feed}",
+        region_code=by.region_code or office_region(),
+        detail={"refused": problem.code, "as_of": as_of},
     )
     return load
 

@@ -13,7 +13,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
+from doudi.contexts.registry.finding import index_households, matching
 from doudi.contexts.registry.intake import folder_of_register_on, loads_in_force, snapshots_on
+from doudi.contexts.registry.listing import age_on, masked_phone
 from doudi.contexts.registry.models import (
     AreaRecord,
     CategoryRecord,
@@ -24,7 +26,7 @@ from doudi.contexts.registry.models import (
     Person,
     SupportTie,
 )
-from doudi.contexts.registry.people import HouseholdNotFound, people_by_blind, person_by_id
+from doudi.contexts.registry.people import HouseholdNotFound, people_by_blind
 from doudi.contexts.registry.precedence import RANKS, TEMPORARY_AID
 from doudi.contexts.registry.regions import divisions_whole, region_known
 from doudi.engine import identity, money
@@ -79,41 +81,19 @@ class FeedFacts:
 
 
 def households(*, by: User, text: str = "", region_code: str = "", category: str = "") -> HouseholdQuerySet:
-    """Current households that ``by`` may see, found by number, a member's name or a whole ID, region and category."""
+    """Current households that ``by`` may see: by what :mod:`finding` understands of a text, region and category.
+
+    For a page of a great register ask :func:`lists.household_page`, which reads no more than the page.
+    """
     require(by, Act.VIEW_HOUSEHOLDS)
     found = Household.objects.visible_to(by).current()
-    text = text.strip()
-    if text:
-        _note_id_search(text, by)
-        found = found.filter(_matches(text)).distinct()
+    if text.strip():
+        found = found.filter(matching(text, by=by))
     if region_code:
         found = found.filter(region_code__startswith=region_code)
     if category:
         found = found.filter(category="" if category == "none" else category)
     return found.order_by("household_no")
-
-
-def _note_id_search(text: str, by: User) -> None:
-    """Asking whether a certain person is on the register is a look at that person."""
-    number = identity.mend_id(text)
-    if number is not None:
-        require(by, Act.REVEAL_IDENTITY)
-        record(
-            by=by, act="search_identity", region_code=by.region_code, detail={"id": identity.mask_id(number)}
-        )
-
-
-def _matches(text: str) -> Q:
-    number = identity.mend_id(text)
-    if number is not None:
-        person = person_by_id(number)
-        key = person.pk if person is not None else 0
-        return Q(memberships__person=key, memberships__valid_to=None, memberships__retracted_at=None)
-    return Q(household_no__icontains=text) | Q(
-        memberships__person__name__startswith=text,
-        memberships__valid_to=None,
-        memberships__retracted_at=None,
-    )
 
 
 def household(household_no: str, *, by: User) -> Household:
@@ -167,13 +147,13 @@ def members(
                 name=person.name if identified else identity.mask_name(person.name),
                 id_shown=identity.mask_id(person.id_number),
                 sex=person.sex,
-                age=_age(person.born_on, on or date.today()),  # noqa: DTZ011 — the office's own calendar day
+                age=age_on(person.born_on, on or date.today()),  # noqa: DTZ011 — the office's own calendar day
                 relation=membership.relation,
                 living_together=membership.living_together,
                 category=category.category if category else "",
                 category_since=category.since if category else None,
                 left_on=category.left_on if category else None,
-                phone=_masked_phone(person.phone),
+                phone=masked_phone(person.phone),
                 address=person.address if identified else "",
                 registered=membership.registered,
                 basis=membership.basis,
@@ -246,6 +226,7 @@ def entrust(found: Household, region_code: str) -> None:
     if found.responsible_region != region_code:
         found.responsible_region = region_code
         found.save(update_fields=["responsible_region"])
+        index_households([found.pk])
 
 
 def contact_of(found: Household) -> Person:
@@ -285,16 +266,6 @@ def ties(
 def areas(found: Household, *, on: date | None = None, known_at: datetime | None = None) -> list[AreaRecord]:
     """Where the household was registered and who answered for it, where that ever changed."""
     return list(AreaRecord.objects.as_known(at=known_at, valid_on=on).filter(household=found))
-
-
-def _age(born: date | None, on: date) -> int | None:
-    if born is None:
-        return None
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
-
-
-def _masked_phone(phone: str) -> str:
-    return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 7 else phone
 
 
 def names_by_key(found: Household, on: date) -> list[str]:

@@ -10,6 +10,7 @@ from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.registry.differences import hold_against, show_local_households
+from doudi.contexts.registry.finding import index_households
 from doudi.contexts.registry.ledger import copy_of
 from doudi.contexts.registry.models import (
     CategoryRecord,
@@ -46,7 +47,8 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
         .aggregate(first=Min("as_of"))["first"]
     )
     _refuse_shared_numbers(rows)
-    people = _people(rows, update=next_date is None)
+    before = _found_where()
+    people, changed = _people(rows, update=next_date is None)
     households = _households(rows, load.as_of, update=next_date is None)
     memberships = {
         (households[row["household_no"]].pk, people[row["id_number"]].pk): Membership(
@@ -72,7 +74,8 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
         for row in rows
     }
     held = hold_against(load, memberships, categories)
-    _follow(
+    renamed = {household for household, person in memberships if person in changed}
+    moved = _follow(
         Membership, memberships, ("relation", "living_together"), load.as_of, next_date, held, registered=True
     )
     _follow(
@@ -86,9 +89,16 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
     )
     if next_date is None:
         show_local_households(held)
+    index_households(renamed | moved | {pk for pk, _area in before ^ _found_where()})
 
 
-def _people(rows: Sequence[Row], *, update: bool) -> dict[str, Person]:
+def _found_where() -> set[tuple[int, str]]:
+    """Every household that stands in the register, with the area it is found in."""
+    return set(Household.objects.current().values_list("pk", "responsible_region"))
+
+
+def _people(rows: Sequence[Row], *, update: bool) -> tuple[dict[str, Person], set[int]]:
+    """The people of a register by ID, and the keys of those of whom it says something new."""
     numbers = sorted({row["id_number"] for row in rows})
     blinds = dict(zip(numbers, keyring().digests(numbers, purpose=ID_PURPOSE), strict=True))
     known = people_by_blind(blinds.values())
@@ -115,7 +125,7 @@ def _people(rows: Sequence[Row], *, update: bool) -> dict[str, Person]:
         people[number] = person
     Person.objects.bulk_create(fresh, batch_size=_BATCH)
     Person.objects.bulk_update(changed, ["name", "phone", "address"], batch_size=_BATCH)
-    return people
+    return people, {person.pk for person in changed}
 
 
 def _households(rows: Sequence[Row], as_of: date, *, update: bool) -> dict[str, Household]:
@@ -173,12 +183,13 @@ def _follow(
     next_date: date | None,
     held: set[int],
     **of_register: Any,
-) -> None:
+) -> set[int]:
     """Bring the dated facts of one kind to what the register of ``as_of`` says.
 
     An unchanged fact goes on; a changed one ends on ``as_of`` and its successor begins; a fact that a file of the
     same date said otherwise is retracted, not ended. People in ``held`` stay as the office recorded them, and so do
-    facts that no register speaks of (other than ``of_register``).
+    facts that no register speaks of (other than ``of_register``). Returns the keys of the households of which
+    something changed.
     """
     now = timezone.now()
     for key in [key for key in wanted if key[1] in held]:
@@ -220,6 +231,7 @@ def _follow(
     for fact in wanted.values():
         fact.valid_to = next_date
     manager.bulk_create([*wanted.values(), *going_on], batch_size=_BATCH)
+    return {fact.household_id for fact in (*ended, *retracted, *wanted.values(), *going_on)}
 
 
 def _refuse_shared_numbers(rows: Sequence[Row]) -> None:

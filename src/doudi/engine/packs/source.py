@@ -22,9 +22,17 @@ MAX_FILES = 400
 MAX_DEPTH = 16
 MAX_NODES = 200_000
 
-# read by engine.feeds, packs.handling, packs.outreach, packs.civil, packs.doubting and engine.verification, each with its own shape
+# read by engine.feeds, engine.verification and the packs' modules of these names, each with its own shape
 ELSEWHERE = frozenset(
-    {"feeds", "handling.yaml", "outreach.yaml", "registry.yaml", "doubts.yaml", "verification.yaml"}
+    {
+        "feeds",
+        "handling.yaml",
+        "outreach.yaml",
+        "registry.yaml",
+        "doubts.yaml",
+        "duplicates.yaml",
+        "verification.yaml",
+    }
 )
 
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)

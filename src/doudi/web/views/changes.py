@@ -33,7 +33,7 @@ class ChangeForm(forms.Form):
     token = forms.CharField(widget=forms.HiddenInput, max_length=24)
 
     def __init__(
-        self, *args: Any, kind: registry.Kind, members: list[registry.Member], **kwargs: Any
+        self, *args: Any, kind: registry.EventKind, members: list[registry.Member], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["on"].label = _("发生日期")
