@@ -46,6 +46,9 @@ check: lint test ## CI 所做的一切，除服务和浏览器 what CI does, wit
 bench: setup ## 性能对比（SCALE=80e6 为全量）benchmarks beside their peers
 	@$(BIN)/python -m benchmarks $(if $(SCALE),--scale $(SCALE))
 
+bench-officers: setup ## 五十人同时办公、百万条历史（PostgreSQL）fifty officers at once
+	@$(BIN)/python -m benchmarks.bench_officers
+
 docs: setup ## 文档 the documentation
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
@@ -61,4 +64,4 @@ lock: ## 更新锁定文件（需要 uv）refresh the lock
 clean: ## 删除环境和演示数据 remove the environment and ./var
 	@rm -rf $(VENV) var node_modules
 
-.PHONY: help setup demo test test-postgres test-browser test-faults lint check bench docs screenshots lock clean
+.PHONY: help setup demo test test-postgres test-browser test-faults lint check bench bench-officers docs screenshots lock clean

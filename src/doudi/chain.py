@@ -6,7 +6,7 @@ there are no queries and no rules here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import User, take_turn
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
@@ -34,13 +35,29 @@ from doudi.engine.verification import load_rules as load_verification_rules
 
 
 @lru_cache(maxsize=4)
-def _pack(folder: Path) -> tuple[Pack, Handling]:
-    return load_pack(folder), load_handling(folder)
+def _pack(folder: Path, base: Path) -> tuple[Pack, Handling]:
+    return load_pack(folder, roots=(base.parent,)), load_handling(base)
 
 
 def rules() -> tuple[Pack, Handling]:
-    """The policy pack in force and its handling rules (政策包); read once a process."""
-    return _pack(settings.PACK)
+    """The policy pack with what was approved over it, and its handling rules (政策包); read once for each content."""
+    return _pack(monitoring.pack_in_force(settings.PACK), settings.PACK)
+
+
+def _rules_now() -> tuple[Pack, Handling]:
+    """As :func:`rules`, with what was approved a moment ago in another process too."""
+    return _pack(monitoring.pack_in_force(settings.PACK, fresh=True), settings.PACK)
+
+
+def _keep(pack: Pack) -> None:
+    """Keep the layers of the pack in force, the approved one among them, for a later replay."""
+    folder = monitoring.pack_in_force(settings.PACK)
+    if _pack(folder, settings.PACK)[0].hash != pack.hash:
+        # a change was approved between the two looks: nothing is kept under another pack's name
+        raise DoudiError(
+            "阈值刚被批准调整，请再办一次。", "A number was just changed; try again.", code="pack_changed"
+        )
+    monitoring.keep_pack(pack, folder, roots=(settings.PACK.parent,))
 
 
 @lru_cache(maxsize=4)
@@ -111,10 +128,11 @@ def take_in_folder(
 
 def screen(*, as_of: date, by: User, **options: Any) -> monitoring.ScreeningRun:
     """Screen everyone and bring the warnings up to date (筛查)."""
-    pack, handling = rules()
-    monitoring.keep_pack(pack, settings.PACK)
+    pack, handling = _rules_now()
+    _keep(pack)
     run = monitoring.screen(pack, handling, as_of=as_of, by=by, **options)
     monitoring.propose_stops(doubt_rules(), by=by)
+    monitoring.run_clocks(handling)
     return run
 
 
@@ -169,14 +187,16 @@ def back_test(
 
 @transaction.atomic
 def dispatch(
-    number: str, *, to: str, by: User, remark: str = "", seen: int | None = None
+    number: str, *, to: str, by: User, remark: str = "", assignee: str = "", seen: int | None = None
 ) -> monitoring.WarningCase:
     """Send a warning to a township, which from then on answers for the household (派单)."""
     take_turn()
     case = monitoring.warning(number, by=by)
     household = None if case.provisional else registry.household(case.household_no, by=by)
     registry.require_division(to, near=household, also=case.region_code)
-    done = monitoring.dispatch_warning(case, to=to, by=by, handling=rules()[1], remark=remark, seen=seen)
+    done = monitoring.dispatch_warning(
+        case, to=to, by=by, handling=rules()[1], remark=remark, assignee=assignee, seen=seen
+    )
     if household is not None:
         registry.entrust(household, to)
     return done
@@ -186,7 +206,112 @@ def dispatch(
 def record_visit(number: str, *, by: User, **visit: Any) -> monitoring.Visit:
     """Record a visit and its result (入户核实)."""
     take_turn()
-    return monitoring.record_visit(monitoring.warning(number, by=by), by=by, handling=rules()[1], **visit)
+    pack, handling = rules()
+    case = monitoring.warning(number, by=by)
+    done = monitoring.record_visit(case, by=by, handling=handling, **visit)
+    if handling.results[done.result_code].tell_supplier:
+        monitoring.tell_suppliers(case, pack.suppliers_of(monitoring.active_codes(case)), by=by)
+    return done
+
+
+@transaction.atomic
+def reassign(number: str, *, to: str, ground: str, by: User, **more: Any) -> monitoring.WarningCase:
+    """Give a dispatched warning to another officer or township (改派)."""
+    take_turn()
+    case = monitoring.warning(number, by=by)
+    household = None if case.provisional else registry.household(case.household_no, by=by)
+    if household is not None:
+        registry.require_division(to, near=household, also=case.region_code)
+    done = monitoring.reassign_warning(case, to=to, ground=ground, by=by, handling=rules()[1], **more)
+    if household is not None:
+        registry.entrust(household, to)
+    return done
+
+
+@dataclass(frozen=True)
+class Dispatched:
+    """What became of each of many warnings: sent to which township, or why not."""
+
+    sent: tuple[monitoring.WarningCase, ...]
+    refused: tuple[tuple[str, DoudiError], ...]
+
+
+def dispatch_many(numbers: Iterable[str], *, by: User) -> Dispatched:
+    """Send each warning to the township its household lives in; one that cannot be sent holds up no other (批量派单)."""
+    sent, refused = [], []
+    for number in dict.fromkeys(numbers):
+        try:
+            home = monitoring.township_of(monitoring.warning(number, by=by))
+            sent.append(dispatch(number, to=home, by=by))
+        except DoudiError as problem:
+            refused.append((number, problem))
+    return Dispatched(tuple(sent), tuple(refused))
+
+
+def record_attempt(number: str, *, by: User, **attempt: Any) -> monitoring.Attempt:
+    """Record a visit at which nobody was found (寻访未遇)."""
+    return monitoring.record_attempt(monitoring.warning(number, by=by), by=by, **attempt)
+
+
+def suspend_clock(number: str, *, until_on: date, ground: str, by: User) -> monitoring.Suspension:
+    """Let a warning's clock stand still until a day (时限中止)."""
+    case = monitoring.warning(number, by=by)
+    return monitoring.suspend_clock(case, until_on=until_on, ground=ground, by=by, handling=rules()[1])
+
+
+def resume_clock(number: str, *, by: User) -> monitoring.Suspension:
+    """Let a clock go on before its day (恢复计时)."""
+    return monitoring.resume_clock(monitoring.warning(number, by=by), by=by, handling=rules()[1])
+
+
+def record_revisit(number: str, *, by: User, **revisit: Any) -> monitoring.Revisit:
+    """Record the revisit; an unsolved difficulty goes on as a linked warning (回访)."""
+    return monitoring.record_revisit(monitoring.warning(number, by=by), by=by, handling=rules()[1], **revisit)
+
+
+@transaction.atomic
+def close_account(username: str, *, by: User, hand_to: str = "", ground: str = "") -> User:
+    """Close an account once nobody waits for it; its open work may be handed over in the same act (停用账号)."""
+    take_turn()
+    if hand_to:
+        monitoring.hand_over(username, hand_to, ground=ground, by=by)
+    monitoring.refuse_while_work_is_left(username)
+    return accounts.close_account(username, by=by)
+
+
+# ---- an indicator's number ---------------------------------------------------------------------------------------
+
+
+def propose_threshold(
+    *, indicator: str, parameter: str, value: str, from_on: date, ground: str, as_of: date, by: User
+) -> monitoring.ThresholdChange:
+    """Back-test another value of an indicator's number and submit it with its figures (提交阈值调整)."""
+    tested = back_test(indicator, as_of=as_of, alternatives=[{(parameter, by.region_code): value}], by=by)
+    return monitoring.propose_threshold(
+        settings.PACK,
+        rules()[0],
+        indicator=indicator,
+        parameter=parameter,
+        value=value,
+        from_on=from_on,
+        ground=ground,
+        tested=tested,
+        by=by,
+    )
+
+
+def decide_threshold(number: str, *, approve: bool, decision: str, by: User) -> monitoring.ThresholdChange:
+    """Approve a change of an indicator's number, or return it (审批阈值调整)."""
+    return monitoring.decide_threshold(number, approve=approve, decision=decision, base=settings.PACK, by=by)
+
+
+# ---- what runs by itself -----------------------------------------------------------------------------------------
+
+
+def run_jobs() -> dict[str, int]:
+    """Everything that is due: reminders of the warnings' clocks, messages on their way out (到期任务)."""
+    reminders = monitoring.run_clocks(rules()[1])
+    return {"reminders": reminders, **monitoring.deliver()}
 
 
 @transaction.atomic
@@ -544,7 +669,7 @@ def ask_explanations(number: str, *, by: User) -> int:
 def issue_report(number: str, *, by: User, seen: int | None = None) -> verification.Report:
     """Issue the report and keep the pack it stands on (出具核对报告)."""
     pack = rules()[0]
-    monitoring.keep_pack(pack, settings.PACK)
+    _keep(pack)
     return verification.issue_report(number, pack=pack, rules=verification_rules(), by=by, seen=seen)
 
 

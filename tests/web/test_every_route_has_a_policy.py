@@ -29,6 +29,7 @@ ARGUMENTS = {
     "person": 1,
     "pk": 1,
     "report_no": "XS20241115-0001",
+    "code": "M1",
     "form": "docx",
     "source": "deposit",
     "step": "query",

@@ -79,6 +79,7 @@ def words_of_data() -> list[str]:
     return words
 
 
+@pytest.mark.django_db
 def test_codes_of_the_house_and_the_reference_pack_have_their_english() -> None:
     with translation.override("en"):
         untold = [word for word in words_of_data() if CHINESE.search(translation.gettext(word))]

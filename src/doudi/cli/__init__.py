@@ -37,6 +37,10 @@ _GROUPS = {
     "audit": ("doudi.cli.audit", "审计日志 audit log"),
     "demo": ("doudi.cli.serving:demo", "演示 the demonstration"),
     "serve": ("doudi.cli.serving:serve", "启动工作台 serve the workbench"),
+    "worker": (
+        "doudi.cli.working:worker",
+        "到期任务：时限提醒、外发消息 what is due: reminders, messages on their way out",
+    ),
     "doctor": ("doudi.cli.doctor:doctor", "体检 tell what is wrong with this office's set-up"),
 }
 

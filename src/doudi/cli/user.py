@@ -94,3 +94,25 @@ def revoke(
 
     revoked = revoke_api_key(prefix, by=system_user())
     answer({"prefix": revoked.prefix, "revoked": True}, as_json=as_json, words=f"已收回 {revoked.prefix}")
+
+
+@app.command()
+def close(
+    username: Annotated[str, typer.Argument(help="账号 / account")],
+    hand_to: Annotated[
+        str, typer.Option("--hand-to", help="先把未办完的工作交给谁 / who takes the open work first")
+    ] = "",
+    ground: Annotated[str, typer.Option(help="交接理由 / why the work changes hands")] = "",
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """停用账号；名下还有未办完的预警时先交接 / close an account; open work is handed over first."""
+    open_office(quiet=as_json)
+    from doudi import chain
+    from doudi.contexts.accounts.services import system_user
+
+    done = chain.close_account(username, hand_to=hand_to, ground=ground, by=system_user())
+    answer(
+        {"username": done.username, "closed": True},
+        as_json=as_json,
+        words=f"已停用 {done.username} / closed",
+    )

@@ -67,6 +67,14 @@ def _database(url: str) -> dict[str, object]:
     }
 
 
+def _address(name: str) -> str:
+    """An http(s) address, or '' where none is declared."""
+    given = os.environ.get(name, "").strip()
+    if given and (urlsplit(given).scheme not in ("http", "https") or not urlsplit(given).hostname):
+        raise ImproperlyConfigured(f"{name}={given!r} 不是 http(s) 地址 is not an http(s) address")
+    return given
+
+
 def _secret_key() -> str:
     """The signing key of sessions: given, or made once and kept with the other keys."""
     given = os.environ.get("DOUDI_SECRET_KEY", "").strip()
@@ -91,6 +99,10 @@ PROXIES = _count("DOUDI_PROXIES", 0)
 # days that tasks and sent visits stay on an officer's telephone
 FIELD_DAYS = _count("DOUDI_FIELD_DAYS", 7)
 DEMONSTRATION = _flag("DOUDI_DEMO", False)
+
+# the gateway that takes messages out of the house (短信、政务通知): one HTTP POST each; none by default
+PUSH_URL = _address("DOUDI_PUSH_URL")
+PUSH_TOKEN = os.environ.get("DOUDI_PUSH_TOKEN", "").strip()
 
 INSTALLED_APPS = [
     "django.contrib.auth",

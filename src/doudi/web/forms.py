@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from doudi.contexts.accounts.services import Role
 from doudi.contexts.assistance.services import Referral
+from doudi.contexts.monitoring.services import CONSENT_WAYS
 from doudi.engine import money
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.packs import Pack
@@ -55,14 +56,25 @@ def _lines(rows: int = 3, limit: int = 2000) -> forms.Textarea:
 
 
 class DispatchForm(forms.Form):
-    """To which township a warning goes."""
+    """To which township a warning goes, and there to whom."""
 
     to = forms.ChoiceField(label=gettext_lazy("派往乡镇（街道）"))
+    assignee = forms.ChoiceField(label=gettext_lazy("经办人（可不选）"), required=False)
     remark = forms.CharField(label=gettext_lazy("派单说明（可不填）"), required=False, max_length=200)
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args: Any, townships: list[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        townships: list[tuple[str, str]],
+        officers: list[tuple[str, str]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if officers:
+            self.fields["assignee"].choices = [("", _("全乡镇（街道）")), *officers]  # type: ignore[attr-defined]
+        else:
+            del self.fields["assignee"]
         if townships:
             self.fields["to"].choices = [("", _("请选择")), *townships]  # type: ignore[attr-defined]
         else:
@@ -84,6 +96,13 @@ class VisitForm(forms.Form):
     result_code = forms.ChoiceField(label=gettext_lazy("核实结果"), widget=forms.RadioSelect)
     finding = forms.CharField(label=gettext_lazy("核实情况"), widget=_lines(4))
     consent = forms.BooleanField(label=gettext_lazy("本人同意转介慈善组织"), required=False)
+    consent_by = forms.CharField(
+        label=gettext_lazy("同意人（可不填，默认户主）"), max_length=60, required=False
+    )
+    consent_how = forms.ChoiceField(label=gettext_lazy("同意方式"), required=False)
+    signed = forms.BooleanField(label=gettext_lazy("本人已在拒绝救助说明上签字"), required=False)
+    witness_1 = forms.CharField(label=gettext_lazy("见证人一"), max_length=60, required=False)
+    witness_2 = forms.CharField(label=gettext_lazy("见证人二"), max_length=60, required=False)
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, handling: Handling, **kwargs: Any) -> None:
@@ -92,12 +111,112 @@ class VisitForm(forms.Form):
         self.fields["result_code"].choices = [  # type: ignore[attr-defined]
             (result.code, _result_words(result)) for result in handling.results.values()
         ]
+        self.fields["consent_how"].choices = [("", _("请选择")), *((way, _(way)) for way in CONSENT_WAYS)]  # type: ignore[attr-defined]
+
+
+class AttemptForm(forms.Form):
+    """A visit at which nobody was found."""
+
+    tried_on = forms.DateField(label=gettext_lazy("寻访日期"), widget=DayInput())
+    visitor_1 = forms.CharField(label=gettext_lazy("寻访人员一"), max_length=60)
+    visitor_2 = forms.CharField(label=gettext_lazy("寻访人员二"), max_length=60, required=False)
+    finding = forms.CharField(label=gettext_lazy("寻访情况"), widget=_lines(2, 300))
+
+
+class ReassignForm(forms.Form):
+    """To whom a dispatched warning goes instead, and why."""
+
+    to = forms.ChoiceField(label=gettext_lazy("乡镇（街道）"))
+    assignee = forms.ChoiceField(label=gettext_lazy("经办人"), required=False)
+    ground = forms.CharField(label=gettext_lazy("改派理由"), widget=_lines(2, 300))
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(
+        self, *args: Any, townships: list[tuple[str, str]], officers: list[tuple[str, str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["to"].choices = townships  # type: ignore[attr-defined]
+        self.fields["assignee"].choices = [("", _("全乡镇（街道）")), *officers]  # type: ignore[attr-defined]
+
+
+class SuspendForm(forms.Form):
+    """Until when a clock stands still, and why."""
+
+    until_on = forms.DateField(label=gettext_lazy("恢复日期"), widget=DayInput())
+    ground = forms.CharField(
+        label=gettext_lazy("中止事由"),
+        widget=_lines(2, 300),
+        help_text=gettext_lazy("例如：全家外出就医，邻居证实"),
+    )
+
+
+class ResumeForm(forms.Form):
+    """A clock goes on; there is nothing to fill in."""
+
+
+class RevisitForm(forms.Form):
+    """Whether the difficulty is over."""
+
+    visited_on = forms.DateField(label=gettext_lazy("回访日期"), widget=DayInput())
+    visitor_1 = forms.CharField(label=gettext_lazy("回访人员一"), max_length=60)
+    visitor_2 = forms.CharField(label=gettext_lazy("回访人员二"), max_length=60, required=False)
+    result = forms.ChoiceField(
+        label=gettext_lazy("回访结果"),
+        widget=forms.RadioSelect,
+        choices=[
+            ("solved", gettext_lazy("困难已解决")),
+            ("unsolved", gettext_lazy("困难未解决（另立一件，继续办理）")),
+        ],
+    )
+    finding = forms.CharField(label=gettext_lazy("回访情况"), widget=_lines(2))
+
+
+class HandoverForm(forms.Form):
+    """Whose open work goes to whom, and why."""
+
+    from_account = forms.ChoiceField(label=gettext_lazy("交出人"))
+    to_account = forms.ChoiceField(label=gettext_lazy("接手人"))
+    ground = forms.CharField(label=gettext_lazy("交接理由"), widget=_lines(2, 300), required=False)
+
+    def __init__(self, *args: Any, officers: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("from_account", "to_account"):
+            self.fields[name].choices = [("", _("请选择")), *officers]  # type: ignore[attr-defined]
+
+
+class ThresholdForm(forms.Form):
+    """Another value of an indicator's number, from a day on."""
+
+    parameter = forms.ChoiceField(label=gettext_lazy("参数"))
+    value = forms.CharField(
+        label=gettext_lazy("新值"),
+        max_length=30,
+        help_text=gettext_lazy("连同单位，例如 20000元、60%、24个月"),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    from_on = forms.DateField(
+        label=gettext_lazy("生效日期"), widget=DayInput(), help_text=gettext_lazy("今天之后的一天")
+    )
+    ground = forms.CharField(label=gettext_lazy("理由和依据"), widget=_lines(3))
+
+    def __init__(self, *args: Any, numbers: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["parameter"].choices = numbers  # type: ignore[attr-defined]
+
+
+class DecisionForm(forms.Form):
+    """A word on a decision: an opinion, or the ground of a return or withdrawal."""
+
+    decision = forms.CharField(label=gettext_lazy("意见"), widget=_lines(2, 280), required=False)
 
 
 def _result_words(result: Any) -> str:
     asks = [
         _("须两人入户") if result.visitors > 1 else "",
         _("须写明理由") if result.ground else "",
+        _("不同日寻访 %(tries)d 次") % {"tries": result.tries} if result.tries else "",
+        _("本人签字或两人见证") if result.signature else "",
+        _("告知来源部门") if result.tell_supplier else "",
         {
             "measure": _("下一步：给予措施"),
             "referral": _("下一步：推送部门"),

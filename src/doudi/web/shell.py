@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from doudi.contexts.accounts.services import Act, Role, User, may
+from doudi.contexts.monitoring import services as monitoring
 
 LARGE_COOKIE = "doudi_large"
 
@@ -18,6 +19,7 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("home", gettext_noop("今日待办"), None),
     ("warnings", gettext_noop("预警"), Act.VIEW_WARNINGS),
     ("reports", gettext_noop("群众报告"), Act.VIEW_REPORTS),
+    ("clocks", gettext_noop("我的时限"), Act.VIEW_WARNINGS),
     ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
     ("verifications", gettext_noop("核对"), Act.VIEW_VERIFICATION),
     ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
@@ -25,13 +27,15 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),
     ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
     ("what_if", gettext_noop("测算"), Act.SIMULATE),
+    ("indicators", gettext_noop("预警指标"), Act.VIEW_INDICATORS),
+    ("outbox", gettext_noop("外发消息"), Act.VIEW_OUTBOX),
     ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
     ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
 )
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """The frame's own words for the templates; asks the database for nothing but the signed-in account."""
+    """The frame's own words for the templates; asks the database for the signed-in account and its unread notices."""
     user = getattr(request, "user", None)
     frame: dict[str, Any] = {
         "large": request.COOKIES.get(LARGE_COOKIE) == "1",
@@ -43,6 +47,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if isinstance(user, User):
         at = request.path
         frame["can"] = {act.value: may(user, act) for act in Act}
+        frame["unread"] = monitoring.unread_count(user)
         frame["role_label"] = _(Role(user.role).label)
         frame["menu"] = [
             {

@@ -28,6 +28,13 @@ EVENTS = {
     "referral": n("推送部门"),
     "answer": n("部门答复"),
     "close": n("办结"),
+    "remind": n("时限提醒"),
+    "suspend": n("中止时限"),
+    "resume": n("恢复计时"),
+    "attempt": n("寻访未遇"),
+    "reassign": n("改派"),
+    "revisit": n("回访"),
+    "wrong_data": n("告知来源部门"),
     "gone": n("疑点消失"),
     "assign": n("派核"),
     "check": n("核查"),
@@ -65,6 +72,7 @@ ACTS = {
     "answer_report": n("答复群众报告"),
     "take_hotline_file": n("导入热线工单"),
     "export_hotline_answers": n("导出热线答复"),
+    "send_again": n("重新发送"),
     "take_along": n("带走入户任务"),
     "take_field_file": n("收到照片或签名"),
     "take_field_visit": n("收到手机回传"),
@@ -83,6 +91,8 @@ SUBJECTS = {
     "authorisation": n("授权书"),
     "source": n("来源"),
     "report": n("线索"),
+    "push": n("外发消息"),
+    "threshold": n("阈值调整"),
 }
 
 SEXES = {"男": n("男性"), "女": n("女性")}

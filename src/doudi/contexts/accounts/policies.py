@@ -71,6 +71,14 @@ class Act(StrEnum):
     VIEW_REFERRALS = "view_referrals"
     ANSWER_REFERRAL = "answer_referral"
     CLOSE_WARNING = "close_warning"
+    REASSIGN_WARNING = "reassign_warning"
+    SUSPEND_CLOCK = "suspend_clock"
+    RECORD_REVISIT = "record_revisit"
+    HAND_OVER = "hand_over"
+    VIEW_OUTBOX = "view_outbox"
+    VIEW_INDICATORS = "view_indicators"
+    PROPOSE_THRESHOLD = "propose_threshold"
+    APPROVE_THRESHOLD = "approve_threshold"
     VIEW_DOUBTS = "view_doubts"
     FIND_DOUBTS = "find_doubts"
     ASSIGN_DOUBT = "assign_doubt"
@@ -141,6 +149,14 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     },
     A.ANSWER_REFERRAL: {R.DEPARTMENT: Scope.DEPARTMENT},
     A.CLOSE_WARNING: {R.COUNTY: Scope.REGION},
+    A.REASSIGN_WARNING: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.SUSPEND_CLOCK: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.RECORD_REVISIT: {R.TOWNSHIP: Scope.REGION},
+    A.HAND_OVER: {R.COUNTY: Scope.REGION, R.ADMIN: Scope.REGION},
+    A.VIEW_OUTBOX: {R.COUNTY: Scope.REGION, R.ADMIN: Scope.REGION},
+    A.VIEW_INDICATORS: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.AGGREGATE, R.AUDITOR: Scope.AGGREGATE},
+    A.PROPOSE_THRESHOLD: {R.COUNTY: Scope.REGION},
+    A.APPROVE_THRESHOLD: {R.DIRECTOR: Scope.REGION},
     A.VIEW_DOUBTS: {
         R.COUNTY: Scope.REGION,
         R.TOWNSHIP: Scope.REGION,
@@ -242,6 +258,14 @@ ACT_LABELS = {
     A.VIEW_REFERRALS: "查看推送",
     A.ANSWER_REFERRAL: "答复推送",
     A.CLOSE_WARNING: "办结",
+    A.REASSIGN_WARNING: "改派",
+    A.SUSPEND_CLOCK: "中止时限",
+    A.RECORD_REVISIT: "回访",
+    A.HAND_OVER: "工作交接",
+    A.VIEW_OUTBOX: "查看外发消息",
+    A.VIEW_INDICATORS: "查看预警指标",
+    A.PROPOSE_THRESHOLD: "提交阈值调整",
+    A.APPROVE_THRESHOLD: "审批阈值调整",
     A.VIEW_DOUBTS: "查看疑点",
     A.FIND_DOUBTS: "疑点筛查",
     A.ASSIGN_DOUBT: "派核疑点",

@@ -6,16 +6,27 @@ of the timeline and one audit entry.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require, take_turn
-from doudi.contexts.monitoring.models import CaseEvent, Visit, WarningCase
+from doudi.contexts.accounts.services import Act, Role, User, record, require, take_turn
+from doudi.contexts.monitoring.clocks import responsible, wind
+from doudi.contexts.monitoring.disposal import StepRefused, ask_for, distinct
+from doudi.contexts.monitoring.handover import officer_for
+from doudi.contexts.monitoring.models import Visit, WarningCase
+from doudi.contexts.monitoring.notices import Word, people, send_out, tell
+from doudi.contexts.monitoring.timeline import note
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
+
+__all__ = [
+    "Outrun", "StepRefused", "WarningNotFound", "close_warning", "dispatch_warning", "note", "record_visit", "tell_suppliers",
+    "warning",
+]  # fmt: skip
 
 
 class WarningNotFound(DoudiError):
@@ -30,12 +41,6 @@ class Outrun(DoudiError):
     code = "outrun"
 
 
-class StepRefused(DoudiError):
-    """The step does not fit how far the warning has come, or something it needs is missing."""
-
-    code = "step_refused"
-
-
 def warning(number: str, *, by: User) -> WarningCase:
     """One warning within the asker's area, or :class:`WarningNotFound`."""
     require(by, Act.VIEW_WARNINGS)
@@ -45,13 +50,6 @@ def warning(number: str, *, by: User) -> WarningCase:
             f"没有找到预警 {number}，或不在您的辖区。", f"No warning {number} in your area; check the number."
         )
     return found
-
-
-def note(case: WarningCase, *, by: User, kind: str, text: str) -> CaseEvent:
-    """One line on the timeline."""
-    return CaseEvent.objects.create(
-        case=case, actor=by.username, actor_name=by.display_name or by.username, kind=kind, text=text
-    )
 
 
 def _advance(case: WarningCase, *, from_status: tuple[str, ...], seen: int | None, **changes: Any) -> None:
@@ -74,9 +72,18 @@ def _advance(case: WarningCase, *, from_status: tuple[str, ...], seen: int | Non
 
 @transaction.atomic
 def dispatch_warning(
-    case: WarningCase, *, to: str, by: User, handling: Handling, remark: str = "", seen: int | None = None
+    case: WarningCase,
+    *,
+    to: str,
+    by: User,
+    handling: Handling,
+    remark: str = "",
+    assignee: str = "",
+    seen: int | None = None,
 ) -> WarningCase:
     """Send a warning to the township ``to`` (9 digits or more), which has the level's limit to visit.
+
+    ``assignee`` names one of the township's officers; without one the warning is the whole township's.
 
     ``seen`` is the version the officer looked at; where it is older than the present one the act is refused.
     """
@@ -86,7 +93,7 @@ def dispatch_warning(
             "请选择要派往的乡镇（街道）。", "Choose the township to dispatch to (a code of 9 or 12 digits)."
         )
     require(by, Act.DISPATCH_WARNING, region_code=to)
-    today = timezone.localdate()
+    officer = officer_for(assignee, to) if assignee else None
     _advance(
         case,
         # who saw that it was dispatched may send it on; a second click, which saw nothing, may not
@@ -96,16 +103,31 @@ def dispatch_warning(
         seen=seen,
         status=WarningCase.Status.DISPATCHED,
         region_code=to,
+        assignee=assignee,
         dispatched_at=timezone.now(),
-        due_on=handling.limits_of(case.urgency).visit_due(today),
+        wound=False,
     )
-    note(case, by=by, kind="dispatch", text=f"派单，入户期限 {case.due_on}。{remark}".strip())
+    wind(case, handling)
+    given = f"给{officer.display_name or officer.username}" if officer is not None else ""
+    within = f"（{timezone.localtime(case.due_at):%m-%d %H:%M} 前）" if case.due_at else ""
+    note(case, by=by, kind="dispatch", text=f"派单{given}，入户期限 {case.due_on}{within}。{remark}".strip())
     record(
         by=by,
         act=Act.DISPATCH_WARNING,
         subject=f"household:{case.household_no}",
         region_code=to,
-        detail={"warning": case.number, "due_on": case.due_on},
+        detail={"warning": case.number, "due_on": case.due_on, "assignee": assignee},
+    )
+    word = Word(
+        "dispatch",
+        f"{case.number} 派给您入户核实，期限 {case.due_on}",
+        f"{case.number} waits for your visit by {case.due_on}",
+        f"/warnings/{case.number}/",
+    )
+    key, to_whom = f"dispatch:{case.pk}:{case.version}", responsible(case)
+    tell(to_whom, word, key=key)
+    send_out(
+        word, key=key, region_code=case.region_code, to=to_whom, warning=case.number, due_on=f"{case.due_on}"
     )
     return case
 
@@ -121,6 +143,10 @@ def record_visit(
     by: User,
     handling: Handling,
     consent: bool = False,
+    consent_by: str = "",
+    consent_how: str = "",
+    signed: bool = False,
+    witnesses: Sequence[str] = (),
     seen: int | None = None,
 ) -> Visit:
     """Record what the visitors found; the result says what must come next.
@@ -130,43 +156,41 @@ def record_visit(
     """
     require(by, Act.RECORD_VISIT, region_code=case.region_code)
     result = handling.results.get(result_code)
-    people = [name.strip() for name in visitors if name.strip()]
     if result is None:
         raise StepRefused("请选择核实结果。", f"Choose a result: {', '.join(handling.results)}.")
-    if len(set(people)) < result.visitors:
-        raise StepRefused(
-            f"“{result.label}”须由 {result.visitors} 名入户人员共同核实，现只填了 {len(set(people))} 名。",
-            f"Result {result.code} needs {result.visitors} visitors; {len(set(people))} given.",
-        )
-    if len(finding.strip()) < (10 if result.ground else 4):
-        raise StepRefused(
-            f"“{result.label}”须写明核实情况和理由（至少 {10 if result.ground else 4} 个字）。",
-            f"Result {result.code} needs a written ground.",
-        )
     if visited_on > timezone.localdate():
         raise StepRefused("入户日期不能晚于今天。", "The visit cannot lie in the future.")
-    if result.follow_up == "charity" and not consent:
-        raise StepRefused(
-            "转介慈善须先征得本人同意，请勾选“本人同意”。", "Referral to charity needs the person's consent."
-        )
-    today = timezone.localdate()
+    visitors, witnesses = distinct(visitors), distinct(witnesses)
+    ask_for(
+        result,
+        case=case,
+        visited_on=visited_on,
+        visitors=visitors,
+        finding=finding,
+        consent=consent,
+        signed=signed,
+        witnesses=witnesses,
+    )
     _advance(
         case,
         from_status=(WarningCase.Status.DISPATCHED, WarningCase.Status.VISITED),
         seen=seen,
         status=WarningCase.Status.VISITED,
         result_code=result.code,
-        due_on=handling.limits_of(case.urgency).dispose_due(
-            timezone.localdate(case.dispatched_at) if case.dispatched_at else today
-        ),
+        wound=False,
     )
+    wind(case, handling)
     visit = Visit.objects.create(
         case=case,
         visited_on=visited_on,
-        visitors="、".join(people),
+        visitors="、".join(visitors),
         result_code=result.code,
         finding=finding.strip(),
         consent=consent,
+        consent_by=(consent_by.strip() or case.head_name) if consent else "",
+        consent_how=consent_how.strip() if consent else "",
+        signed=signed,
+        witnesses="、".join(witnesses),
         recorded_by=by.username,
     )
     note(
@@ -205,7 +229,10 @@ def close_warning(
         closing_note=closing_note.strip(),
         revisit_on=handling.limits_of(case.urgency).revisit_on(today),
         due_on=None,
+        due_at=None,
+        wound=False,
     )
+    wind(case, handling)
     note(case, by=by, kind="close", text=f"办结：{case.closing_note}")
     record(
         by=by,
@@ -215,3 +242,28 @@ def close_warning(
         detail={"warning": case.number, "result": case.result_code},
     )
     return case
+
+
+@transaction.atomic
+def tell_suppliers(case: WarningCase, suppliers: Iterable[str], *, by: User) -> list[str]:
+    """Tell each department whose data were found wrong (告知来源部门); one without an account here is left to the county.
+
+    The department is told which signal of which warning, and nothing of the household.
+    """
+    take_turn()
+    told = sorted({supplier for supplier in suppliers if supplier})
+    for supplier in told:
+        here = [one for one in people(Role.DEPARTMENT, case.region_code) if one.department == supplier]
+        word = Word(
+            "wrong_data",
+            f"{case.number} 入户核实发现{supplier}提供的数据有误，请与民政部门核对更正",
+            f"{case.number}: a visit found the data supplied by {supplier} to be wrong; please check with civil affairs",
+            "" if here else f"/warnings/{case.number}/",
+        )
+        key = f"wrong_data:{case.pk}:{case.version}:{supplier}"
+        to = here or people(Role.COUNTY, case.region_code)
+        tell(to, word, key=key)
+        send_out(word, key=key, region_code=case.region_code, to=to, warning=case.number, supplier=supplier)
+    if told:
+        note(case, by=by, kind="wrong_data", text=f"数据有误，已告知来源：{'、'.join(told)}")
+    return told

@@ -13,14 +13,17 @@ from doudi.house.paths import home
 _TOP = "top"
 
 
-def keep_pack(pack: Pack, folder: Path) -> None:
-    """Keep the layers of a pack, once for each content; of two processes that keep the same one wins."""
+def keep_pack(pack: Pack, folder: Path, *, roots: tuple[Path, ...] = ()) -> None:
+    """Keep the layers of a pack, once for each content; of two processes that keep the same one wins.
+
+    ``roots`` are the folders in which parents may lie that are no neighbours of ``folder``.
+    """
     kept = home().packs / pack.hash
     if (kept / _TOP).exists():
         return
     aside = home().work / f"pack-{pack.hash}-{os.getpid()}"
     shutil.rmtree(aside, ignore_errors=True)
-    for layer in layer_folders(folder):
+    for layer in layer_folders(folder, roots):
         shutil.copytree(layer, aside / layer.name)
     (aside / _TOP).write_text(folder.name, encoding="utf-8")
     kept.parent.mkdir(mode=0o700, exist_ok=True)

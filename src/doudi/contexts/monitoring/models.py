@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.utils import timezone
 
 from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.contexts.monitoring.chain_models import (  # Django looks for a context's models here
+    Attempt,
+    Notice,
+    Push,
+    Reminder,
+    Revisit,
+    Suspension,
+    ThresholdChange,
+)
 from doudi.contexts.monitoring.doubt_models import (
     DeathScan,
     Doubt,
@@ -25,6 +35,7 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "LEVEL_WORDS",
     "OPEN",
     "REPORTED",
+    "Attempt",
     "CaseEvent",
     "DeathScan",
     "Doubt",
@@ -36,9 +47,15 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "FieldTask",
     "FieldVisit",
     "Knock",
+    "Notice",
+    "Push",
+    "Reminder",
+    "Revisit",
     "ScreeningRun",
     "Signal",
     "StopProposal",
+    "Suspension",
+    "ThresholdChange",
     "Visit",
     "WarningCase",
     "WarningQuerySet",
@@ -97,7 +114,12 @@ class WarningQuerySet(models.QuerySet["WarningCase"]):
         return self.filter(region_code__startswith=region_code)
 
     def overdue(self, today: date) -> WarningQuerySet:
-        return self.open().filter(due_on__lt=today)
+        """Open warnings past their limit; a limit in hours is missed within its day."""
+        return self.open().filter(models.Q(due_on__lt=today) | models.Q(due_at__lt=timezone.now()))
+
+    def to_revisit(self) -> WarningQuerySet:
+        """Closed warnings whose household is still to be looked at again."""
+        return self.filter(status=WarningCase.Status.CLOSED, revisit_on__isnull=False, revisited=False)
 
 
 class WarningCase(models.Model):
@@ -123,7 +145,7 @@ class WarningCase(models.Model):
     provisional = models.BooleanField(
         "临时户号", default=False, help_text="报告的家庭尚不在册；查明后换成户编号"
     )
-    head_name = models.CharField("户主姓名", max_length=80, blank=True)
+    head_name = models.CharField("户主姓名", max_length=80, blank=True, db_index=True)
     region_code = models.CharField("负责地区", max_length=12, db_index=True)
     level = models.CharField("预警级别", max_length=8, db_index=True)
     level_rank = models.PositiveSmallIntegerField("级别序", db_index=True)
@@ -143,6 +165,19 @@ class WarningCase(models.Model):
     closed_at = models.DateTimeField("办结时间", null=True)
     closing_note = models.TextField("办结说明", blank=True)
     revisit_on = models.DateField("回访日期", null=True)
+    revisited = models.BooleanField("已回访", default=False)
+    assignee = models.CharField("经办账号", max_length=150, blank=True, db_index=True)
+    reopens = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="reopened",
+        verbose_name="回访未解决的原预警",
+    )
+    due_at = models.DateTimeField("以小时计的时限", null=True)
+    clock_rank = models.PositiveSmallIntegerField("时限所按级别", null=True)
+    wound = models.BooleanField("时限已排", default=False, help_text="否：提醒时刻待算")
+    remind_at = models.DateTimeField("下次提醒", null=True)
     version = models.PositiveIntegerField("版本", default=0)
     unknown = models.JSONField(
         "不知道的指标", default=dict, blank=True, help_text="代码 → late（来源迟到）或 undecided（待核）"
@@ -158,7 +193,23 @@ class WarningCase(models.Model):
                 name="one_open_warning_per_household",
             )
         ]
-        indexes = [models.Index(fields=["status", "region_code", "-level_rank"])]
+        indexes = [
+            models.Index(fields=["status", "region_code", "-level_rank"]),
+            # one for each order of the list, so that the first page of a million is read and not sorted; PostgreSQL
+            # keeps the empty limits last of itself
+            models.Index(fields=["-level_rank", "due_on", "id"], name="by_urgency"),
+            models.Index(fields=["due_on", "-level_rank", "id"], name="by_limit"),
+            models.Index(fields=["-opened_at", "-id"], name="by_opening"),
+            models.Index(fields=["region_code", "-level_rank", "id"], name="by_region"),
+            models.Index(
+                fields=["revisit_on"],
+                condition=models.Q(status="closed", revisited=False, revisit_on__isnull=False),
+                name="revisits_to_come",
+            ),
+            models.Index(
+                fields=["remind_at"], condition=models.Q(remind_at__isnull=False), name="reminders_to_come"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -224,6 +275,10 @@ class Visit(models.Model):
     result_code = models.CharField("核实结果", max_length=4)
     finding = models.TextField("核实情况")
     consent = models.BooleanField("本人同意转介", default=False)
+    consent_by = models.CharField("同意人", max_length=60, blank=True)
+    consent_how = models.CharField("同意方式", max_length=20, blank=True)
+    signed = models.BooleanField("本人已签字", default=False)
+    witnesses = models.CharField("见证人", max_length=120, blank=True)
     recorded_by = models.CharField("记录人", max_length=150)
     recorded_at = models.DateTimeField("记录时间", auto_now_add=True)
 

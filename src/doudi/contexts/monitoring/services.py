@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, F, Q
+from django.db.models.functions import Substr
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, require
@@ -18,8 +19,21 @@ from doudi.contexts.monitoring.cases import (
     dispatch_warning,
     note,
     record_visit,
+    tell_suppliers,
     warning,
 )
+from doudi.contexts.monitoring.clocks import (
+    ClockRefused,
+    Running,
+    as_running,
+    my_clocks,
+    officers_of,
+    resume_clock,
+    run_clocks,
+    standing_still,
+    suspend_clock,
+)
+from doudi.contexts.monitoring.disposal import CONSENT_WAYS, record_attempt
 from doudi.contexts.monitoring.doubt_models import DoubtQuerySet, StopProposalQuerySet
 from doudi.contexts.monitoring.doubts import (
     DoubtNotFound,
@@ -54,22 +68,47 @@ from doudi.contexts.monitoring.fieldwork import (
     take_along,
     take_part,
 )
+from doudi.contexts.monitoring.handover import (
+    Handover,
+    WorkLeft,
+    hand_over,
+    officers_with_work,
+    open_work,
+    preview_handover,
+    reassign_warning,
+    refuse_while_work_is_left,
+)
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
 from doudi.contexts.monitoring.keeping import keep_pack, kept_folder, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
+    OPEN,
+    Attempt,
     CaseEvent,
     Doubt,
     DoubtEvidence,
     DoubtRound,
     FamilyReport,
     FieldVisit,
+    Push,
+    Reminder,
+    Revisit,
     ScreeningRun,
     Signal,
     StopProposal,
+    Suspension,
+    ThresholdChange,
     Visit,
     WarningCase,
     WarningQuerySet,
+)
+from doudi.contexts.monitoring.notices import (
+    deliver,
+    notices,
+    outbox,
+    read_notices,
+    send_again,
+    unread_count,
 )
 from doudi.contexts.monitoring.outreach import (
     CHANNELS,
@@ -93,6 +132,7 @@ from doudi.contexts.monitoring.outreach import (
     step_of,
     take_report,
 )
+from doudi.contexts.monitoring.revisits import record_revisit
 from doudi.contexts.monitoring.screens import (
     Replay,
     export_result,
@@ -111,6 +151,17 @@ from doudi.contexts.monitoring.stops import (
     stop_of,
     stops,
 )
+from doudi.contexts.monitoring.thresholds import (
+    IndicatorState,
+    ThresholdRefused,
+    decide_threshold,
+    indicator_states,
+    pack_in_force,
+    propose_threshold,
+    threshold_change,
+    threshold_changes,
+    withdraw_threshold,
+)
 from doudi.contexts.monitoring.whatif import (
     HELPING,
     BackTested,
@@ -124,12 +175,15 @@ from doudi.contexts.monitoring.whatif import (
 
 __all__ = [
     "CHANNELS",
+    "CONSENT_WAYS",
     "HELPING",
     "LEVELS",
     "MAX_TEXT",
     "PUBLIC_CHANNELS",
+    "Attempt",
     "BackTested",
     "CaseEvent",
+    "ClockRefused",
     "Doubt",
     "DoubtEvidence",
     "DoubtNotFound",
@@ -140,13 +194,19 @@ __all__ = [
     "FieldVisitNotFound",
     "FilesMissing",
     "FoundBy",
+    "Handover",
     "HotlineOutcome",
+    "IndicatorState",
     "LoopFigures",
     "Outcome",
     "Outrun",
     "Progress",
+    "Push",
+    "Reminder",
     "Replay",
     "ReportNotFound",
+    "Revisit",
+    "Running",
     "ScreeningRun",
     "SentDifferently",
     "SentVisit",
@@ -154,16 +214,23 @@ __all__ = [
     "StopNotFound",
     "StopProposal",
     "StopProposalQuerySet",
+    "Suspension",
     "TakenAlong",
+    "ThresholdChange",
+    "ThresholdRefused",
     "TooMany",
     "TrialOutcome",
     "Visit",
     "WarningCase",
     "WarningNotFound",
     "WarningQuerySet",
+    "WorkLeft",
+    "active_codes",
     "add_evidence",
     "answer_report",
+    "as_running",
     "assign_doubt",
+    "assignee_name",
     "back_test",
     "by_level",
     "by_township",
@@ -174,6 +241,8 @@ __all__ = [
     "content_of",
     "count_doubts",
     "decide_stop",
+    "decide_threshold",
+    "deliver",
     "dispatch_warning",
     "doubt_of",
     "doubts",
@@ -182,9 +251,12 @@ __all__ = [
     "field_visits",
     "find_doubts",
     "found_by",
+    "hand_over",
     "hotline_answers",
     "household_warnings",
     "identify",
+    "indicator_counts",
+    "indicator_states",
     "keep_field_visit",
     "keep_pack",
     "kept_folder",
@@ -200,38 +272,65 @@ __all__ = [
     "mark_recorded",
     "may_see_movers",
     "month_after",
+    "my_clocks",
     "note",
     "note_on_doubt",
+    "notices",
+    "officers_of",
+    "officers_with_work",
     "open_evidence",
     "open_from_report",
+    "open_work",
+    "outbox",
+    "pack_in_force",
+    "preview_handover",
     "progress_of",
     "propose_stops",
+    "propose_threshold",
+    "read_notices",
+    "reassign_warning",
+    "record_attempt",
     "record_export",
+    "record_revisit",
     "record_visit",
+    "refuse_while_work_is_left",
     "replay",
     "report",
     "report_counts",
     "reports",
     "result_folder",
     "result_rows",
+    "resume_clock",
     "review_doubt",
+    "revisit_of",
+    "run_clocks",
     "run_of",
     "runs",
     "screen",
+    "send_again",
     "sent_before",
     "sent_visit",
     "served_counties",
     "settle_field_visit",
     "simulate",
+    "standing_still",
     "step_of",
     "stop_of",
     "stops",
+    "suspend_clock",
     "take_along",
     "take_hotline_file",
     "take_part",
     "take_report",
+    "tell_suppliers",
+    "threshold_change",
+    "threshold_changes",
+    "township_of",
+    "townships_with_work",
+    "unread_count",
     "warning",
     "warnings",
+    "withdraw_threshold",
 ]
 
 SORTS: dict[str, tuple[Any, ...]] = {
@@ -254,11 +353,13 @@ def warnings(
     overdue: bool = False,
     sort: str = "urgent",
 ) -> WarningQuerySet:
-    """Warnings that ``by`` may see, narrowed and sorted; ``status`` is a status, ``open`` or ``all``."""
+    """Warnings that ``by`` may see, narrowed and sorted; ``status`` is a status, ``open``, ``revisit`` or ``all``."""
     require(by, Act.VIEW_WARNINGS)
     found = WarningCase.objects.visible_to(by)
     if status in ("", "open"):
         found = found.open()
+    elif status == "revisit":
+        found = found.to_revisit()
     elif status != "all":
         found = found.filter(status=status)
     if level:
@@ -271,10 +372,44 @@ def warnings(
         found = found.overdue(timezone.localdate())
     if text.strip():
         text = text.strip()
+        # beginnings are found by index in any number of closed warnings; the part of a number only among the open
+        part = "icontains" if status in ("", "open", *OPEN) else "startswith"
         found = found.filter(
-            Q(household_no__icontains=text) | Q(head_name__startswith=text) | Q(number__icontains=text)
+            Q(**{f"household_no__{part}": text})
+            | Q(head_name__startswith=text)
+            | Q(**{f"number__{part}": text})
         )
     return found.order_by(*SORTS.get(sort, SORTS["urgent"])).prefetch_related("signals")
+
+
+def active_codes(case: WarningCase) -> list[str]:
+    """The indicators that still stand on a warning."""
+    return sorted(signal.code for signal in case.signals.all() if signal.active)
+
+
+def revisit_of(case: WarningCase) -> Revisit | None:
+    """The revisit of a closed warning, where there was one."""
+    return Revisit.objects.filter(case=case).select_related("led_to").first()
+
+
+def assignee_name(case: WarningCase) -> str:
+    """Whom a warning was given to by name; '' where it is the whole township's."""
+    if not case.assignee:
+        return ""
+    return next(
+        (one.display_name for one in officers_of(case.region_code) if one.username == case.assignee),
+        case.assignee,
+    )
+
+
+def township_of(case: WarningCase) -> str:
+    """The township a warning's household lives in, by the register."""
+    if len(case.region_code) < 9:
+        raise StepRefused(
+            f"{case.number}：花名册上的住址只到县，请打开预警选择乡镇（街道）。",
+            f"{case.number}: the register names the county only; open the warning and choose the township.",
+        )
+    return case.region_code[:9]
 
 
 def case_of(number: str) -> WarningCase:
@@ -303,6 +438,13 @@ def by_level(*, by: User) -> dict[str, int]:
     return {level: counted.get(level, 0) for level in reversed(LEVELS)}
 
 
+def townships_with_work(*, by: User) -> list[str]:
+    """The townships in which the account's area has open warnings."""
+    require(by, Act.VIEW_WARNINGS)
+    codes = WarningCase.objects.visible_to(by).open().order_by().annotate(code=Substr("region_code", 1, 9))
+    return list(codes.values_list("code", flat=True).distinct())
+
+
 def by_township(*, by: User) -> list[dict[str, Any]]:
     """Open warnings per responsible area: how many, how many red, orange, yellow, how many overdue."""
     require(by, Act.VIEW_DASHBOARD)
@@ -324,9 +466,19 @@ def by_township(*, by: User) -> list[dict[str, Any]]:
     return [dict(row) for row in counted]
 
 
+def indicator_counts(*, by: User) -> dict[str, int]:
+    """Open warnings of the account's area by indicator, for the page of the indicators."""
+    require(by, Act.VIEW_INDICATORS)
+    return _by_code(by)
+
+
 def code_counts(*, by: User) -> dict[str, int]:
     """Open warnings of the account's area by indicator."""
     require(by, Act.VIEW_DASHBOARD)
+    return _by_code(by)
+
+
+def _by_code(by: User) -> dict[str, int]:
     inside = WarningCase.objects.visible_to(by).open()
     return dict(
         Signal.objects.filter(active=True, case__in=inside)

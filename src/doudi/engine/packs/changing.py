@@ -87,6 +87,16 @@ def _quantity(text: str, unit: str) -> Fraction | None:
     return found
 
 
+def written_quantity(text: str, unit: str) -> str:
+    """A value as a pack writes it, with its unit; an officer who types a bare 800 means 800元."""
+    if parse_quantity(text, unit) is not None and not text[-1:].isdigit():
+        return text
+    full = text + ("元" if unit.startswith(("元", "分")) else "个月" if unit == "月" else unit)
+    if parse_quantity(full, unit) is None:
+        raise ParameterRefused(f"“{text}”不是以{unit}计的值", f"{text!r} is not a value in {unit}")
+    return full
+
+
 def _other_hash(pack: Pack, changes: Mapping[tuple[str, str], str]) -> str:
     listed = ";".join(f"{name}@{region}={text}" for (name, region), text in sorted(changes.items()))
     return f"{pack.hash}+{listed}"

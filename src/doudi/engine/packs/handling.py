@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,27 @@ class VisitResult:
     ground: bool
     follow_up: str
     """What comes next: ``measure``, ``referral``, ``charity`` or ``none``."""
+    tries: int = 0
+    """Visits on so many different days, this one among them, before nobody counts as found (寻访次数)."""
+    signature: bool = False
+    """The person's signature, or two witnesses (须签字或见证)."""
+    consent: bool = False
+    """The person's consent, on record (须同意)."""
+    tell_supplier: bool = False
+    """The department whose data were wrong is told (告知来源)."""
+
+
+@dataclass(frozen=True)
+class Reminders:
+    """At which part of a limit, in %, who is told: the one responsible, the supervisor, the county leader."""
+
+    responsible: int
+    supervisor: int
+    leader: int
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        return tuple(sorted({self.responsible, self.supervisor, self.leader}))
 
 
 @dataclass(frozen=True)
@@ -67,6 +88,14 @@ class Handling:
     departments: Mapping[str, str]
     """Department → what is pushed to it (需求推送)."""
     feedback_workdays: int
+    reminders: Reminders
+    closing: time
+    """The end of an office day (下班时间)."""
+    safety_codes: frozenset[str]
+    """Signals of danger to a person: a red warning with one of them is visited within ``safety_hours``."""
+    safety_hours: int
+    longest_pause: int
+    """A clock stands still for at most so many days at a time (中止最长)."""
     merge_days: int = 90
     """Within how many days different signals of one colour make the next colour."""
     wake_growth: Fraction = Fraction(30, 100)
@@ -89,6 +118,10 @@ def load_handling(folder: Path) -> Handling:
         f"Neither {folder} nor its parents hold a handling.yaml; copy the one of packs/reference and change it.",
         code="handling_missing",
     )
+
+
+def _percent(text: str) -> int:
+    return int(text.strip().removesuffix("%"))
 
 
 def _number(raw: Any) -> str:
@@ -131,11 +164,24 @@ def _read(path: Path) -> Handling:
                     follow_up={"措施": "measure", "推送": "referral", "慈善": "charity", "无": "none"}[
                         row["下一步"]
                     ],
+                    tries=int(row.get("寻访次数", "0")),
+                    signature=row.get("须签字或见证") == "是",
+                    consent=row.get("须同意") == "是",
+                    tell_supplier=row.get("告知来源") == "是",
                 )
                 for row in raw["核实结果"]
             },
             departments={row["部门"]: row["需求"] for row in raw["推送部门"]},
             feedback_workdays=int(raw["反馈时限"]),
+            reminders=Reminders(
+                responsible=_percent(raw["提醒"]["经办"]),
+                supervisor=_percent(raw["提醒"]["主管"]),
+                leader=_percent(raw["提醒"]["县领导"]),
+            ),
+            closing=datetime.strptime(raw["提醒"]["下班"], "%H:%M").time(),  # noqa: DTZ007 — a time of day has no zone
+            safety_codes=frozenset(raw["安全"]["信号"]),
+            safety_hours=int(raw["安全"]["入户小时"]),
+            longest_pause=int(raw["中止最长"]["天数"]),
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise DoudiError(

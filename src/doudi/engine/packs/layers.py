@@ -101,9 +101,9 @@ def read_stack(folder: Path, report: Report, roots: tuple[Path, ...] = ()) -> St
     return stack
 
 
-def layer_folders(folder: Path) -> list[Path]:
+def layer_folders(folder: Path, roots: tuple[Path, ...] = ()) -> list[Path]:
     """The folders of a pack's layers, base first: all that the pack is made of."""
-    return [layer.folder for layer in read_stack(folder, Report()).layers]
+    return [layer.folder for layer in read_stack(folder, Report(), roots).layers]
 
 
 def _read_layer(folder: Path, report: Report, *, own: bool) -> tuple[Layer, str, tuple[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -321,6 +321,11 @@ class Pack:
         if name not in self.parameters:
             raise UnknownName(f"政策包里没有参数“{name}”", f"the pack has no parameter {name!r}")
         return self.parameters[name].lookup(region=region, urban_rural=urban_rural, on=on)
+
+    def suppliers_of(self, codes: Iterable[str]) -> set[str]:
+        """The departments whose files the indicators of these codes stand on."""
+        found = (self.indicators[code].supplier for code in codes if code in self.indicators)
+        return {one for supplier in found for one in supplier.replace("、", "/").split("/") if one}
 
     def label(self, code: str) -> str:
         """The Chinese name of a category, indicator, measure or feed code."""

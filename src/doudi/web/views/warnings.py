@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -23,12 +22,24 @@ from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.screening import Explanation
-from doudi.web.forms import CloseForm, DispatchForm, MeasureForm, PushForm, VisitForm
+from doudi.web.forms import (
+    AttemptForm,
+    CloseForm,
+    DispatchForm,
+    MeasureForm,
+    PushForm,
+    ReassignForm,
+    ResumeForm,
+    RevisitForm,
+    SuspendForm,
+    VisitForm,
+)
 from doudi.web.guard import asker
+from doudi.web.paging import LongList
 from doudi.web.templatetags.doudi import said
 
 PAGE = 25
-STATUSES = ("open", "new", "dispatched", "visited", "closed", "cleared", "all")
+STATUSES = ("open", "new", "dispatched", "visited", "revisit", "closed", "cleared", "all")
 
 
 @require_safe
@@ -49,11 +60,9 @@ def warning_list(request: HttpRequest) -> HttpResponse:
         overdue=overdue,
         sort=asked["sort"] or "urgent",
     )
-    townships = sorted(
-        {row["region_code"][:9] for row in monitoring.by_township(by=user)} | {asked["region"]} - {""}
-    )
+    townships = sorted({*monitoring.townships_with_work(by=user), asked["region"]} - {""})
     shown = {
-        "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+        "page": LongList(found, PAGE).get_page(request.GET.get("page")),
         "asked": {**asked, "overdue": overdue, "sort": asked["sort"] or "urgent"},
         "statuses": [(status, _STATUS_WORDS[status]) for status in STATUSES],
         "levels": [level for level in reversed(monitoring.LEVELS) if level != "none"],
@@ -68,6 +77,7 @@ def warning_list(request: HttpRequest) -> HttpResponse:
 _STATUS_WORDS = {
     "open": "全部未办结",
     "all": "全部",
+    "revisit": "待回访",
     **dict(monitoring.WarningCase.Status.choices),
 }
 
@@ -77,20 +87,10 @@ def dispatch_ticked(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return redirect("warnings")
     user = asker(request)
-    sent = 0
-    for number in dict.fromkeys(request.POST.getlist("number")):
-        try:
-            case = monitoring.warning(number, by=user)
-            if len(case.region_code) < 9:
-                raise monitoring.StepRefused(
-                    f"{number}：花名册上的住址只到县，请打开预警选择乡镇（街道）。",
-                    f"{number}: the register names the county only; open the warning and choose the township.",
-                )
-            chain.dispatch(number, to=case.region_code[:9], by=user)
-            sent += 1
-        except DoudiError as problem:
-            messages.error(request, said(problem))
-    if sent:
+    done = chain.dispatch_many(request.POST.getlist("number"), by=user)
+    for _number, problem in done.refused:
+        messages.error(request, said(problem))
+    if sent := len(done.sent):
         messages.success(
             request, ngettext("已派单 %(count)d 件。", "已派单 %(count)d 件。", sent) % {"count": sent}
         )
@@ -135,6 +135,10 @@ def _case_page(
         "finances": finances,
         "events": case.events.all(),
         "reports": case.reports.all() if may(user, Act.VIEW_REPORTS) else [],
+        "attempts": case.attempts.all() if finances else [],
+        "still": _still(case) if case.is_open else None,
+        "revisit": monitoring.revisit_of(case) if finances else None,
+        "assignee": monitoring.assignee_name(case),
         "visits": case.visits.prefetch_related("field_visits__files") if finances else [],
         "field_visits": monitoring.field_visits(by=user).filter(case=case) if finances else [],
         "results": chain.rules()[1].results,
@@ -143,6 +147,8 @@ def _case_page(
         "steps": steps,
         "failed_step": step,
         "problem": problem,
+        # the step that was refused may no longer fit: somebody else took it
+        "stranded": problem is not None and step not in steps,
     }
     failed = problem is not None or (bound is not None and bound.errors)
     return render(request, "monitoring/warning.html", shown, status=422 if failed else 200)
@@ -164,11 +170,12 @@ def _explanation(case: monitoring.WarningCase) -> tuple[Explanation | None, Doud
 
 def _steps(case: monitoring.WarningCase, user: User) -> dict[str, forms.Form]:
     """The forms that fit how far the case has come and what the role may do."""
-    return {
+    fitting = {
         name: step.form(case)
         for name, step in STEPS.items()
         if case.status in step.statuses and may(user, step.act)
     }
+    return {name: form for name, form in fitting.items() if form is not None}
 
 
 def _townships(case: monitoring.WarningCase) -> list[tuple[str, str]]:
@@ -185,8 +192,49 @@ def _dispatch_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
         *args,
         auto_id="dispatch_%s",
         townships=_townships(case),
+        officers=_officers(case),
         initial={"to": case.region_code[:9] if len(case.region_code) >= 9 else "", "seen": case.version},
     )
+
+
+def _officers(case: monitoring.WarningCase) -> list[tuple[str, str]]:
+    """The officers of the county's townships by name; the service refuses one of another township."""
+    return [
+        (one.username, f"{one.display_name}（{registry.region_name(one.region_code)}）")
+        for one in monitoring.officers_of(case.region_code)
+    ]
+
+
+def _attempt_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+    return AttemptForm(*args, auto_id="attempt_%s", initial={"tried_on": timezone.localdate()})
+
+
+def _reassign_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+    return ReassignForm(
+        *args,
+        auto_id="reassign_%s",
+        townships=_townships(case) or [(case.region_code, registry.region_name(case.region_code))],
+        officers=_officers(case),
+        initial={"to": case.region_code[:9], "assignee": case.assignee, "seen": case.version},
+    )
+
+
+def _suspend_form(case: monitoring.WarningCase, *args: Any) -> forms.Form | None:
+    return None if _still(case) else SuspendForm(*args, auto_id="suspend_%s")
+
+
+def _resume_form(case: monitoring.WarningCase, *args: Any) -> forms.Form | None:
+    return ResumeForm(*args, auto_id="resume_%s") if _still(case) else None
+
+
+def _still(case: monitoring.WarningCase) -> Any:
+    return monitoring.standing_still(case, timezone.now())
+
+
+def _revisit_form(case: monitoring.WarningCase, *args: Any) -> forms.Form | None:
+    if case.revisit_on is None or case.revisited:
+        return None
+    return RevisitForm(*args, auto_id="revisit_%s", initial={"visited_on": timezone.localdate()})
 
 
 def _visit_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
@@ -221,7 +269,7 @@ def _close_form(case: monitoring.WarningCase, *args: QueryDict) -> forms.Form:
 class Step:
     """A step of the case: its form, the act it asks for, and the statuses it fits."""
 
-    form: Callable[..., forms.Form]
+    form: Callable[..., forms.Form | None]
     act: Act
     statuses: tuple[str, ...]
 
@@ -233,6 +281,11 @@ STEPS = {
     "measure": Step(_measure_form, Act.GIVE_MEASURE, (_Status.VISITED,)),
     "push": Step(_push_form, Act.SEND_REFERRAL, (_Status.VISITED,)),
     "close": Step(_close_form, Act.CLOSE_WARNING, (_Status.VISITED,)),
+    "attempt": Step(_attempt_form, Act.RECORD_VISIT, (_Status.DISPATCHED, _Status.VISITED)),
+    "reassign": Step(_reassign_form, Act.REASSIGN_WARNING, (_Status.DISPATCHED, _Status.VISITED)),
+    "suspend": Step(_suspend_form, Act.SUSPEND_CLOCK, (_Status.NEW, _Status.DISPATCHED, _Status.VISITED)),
+    "resume": Step(_resume_form, Act.SUSPEND_CLOCK, (_Status.NEW, _Status.DISPATCHED, _Status.VISITED)),
+    "revisit": Step(_revisit_form, Act.RECORD_REVISIT, (_Status.CLOSED,)),
 }
 
 
@@ -245,6 +298,9 @@ def _take(
     user = asker(request)
     case = monitoring.warning(number, by=user)
     form = STEPS[step].form(case, request.POST)
+    if form is None:
+        messages.error(request, _("这一步现在不能办，请看预警的现状。"))
+        return redirect("warning", number=number)
     if not form.is_valid():
         return _case_page(request, case, bound=form, step=step)
     try:
@@ -266,7 +322,12 @@ def dispatch(request: HttpRequest, number: str) -> HttpResponse:
         number,
         "dispatch",
         lambda typed, user: chain.dispatch(
-            number, to=typed["to"], remark=typed["remark"], seen=typed["seen"], by=user
+            number,
+            to=typed["to"],
+            remark=typed["remark"],
+            assignee=typed.get("assignee", ""),
+            seen=typed["seen"],
+            by=user,
         ),
         _("已派单。"),
     )
@@ -285,6 +346,10 @@ def visit(request: HttpRequest, number: str) -> HttpResponse:
             result_code=typed["result_code"],
             finding=typed["finding"],
             consent=typed["consent"],
+            consent_by=typed["consent_by"],
+            consent_how=typed["consent_how"],
+            signed=typed["signed"],
+            witnesses=[typed["witness_1"], typed["witness_2"]],
             seen=typed["seen"],
             by=user,
         ),
@@ -333,4 +398,81 @@ def close(request: HttpRequest, number: str) -> HttpResponse:
             number, closing_note=typed["closing_note"], seen=typed["seen"], by=user
         ),
         _("预警已办结。"),
+    )
+
+
+def attempt(request: HttpRequest, number: str) -> HttpResponse:
+    """Record a visit at which nobody was found."""
+    return _take(
+        request,
+        number,
+        "attempt",
+        lambda typed, user: chain.record_attempt(
+            number,
+            tried_on=typed["tried_on"],
+            visitors=[typed["visitor_1"], typed["visitor_2"]],
+            finding=typed["finding"],
+            by=user,
+        ),
+        _("寻访未遇已记录。"),
+    )
+
+
+def reassign(request: HttpRequest, number: str) -> HttpResponse:
+    """Give the warning to another officer or township."""
+    return _take(
+        request,
+        number,
+        "reassign",
+        lambda typed, user: chain.reassign(
+            number,
+            to=typed["to"],
+            assignee=typed["assignee"],
+            ground=typed["ground"],
+            seen=typed["seen"],
+            by=user,
+        ),
+        _("已改派。"),
+    )
+
+
+def suspend(request: HttpRequest, number: str) -> HttpResponse:
+    """Let the clock stand still until a day."""
+    return _take(
+        request,
+        number,
+        "suspend",
+        lambda typed, user: chain.suspend_clock(
+            number, until_on=typed["until_on"], ground=typed["ground"], by=user
+        ),
+        _("时限已中止。"),
+    )
+
+
+def resume(request: HttpRequest, number: str) -> HttpResponse:
+    """Let the clock go on."""
+    return _take(
+        request,
+        number,
+        "resume",
+        lambda _typed, user: chain.resume_clock(number, by=user),
+        _("时限已恢复计算。"),
+    )
+
+
+def revisit(request: HttpRequest, number: str) -> HttpResponse:
+    """Record the revisit."""
+    return _take(
+        request,
+        number,
+        "revisit",
+        lambda typed, user: chain.record_revisit(
+            number,
+            visited_on=typed["visited_on"],
+            visitors=[typed["visitor_1"], typed["visitor_2"]],
+            result=typed["result"],
+            finding=typed["finding"],
+            by=user,
+        ),
+        _("回访已记录。"),
     )
