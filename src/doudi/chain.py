@@ -6,7 +6,7 @@ there are no queries and no rules here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -28,6 +28,7 @@ from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import Pack, load_pack
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
+from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
 from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.outreach import Outreach, load_outreach
 from doudi.engine.verification import Rules as VerificationRules
@@ -77,6 +78,16 @@ def _outreach(folder: Path) -> Outreach:
 def outreach() -> Outreach:
     """How the pack has reports of families taken in (主动发现); read once a process."""
     return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _duplicate_rules(folder: Path) -> DuplicateRules:
+    return load_duplicate_rules(folder)
+
+
+def duplicate_rules() -> DuplicateRules:
+    """From which certainty on two records are one person, as the pack has it (查重); read once a process."""
+    return _duplicate_rules(settings.PACK)
 
 
 @dataclass(frozen=True)
@@ -562,6 +573,34 @@ def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningC
     return monitoring.identify(monitoring.warning(number, by=by), household, by=by)
 
 
+# ---- 6 people who stand in the registry twice --------------------------------------------------------------------
+
+
+_MERGE: Callable[..., Any] | None = getattr(registry, "merge_people", None)
+_UNMERGE: Callable[..., Any] | None = getattr(registry, "unmerge_by_number", None)
+"""The registry's merge, where this version has it; without it a pair cannot be decided to be one person."""
+
+
+def possible_duplicates(**asked: Any) -> list[registry.PossibleDuplicate]:
+    """Who of the registry may be the person about to be entered (录入前查重)."""
+    return registry.possible_duplicates(rules=duplicate_rules(), **asked)
+
+
+def find_duplicates(*, by: User, region_code: str = "") -> registry.SearchOutcome:
+    """Search an area for people who stand twice (批量查重)."""
+    return registry.find_duplicates(duplicate_rules(), by=by, region_code=region_code, merge=_MERGE)
+
+
+def decide_pair(pk: int, **decision: Any) -> registry.DuplicatePair:
+    """Say whether two records are one person, who is then merged (判定)."""
+    return registry.decide_pair(pk, merge=_MERGE, **decision)
+
+
+def reopen_pair(pk: int, *, ground: str, by: User) -> registry.DuplicatePair:
+    """Take a decision back; merged people are two again (撤销判定)."""
+    return registry.reopen_pair(pk, ground=ground, by=by, unmerge=_UNMERGE)
+
+
 # ---- 4 verification of a household's economic status -------------------------------------------------------------
 
 
@@ -720,3 +759,59 @@ def settle_field_visit(number: int, *, to: str, ground: str, by: User) -> monito
     sent = monitoring.sent_visit(kept)
     visit = record_visit(sent.number, by=by, **sent.for_record()) if taken_up else None
     return monitoring.settle_field_visit(kept, to=to, ground=ground, by=by, visit=visit)
+
+
+# ---- lists, their workbooks, and how well the warnings work ------------------------------------------------------
+
+
+def _warned(asked: registry.Conditions, by: User) -> Any:
+    return monitoring.open_household_numbers(by=by) if asked.warned else None
+
+
+def list_page(
+    subject: str, asked: registry.Conditions, *, by: User, after: str = "", limit: int = 25
+) -> registry.ListPage:
+    """One page of a list of households or people (列表)."""
+    return registry.list_page(subject, asked, by=by, warned=_warned(asked, by), after=after, limit=limit)
+
+
+def request_export(
+    subject: str, asked: registry.Conditions, *, columns: list[str], reason: str, by: User
+) -> registry.ListExport:
+    """Ask for a list as a workbook (申请导出)."""
+    return registry.request_export(
+        subject=subject,
+        asked=asked,
+        columns=columns,
+        reason=reason,
+        by=by,
+        rules=rules()[1].exports,
+        warned=_warned(asked, by),
+    )
+
+
+def decide_export(pk: int, *, grant: bool, note: str, by: User) -> registry.ListExport:
+    """The second person's word on an export (审批导出)."""
+    return registry.decide_export(pk, grant=grant, note=note, by=by, rules=rules()[1].exports)
+
+
+def take_export(pk: int, *, by: User) -> tuple[registry.ListExport, Iterator[bytes]]:
+    """The workbook that was granted (下载)."""
+    asked = registry.asked_of(registry.export_of(pk, by=by))
+    return registry.take_export(pk, by=by, warned=_warned(asked, by))
+
+
+def quality(*, first: date, last: date, by: User) -> monitoring.Quality:
+    """How well the warnings of an area worked in a period (监测质量)."""
+    pack, handling = rules()
+    aided = {name for category in pack.categories for name in category.registered_as}
+    return monitoring.quality(
+        first=first,
+        last=last,
+        by=by,
+        handling=handling,
+        recognised=registry.newly_recognised(by=by, first=first, last=last, categories=aided),
+        referrals=assistance.referral_facts(by=by, first=first, last=last),
+        villages=registry.households_by_village(by=by),
+        village_of=registry.villages_of,
+    )

@@ -75,3 +75,16 @@ def test_an_act_that_fails_leaves_no_entry(office):
 
     assert AuditEntry.objects.count() == 0
     assert accounts.verify_audit().whole
+
+
+def test_what_concerns_the_whole_office_is_not_for_an_auditor_of_one_county(office, make_user):
+    accounts.record(by=accounts.system_user(), act="look", subject="everywhere")
+    accounts.record(by=accounts.system_user(), act="look", subject="here", region_code="520102")
+    accounts.record(by=accounts.system_user(), act="look", subject="there", region_code="610102")
+
+    def seen(region: str) -> list[str]:
+        reader = make_user(f"auditor{region}", "auditor", region)
+        return [entry.subject for entry in accounts.audit_entries(by=reader, act="look").order_by("number")]
+
+    assert seen("520102") == ["here"]
+    assert seen("") == ["everywhere", "here", "there"]

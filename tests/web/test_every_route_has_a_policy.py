@@ -27,6 +27,7 @@ ARGUMENTS = {
     "number": WARNING,
     "household_no": "H002",
     "person": 1,
+    "measure": "precision",
     "pk": 1,
     "report_no": "XS20241115-0001",
     "code": "M1",

@@ -47,6 +47,7 @@ def open_office(*, quiet: bool = False) -> None:
             from doudi.contexts.registry import services as registry
 
             registry.load_divisions(set())
+            registry.index_if_missing()
         from doudi.contexts.registry.services import sweep_work
 
         sweep_work()

@@ -54,6 +54,11 @@ class Home:
         return self.root / "packs"
 
     @property
+    def exports(self) -> Path:
+        """Workbooks of lists that were asked for, sealed."""
+        return self.root / "exports"
+
+    @property
     def layers(self) -> Path:
         """Approved changes of the pack's numbers, as layers by the digest of what was approved; made again at need."""
         return self.root / "layers"

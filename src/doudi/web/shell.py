@@ -21,17 +21,22 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("reports", gettext_noop("群众报告"), Act.VIEW_REPORTS),
     ("clocks", gettext_noop("我的时限"), Act.VIEW_WARNINGS),
     ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
+    ("duplicates", gettext_noop("查重"), Act.VIEW_DUPLICATES),
     ("verifications", gettext_noop("核对"), Act.VIEW_VERIFICATION),
     ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
     ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
     ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),
     ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
+    ("quality", gettext_noop("监测质量"), Act.VIEW_QUALITY),
     ("what_if", gettext_noop("测算"), Act.SIMULATE),
     ("indicators", gettext_noop("预警指标"), Act.VIEW_INDICATORS),
     ("outbox", gettext_noop("外发消息"), Act.VIEW_OUTBOX),
     ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
     ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
 )
+
+_BELOW = {"doubts": ("/stops/", "/recovery/", "/rectification/")}
+"""Pages that hang under an entry of the menu though their address does not."""
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -53,7 +58,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             {
                 "href": href,
                 "label": _(label),
-                "current": at == href if name == "home" else at.startswith(href),
+                "current": at == href if name == "home" else at.startswith((href, *_BELOW.get(name, ()))),
             }
             for name, label, act in _MENU
             if act is None or may(user, act)

@@ -62,6 +62,9 @@ ACTS = {
     "export_rectification": n("下载整改报告"),
     "export_quarantine": n("下载退回表"),
     "export_simulation": n("导出测算"),
+    "take_export": n("下载导出表"),
+    "save_list": n("保存常用条件"),
+    "delete_list": n("删除常用条件"),
     "export_query_list": n("下载查询清单"),
     "take_reply": n("部门回复入库"),
     "withdraw_authorisation": n("撤回授权"),
@@ -91,6 +94,7 @@ SUBJECTS = {
     "authorisation": n("授权书"),
     "source": n("来源"),
     "report": n("线索"),
+    "duplicate": n("疑似重复"),
     "push": n("外发消息"),
     "threshold": n("阈值调整"),
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.models import AuditEntry, AuditHead, User
@@ -129,7 +129,8 @@ def audit_entries(*, by: User, actor: str = "", act: str = "", subject: str = ""
     require(by, Act.VIEW_AUDIT)
     found = AuditEntry.objects.order_by("-number")
     if by.region_code:
-        found = found.filter(Q(region_code__startswith=by.region_code) | Q(region_code=""))
+        # an entry about the whole office tells of every area: it is for those who answer for all of them
+        found = found.filter(region_code__startswith=by.region_code)
     if actor:
         found = found.filter(actor=actor)
     if act:
@@ -142,7 +143,12 @@ def audit_entries(*, by: User, actor: str = "", act: str = "", subject: str = ""
 def read_audit(*, by: User, actor: str = "", act: str = "", subject: str = "") -> QuerySet[AuditEntry]:
     """:func:`audit_entries`, with the reading itself put into the log."""
     found = audit_entries(by=by, actor=actor, act=act, subject=subject)
-    record(by=by, act=Act.VIEW_AUDIT, detail={"actor": actor, "act": act, "subject": subject})
+    record(
+        by=by,
+        act=Act.VIEW_AUDIT,
+        region_code=by.region_code,
+        detail={"actor": actor, "act": act, "subject": subject},
+    )
     return found
 
 

@@ -91,6 +91,14 @@ class Act(StrEnum):
     VIEW_RECTIFICATION = "view_rectification"
     VIEW_REPORTS = "view_reports"
     TRIAGE_REPORT = "triage_report"
+    CHECK_DUPLICATE = "check_duplicate"
+    FIND_DUPLICATES = "find_duplicates"
+    VIEW_DUPLICATES = "view_duplicates"
+    DECIDE_DUPLICATE = "decide_duplicate"
+    EXPORT_LIST = "export_list"
+    VIEW_EXPORTS = "view_exports"
+    APPROVE_EXPORT = "approve_export"
+    VIEW_QUALITY = "view_quality"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
     VIEW_VERIFICATION = "view_verification"
@@ -187,6 +195,23 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CHECK_DUPLICATE: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.FIND_DUPLICATES: {R.COUNTY: Scope.REGION},
+    A.VIEW_DUPLICATES: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.DECIDE_DUPLICATE: {R.COUNTY: Scope.REGION},
+    A.EXPORT_LIST: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_EXPORTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.APPROVE_EXPORT: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.VIEW_QUALITY: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.AUDITOR: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
     A.MANAGE_USERS: {R.ADMIN: Scope.REGION},
     # collector, verifier, decision-maker and auditor are different people (handbook 03 §3.7)
@@ -278,6 +303,14 @@ ACT_LABELS = {
     A.VIEW_RECTIFICATION: "查看整改报告",
     A.VIEW_REPORTS: "查看群众报告",
     A.TRIAGE_REPORT: "分办群众报告",
+    A.CHECK_DUPLICATE: "录入前查重",
+    A.FIND_DUPLICATES: "批量查重",
+    A.VIEW_DUPLICATES: "查看疑似重复",
+    A.DECIDE_DUPLICATE: "判定疑似重复",
+    A.EXPORT_LIST: "导出列表",
+    A.VIEW_EXPORTS: "查看导出申请",
+    A.APPROVE_EXPORT: "审批导出",
+    A.VIEW_QUALITY: "查看监测质量",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",
     A.VIEW_VERIFICATION: "查看核对",

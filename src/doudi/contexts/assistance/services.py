@@ -371,3 +371,19 @@ def referral_counts(*, by: User) -> dict[str, int]:
             "pk", filter=Q(status__in=[Referral.Status.SENT, Referral.Status.ACCEPTED], due_on__lt=today)
         ),
     )
+
+
+def referral_facts(*, by: User, first: date, last: date) -> list[tuple[str, str, str, date, bool]]:
+    """Referrals of the area sent in a period: number, warning, area, sent on, whether the department answered.
+
+    One that was sent back is an answer too: the department said why not.
+    """
+    require(by, Act.VIEW_QUALITY)
+    sent = Referral.objects.filter(
+        region_code__startswith=by.region_code, sent_at__date__range=(first, last)
+    ).order_by("pk")
+    return [
+        (row.number, row.warning_number, row.region_code, timezone.localdate(row.sent_at),
+         row.status in (Referral.Status.ANSWERED, Referral.Status.RETURNED))
+        for row in sent
+    ]  # fmt: skip

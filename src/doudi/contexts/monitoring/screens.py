@@ -27,6 +27,7 @@ from doudi.contexts.registry import services as registry
 from doudi.engine import screening
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import SnapshotSet
+from doudi.engine.feeds.snapshots import aside
 from doudi.engine.packs import Pack
 from doudi.engine.packs.handling import Handling
 from doudi.engine.status import Status
@@ -110,7 +111,7 @@ def _take_in(
         by=by,
         act=Act.SCREEN,
         subject=f"screen:{as_of}",
-        region_code=by.region_code,
+        region_code=by.region_code or registry.office_region(),
         detail={"pack": pack.name, "pack_hash": pack.hash, "households": result.households},
     )
     run = ScreeningRun.objects.create(
@@ -195,7 +196,13 @@ def replay(run: ScreeningRun, pack: Pack, *, by: User) -> Replay:
         shutil.rmtree(folder, ignore_errors=True)
     with transaction.atomic():
         equal = found == run.result_hash
-        record(by=by, act="replay", subject=f"screen:{run.as_of}", detail={"run": run.pk, "equal": equal})
+        record(
+            by=by,
+            act="replay",
+            subject=f"screen:{run.as_of}",
+            region_code=by.region_code or registry.office_region(),
+            detail={"run": run.pk, "equal": equal},
+        )
     return Replay(run.pk, run.as_of, equal, run.result_hash, found)
 
 
@@ -229,9 +236,12 @@ def result_rows(run: ScreeningRun) -> Iterator[dict[str, Any]]:
     return screening.read_result(result_folder(run))
 
 
-@transaction.atomic
 def export_result(*, as_of: date, to: Path, by: User) -> int:
-    """Write the latest screen of ``as_of`` to a CSV file; returns the number of households."""
+    """Write the latest screen of ``as_of`` to a CSV file; returns the number of households.
+
+    The file is made aside and handed out only when the entry that tells of it stands: a file without an entry is a
+    leak, an entry without a file only a surprise.
+    """
     require(by, Act.SCREEN)
     registry.require_whole_office(by)
     run = latest_run(as_of)
@@ -241,14 +251,18 @@ def export_result(*, as_of: date, to: Path, by: User) -> int:
             f"No screen of {as_of} yet; run doudi screen --as-of {as_of} first.",
             code="not_screened",
         )
-    screening.write_export(result_folder(run), to)
-    record(
-        by=by,
-        act="export_screening",
-        subject=f"screen:{as_of}",
-        region_code=by.region_code,
-        detail={"run": run.pk, "rows": run.households, "sha256": hashlib.sha256(to.read_bytes()).hexdigest()},
-    )
+    with aside(to) as path:
+        screening.write_export(result_folder(run), path)
+        with path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        with transaction.atomic():
+            record(
+                by=by,
+                act="export_screening",
+                subject=f"screen:{as_of}",
+                region_code=by.region_code or registry.office_region(),
+                detail={"run": run.pk, "rows": run.households, "sha256": digest},
+            )
     return run.households
 
 

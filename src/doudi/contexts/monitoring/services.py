@@ -132,6 +132,17 @@ from doudi.contexts.monitoring.outreach import (
     step_of,
     take_report,
 )
+from doudi.contexts.monitoring.quality import (
+    MEASURES,
+    Figure,
+    Item,
+    PeriodInvalid,
+    Quality,
+    behind,
+    period,
+    precision_in_the_database,
+    quality,
+)
 from doudi.contexts.monitoring.revisits import record_revisit
 from doudi.contexts.monitoring.screens import (
     Replay,
@@ -179,6 +190,7 @@ __all__ = [
     "HELPING",
     "LEVELS",
     "MAX_TEXT",
+    "MEASURES",
     "PUBLIC_CHANNELS",
     "Attempt",
     "BackTested",
@@ -192,16 +204,20 @@ __all__ = [
     "FamilyReport",
     "FieldVisit",
     "FieldVisitNotFound",
+    "Figure",
     "FilesMissing",
     "FoundBy",
     "Handover",
     "HotlineOutcome",
     "IndicatorState",
+    "Item",
     "LoopFigures",
     "Outcome",
     "Outrun",
+    "PeriodInvalid",
     "Progress",
     "Push",
+    "Quality",
     "Reminder",
     "Replay",
     "ReportNotFound",
@@ -232,6 +248,7 @@ __all__ = [
     "assign_doubt",
     "assignee_name",
     "back_test",
+    "behind",
     "by_level",
     "by_township",
     "case_of",
@@ -280,13 +297,17 @@ __all__ = [
     "officers_with_work",
     "open_evidence",
     "open_from_report",
+    "open_household_numbers",
     "open_work",
     "outbox",
     "pack_in_force",
+    "period",
+    "precision_in_the_database",
     "preview_handover",
     "progress_of",
     "propose_stops",
     "propose_threshold",
+    "quality",
     "read_notices",
     "reassign_warning",
     "record_attempt",
@@ -517,3 +538,9 @@ def loop_figures(*, by: User, helping: Iterable[str] = HELPING) -> LoopFigures:
     )
     precision = figures["helped"] / figures["visited"] if figures["visited"] else None
     return LoopFigures(**figures, precision=precision)
+
+
+def open_household_numbers(*, by: User) -> Any:
+    """The numbers of the households with an open warning in the area, as a query for a list to narrow itself by."""
+    require(by, Act.VIEW_WARNINGS)
+    return WarningCase.objects.visible_to(by).open().order_by().values_list("household_no", flat=True)

@@ -27,6 +27,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, NotAllowed, User, record, require
 from doudi.contexts.registry import regions, roll
+from doudi.contexts.registry.finding import ID_PURPOSE
 from doudi.contexts.registry.models import FeedLoad, Grading, Household
 from doudi.engine import feeds
 from doudi.engine.errors import DoudiError
@@ -77,7 +78,7 @@ class FolderOutcome:
 
 
 def _blind(texts: Any) -> list[bytes]:
-    return keyring().digests(texts, purpose=roll.ID_PURPOSE)
+    return keyring().digests(texts, purpose=ID_PURPOSE)
 
 
 def file_hash(path: Path) -> str:
@@ -197,7 +198,7 @@ def _accept(
                 by=by,
                 act=Act.LOAD_FEEDS,
                 subject=f"feed:{spec.name}",
-                region_code=by.region_code,
+                region_code=by.region_code or office_region(),
                 detail={"as_of": as_of, "file_hash": digest, "read": parsed.read, "good": parsed.good},
             )
             if spec.kind == "snapshot":
@@ -242,7 +243,11 @@ def refuse(
         loaded_by=by.username,
     )
     record(
-        by=by, act=Act.LOAD_FEEDS, subject=f"feed:{feed}", detail={"refused": problem.code, "as_of": as_of}
+        by=by,
+        act=Act.LOAD_FEEDS,
+        subject=f"feed:{feed}",
+        region_code=by.region_code or office_region(),
+        detail={"refused": problem.code, "as_of": as_of},
     )
     return load
 

@@ -12,7 +12,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
+from doudi.contexts.registry.finding import index_households, matching
 from doudi.contexts.registry.intake import loads_in_force, register_on, snapshots_on
+from doudi.contexts.registry.listing import age_on, masked_phone
 from doudi.contexts.registry.models import (
     CategoryRecord,
     FeedLoad,
@@ -22,11 +24,9 @@ from doudi.contexts.registry.models import (
     Person,
 )
 from doudi.contexts.registry.regions import divisions_whole, region_known
-from doudi.contexts.registry.roll import ID_PURPOSE
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import ColumnSpec, FeedSpec
-from doudi.house.keyring import keyring
 
 
 class HouseholdNotFound(DoudiError):
@@ -75,42 +75,19 @@ class FeedFacts:
 
 
 def households(*, by: User, text: str = "", region_code: str = "", category: str = "") -> HouseholdQuerySet:
-    """Current households that ``by`` may see, found by number, a member's name or a whole ID, region and category."""
+    """Current households that ``by`` may see: by what :mod:`finding` understands of a text, region and category.
+
+    For a page of a great register ask :func:`lists.household_page`, which reads no more than the page.
+    """
     require(by, Act.VIEW_HOUSEHOLDS)
     found = Household.objects.visible_to(by).current()
-    text = text.strip()
-    if text:
-        _note_id_search(text, by)
-        found = found.filter(_matches(text)).distinct()
+    if text.strip():
+        found = found.filter(matching(text, by=by))
     if region_code:
         found = found.filter(region_code__startswith=region_code)
     if category:
         found = found.filter(category="" if category == "none" else category)
     return found.order_by("household_no")
-
-
-def _note_id_search(text: str, by: User) -> None:
-    """Asking whether a certain person is on the register is a look at that person."""
-    number = identity.mend_id(text)
-    if number is not None:
-        require(by, Act.REVEAL_IDENTITY)
-        record(
-            by=by, act="search_identity", region_code=by.region_code, detail={"id": identity.mask_id(number)}
-        )
-
-
-def _matches(text: str) -> Q:
-    number = identity.mend_id(text)
-    if number is not None:
-        blind = keyring().digest(number, purpose=ID_PURPOSE)
-        return Q(
-            memberships__person__id_blind=blind, memberships__valid_to=None, memberships__retracted_at=None
-        )
-    return Q(household_no__icontains=text) | Q(
-        memberships__person__name__startswith=text,
-        memberships__valid_to=None,
-        memberships__retracted_at=None,
-    )
 
 
 def household(household_no: str, *, by: User) -> Household:
@@ -154,13 +131,13 @@ def members(found: Household, *, by: User, on: date | None = None) -> list[Membe
                 name=person.name if identified else identity.mask_name(person.name),
                 id_shown=identity.mask_id(person.id_number),
                 sex=person.sex,
-                age=_age(person.born_on, on or date.today()),  # noqa: DTZ011 — the office's own calendar day
+                age=age_on(person.born_on, on or date.today()),  # noqa: DTZ011 — the office's own calendar day
                 relation=membership.relation,
                 living_together=membership.living_together,
                 category=category.category if category else "",
                 category_since=category.since if category else None,
                 left_on=category.left_on if category else None,
-                phone=_masked_phone(person.phone),
+                phone=masked_phone(person.phone),
                 address=person.address if identified else "",
             )
         )
@@ -224,6 +201,7 @@ def entrust(found: Household, region_code: str) -> None:
     if found.responsible_region != region_code:
         found.responsible_region = region_code
         found.save(update_fields=["responsible_region"])
+        index_households([found.pk])
 
 
 def contact_of(found: Household) -> Person:
@@ -247,16 +225,6 @@ def _memberships(found: Household, on: date | None) -> list[Membership]:
     standing = list(_on(Membership, found, on))
     standing.sort(key=lambda m: (m.relation != "户主", m.person.id_number))
     return standing
-
-
-def _age(born: date | None, on: date) -> int | None:
-    if born is None:
-        return None
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
-
-
-def _masked_phone(phone: str) -> str:
-    return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 7 else phone
 
 
 def names_by_key(found: Household, on: date) -> list[str]:

@@ -98,10 +98,14 @@ class Household(models.Model):
     persons = models.PositiveIntegerField("人数", default=0)
     listed = models.BooleanField("在册", default=True, db_index=True)
     register_date = models.DateField("花名册日期", null=True)
+    remark = models.CharField("备注", max_length=200, blank=True, default="")
     objects = HouseholdQuerySet.as_manager()
 
     class Meta:
         ordering = ["household_no"]
+        indexes = [
+            models.Index(fields=["responsible_region", "household_no"], name="household_in_list_order")
+        ]
 
     def __str__(self) -> str:
         return self.household_no
@@ -117,6 +121,9 @@ class Person(models.Model):
     born_on = models.DateField("出生日期", null=True)
     phone = SealedTextField("联系电话", purpose="person.phone", blank=True, default="")
     address = SealedTextField("住址", purpose="person.address", blank=True, default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["born_on"], name="person_by_birth_date")]
 
     def __str__(self) -> str:
         return self.name
@@ -162,3 +169,159 @@ class CategoryRecord(DatedFact):
 
     class Meta:
         indexes = [models.Index(fields=["household", "valid_to"])]
+
+
+class DuplicatePairQuerySet(models.QuerySet["DuplicatePair"]):
+    def visible_to(self, user: User) -> DuplicatePairQuerySet:
+        """Pairs of which the account's area answers for both; one across two areas is for the level above both."""
+        area = user.region_code
+        return self.filter(first_region__startswith=area, second_region__startswith=area) if area else self
+
+
+class DuplicatePair(models.Model):
+    """Two records that may be one person (疑似重复), why, and what a person decided (判定).
+
+    Holds grades and no personal data. ``compared`` is a keyed digest of what was compared: as long as that stays the
+    same, a decided pair is not asked about again.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "待判定"
+        DOUBTFUL = "doubtful", "存疑"
+        SAME = "same", "同一人"
+        DIFFERENT = "different", "不是同一人"
+        GONE = "gone", "更正后不再相似"
+
+    first = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", verbose_name="甲")
+    second = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", verbose_name="乙")
+    first_region = models.CharField("甲负责地区", max_length=12, db_index=True)
+    second_region = models.CharField("乙负责地区", max_length=12)
+    probability = models.FloatField("概率", db_index=True)
+    grades = models.JSONField("比对结果", default=dict)
+    compared = BlindIndexField("比对内容摘要", db_index=False)
+    status = models.CharField("状态", max_length=10, choices=Status.choices, db_index=True)
+    found_at = models.DateTimeField("发现时间", auto_now_add=True)
+    decided_by = models.CharField("判定人", max_length=150, blank=True)
+    decided_at = models.DateTimeField("判定时间", null=True)
+    ground = models.CharField("判定理由", max_length=300, blank=True)
+    merge_number = models.CharField("合并事项编号", max_length=40, blank=True)
+    objects = DuplicatePairQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-probability", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["first", "second"], name="one_question_for_two_people")
+        ]
+
+    def __str__(self) -> str:
+        return f"DP{self.pk:06d}"
+
+
+class SearchTerm(models.Model):
+    """One way to find a person of a household (查找索引): a name from one of its characters on, pinyin, or a digest.
+
+    Terms are bytes, so that both databases order them alike; the area stands beside them, so that a search reads one
+    stretch of one index. Kept by ``finding.index_households``, never by hand.
+    """
+
+    term = models.BinaryField(max_length=80)
+    county = models.CharField(max_length=6)
+    region_code = models.CharField(max_length=12)
+    household = models.ForeignKey(Household, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["term", "region_code", "id"], name="term_everywhere"),
+            models.Index(fields=["county", "term", "region_code", "id"], name="term_in_county"),
+        ]
+
+
+class SavedList(models.Model):
+    """Conditions and columns of a list that somebody keeps (常用条件); shared ones are for all of the same area."""
+
+    name = models.CharField("名称", max_length=40)
+    subject = models.CharField("列表", max_length=12)
+    owner = models.CharField("账号", max_length=150, db_index=True)
+    region_code = models.CharField("辖区", max_length=12, blank=True)
+    shared = models.BooleanField("同单位可用", default=False)
+    asked = models.JSONField("条件", default=dict)
+    columns = models.JSONField("列", default=list)
+    saved_at = models.DateTimeField("保存时间", auto_now=True)
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "subject", "name"], name="one_saved_list_of_a_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ListColumns(models.Model):
+    """The columns a person chose to see in a list (显示列)."""
+
+    owner = models.CharField("账号", max_length=150)
+    subject = models.CharField("列表", max_length=12)
+    columns = models.JSONField("列", default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "subject"], name="one_choice_of_columns")]
+
+
+class ListExport(models.Model):
+    """A list asked for as a workbook (导出申请): why, what, how many rows, who agreed, and the file that was built."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "待审批"
+        GRANTED = "granted", "可下载"
+        REFUSED = "refused", "未批准"
+
+    subject = models.CharField("列表", max_length=12)
+    region_code = models.CharField("辖区", max_length=12, blank=True, db_index=True)
+    asked = SealedTextField("条件", purpose="export.asked")
+    told = models.CharField("条件说明", max_length=500, blank=True)
+    columns = models.JSONField("列", default=list)
+    reason = models.CharField("事由", max_length=200)
+    rows = models.PositiveIntegerField("行数", default=0)
+    status = models.CharField("状态", max_length=10, choices=Status.choices, db_index=True)
+    requested_by = models.CharField("申请人", max_length=150, db_index=True)
+    requested_name = models.CharField("申请人姓名", max_length=80)
+    requested_at = models.DateTimeField("申请时间", auto_now_add=True)
+    decided_by = models.CharField("审批人", max_length=150, blank=True)
+    decided_at = models.DateTimeField("审批时间", null=True)
+    decision_note = models.CharField("审批意见", max_length=200, blank=True)
+    expires_at = models.DateTimeField("有效期至", null=True)
+    sha256 = models.CharField("内容摘要", max_length=64, blank=True)
+    downloads = models.PositiveIntegerField("下载次数", default=0)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    @property
+    def number(self) -> str:
+        """The number that stands in the watermark and in the log."""
+        return f"DC{self.pk:06d}"
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class ListChange(models.Model):
+    """A cell that was changed through a returned workbook (表格回传), with what stood there before; never altered."""
+
+    export = models.ForeignKey(ListExport, on_delete=models.PROTECT, related_name="changes")
+    household = models.ForeignKey(Household, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    field = models.CharField("项目", max_length=24)
+    before = SealedTextField("原值", purpose="list.change", blank=True, default="")
+    after = SealedTextField("新值", purpose="list.change", blank=True, default="")
+    at = models.DateTimeField("时间", auto_now_add=True)
+    by = models.CharField("操作人", max_length=150)
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["person", "field"])]

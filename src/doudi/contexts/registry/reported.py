@@ -14,9 +14,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from doudi.contexts.registry.finding import ID_PURPOSE
 from doudi.contexts.registry.intake import opened, register_on
 from doudi.contexts.registry.models import CategoryRecord, FeedLoad, Household, Membership, Person
-from doudi.contexts.registry.roll import ID_PURPOSE
 from doudi.engine import feeds
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.identity import normal_name

@@ -12,6 +12,7 @@ from django.db.models import Min, Q, QuerySet
 from django.db.models.base import ModelState
 from django.utils import timezone
 
+from doudi.contexts.registry.finding import ID_PURPOSE, index_households
 from doudi.contexts.registry.models import (
     CategoryRecord,
     DatedFact,
@@ -23,7 +24,6 @@ from doudi.contexts.registry.models import (
 from doudi.engine import identity
 from doudi.house.keyring import keyring
 
-ID_PURPOSE = "id"
 _BATCH = 500
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -46,7 +46,8 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
         .exclude(pk=load.pk)
         .aggregate(first=Min("as_of"))["first"]
     )
-    people = _people(rows, update=next_date is None)
+    before = _found_where()
+    people, changed = _people(rows, update=next_date is None)
     households = _households(rows, load.as_of, update=next_date is None)
     memberships = {
         (households[row["household_no"]].pk, people[row["id_number"]].pk): Membership(
@@ -71,11 +72,19 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
         )
         for row in rows
     }
-    _follow(Membership, memberships, ("relation", "living_together"), load.as_of, next_date)
+    renamed = {household for household, person in memberships if person in changed}
+    moved = _follow(Membership, memberships, ("relation", "living_together"), load.as_of, next_date)
+    index_households(renamed | moved | {pk for pk, _area in before ^ _found_where()})
     _follow(CategoryRecord, categories, ("category", "since", "left_on"), load.as_of, next_date)
 
 
-def _people(rows: Sequence[Row], *, update: bool) -> dict[str, Person]:
+def _found_where() -> set[tuple[int, str]]:
+    """Every household that stands in the register, with the area it is found in."""
+    return set(Household.objects.current().values_list("pk", "responsible_region"))
+
+
+def _people(rows: Sequence[Row], *, update: bool) -> tuple[dict[str, Person], set[int]]:
+    """The people of a register by ID, and the keys of those of whom it says something new."""
     numbers = sorted({row["id_number"] for row in rows})
     blinds = dict(zip(numbers, keyring().digests(numbers, purpose=ID_PURPOSE), strict=True))
     known: dict[bytes, Person] = {}
@@ -104,7 +113,7 @@ def _people(rows: Sequence[Row], *, update: bool) -> dict[str, Person]:
         people[number] = person
     Person.objects.bulk_create(fresh, batch_size=_BATCH)
     Person.objects.bulk_update(changed, ["name", "phone", "address"], batch_size=_BATCH)
-    return people
+    return people, {person.pk for person in changed}
 
 
 def _households(rows: Sequence[Row], as_of: date, *, update: bool) -> dict[str, Household]:
@@ -160,11 +169,11 @@ def _follow(
     facts: tuple[str, ...],
     as_of: date,
     next_date: date | None,
-) -> None:
+) -> set[int]:
     """Bring the dated facts of one kind to what the register of ``as_of`` says.
 
     An unchanged fact goes on; a changed one ends on ``as_of`` and its successor begins; a fact that a file of the
-    same date said otherwise is retracted, not ended.
+    same date said otherwise is retracted, not ended. Returns the keys of the households of which something changed.
     """
     standing: QuerySet[Any] = model.objects.filter(retracted_at=None)  # type: ignore[attr-defined]
     standing = (
@@ -196,6 +205,7 @@ def _follow(
     for fact in wanted.values():
         fact.valid_to = next_date
     manager.bulk_create([*wanted.values(), *going_on], batch_size=_BATCH)
+    return {fact.household_id for fact in (*ended, *retracted, *wanted.values(), *going_on)}
 
 
 def _copy_of(fact: Any, valid_from: date) -> Any:

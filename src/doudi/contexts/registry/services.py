@@ -5,9 +5,47 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Min, QuerySet, Sum
 
 from doudi.contexts.accounts.services import Act, User, require
+from doudi.contexts.registry.duplicates import (
+    PairDecided,
+    PairNotFound,
+    PairShown,
+    PossibleDuplicate,
+    SearchOutcome,
+    decide_pair,
+    duplicate_counts,
+    duplicate_pair,
+    duplicate_pairs,
+    find_duplicates,
+    look_at_pair,
+    possible_duplicates,
+    reopen_pair,
+    shown,
+)
+from doudi.contexts.registry.exporting import (
+    EXPORT_COLUMNS,
+    ExportNotFound,
+    ExportRefused,
+    asked_of,
+    decide_export,
+    export_of,
+    exports,
+    request_export,
+    take_export,
+)
+from doudi.contexts.registry.finding import (
+    ID_PURPOSE,
+    KIND_LABELS,
+    Found,
+    Hit,
+    Kind,
+    find,
+    index_everything,
+    index_households,
+    index_if_missing,
+)
 from doudi.contexts.registry.intake import (
     REGISTER,
     Evidence,
@@ -22,6 +60,7 @@ from doudi.contexts.registry.intake import (
     load_file,
     load_folder,
     loads_in_force,
+    office_region,
     quarantine_workbook,
     register_on,
     require_whole_office,
@@ -29,6 +68,19 @@ from doudi.contexts.registry.intake import (
     snapshots_on,
     spec_for,
     sweep_work,
+)
+from doudi.contexts.registry.listing import (
+    COLUMNS,
+    HOUSEHOLDS,
+    PERSONS,
+    SUBJECTS,
+    Conditions,
+    ListInvalid,
+    ListPage,
+    Row,
+    list_page,
+    subtree,
+    told,
 )
 from doudi.contexts.registry.lookup import (
     FactRow,
@@ -48,7 +100,7 @@ from doudi.contexts.registry.lookup import (
     reveal_identity,
     shown_cell,
 )
-from doudi.contexts.registry.models import FeedLoad, Household
+from doudi.contexts.registry.models import CategoryRecord, DuplicatePair, FeedLoad, Household, ListExport
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
@@ -61,68 +113,121 @@ from doudi.contexts.registry.regions import (
     region_path,
 )
 from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
-from doudi.contexts.registry.roll import ID_PURPOSE
+from doudi.contexts.registry.saved import choose_columns, columns_of, delete_list, save_list, saved_lists
 
 __all__ = [
+    "COLUMNS",
+    "EXPORT_COLUMNS",
+    "HOUSEHOLDS",
     "ID_PURPOSE",
+    "KIND_LABELS",
     "LEVEL_NAMES",
+    "PERSONS",
     "REGISTER",
+    "SUBJECTS",
+    "Conditions",
+    "DuplicatePair",
     "Evidence",
+    "ExportNotFound",
+    "ExportRefused",
     "FactRow",
     "FeedFacts",
     "FeedLoad",
     "FolderOutcome",
+    "Found",
+    "Hit",
     "Household",
     "HouseholdNotFound",
+    "Kind",
+    "ListExport",
+    "ListInvalid",
+    "ListPage",
     "LoadOutcome",
     "Member",
+    "PairDecided",
+    "PairNotFound",
+    "PairShown",
+    "PossibleDuplicate",
     "Receipt",
     "Reported",
+    "Row",
+    "SearchOutcome",
+    "asked_of",
     "bring_up_to_date",
     "category_counts",
     "check_file",
     "children",
+    "choose_columns",
+    "columns_of",
     "contact_of",
     "counties_taken_in",
     "counts_of",
     "covers_office",
     "date_missing",
+    "decide_export",
+    "decide_pair",
+    "delete_list",
     "different_names",
     "divisions_whole",
+    "duplicate_counts",
+    "duplicate_pair",
+    "duplicate_pairs",
     "entrust",
     "evidence_on",
+    "export_of",
+    "exports",
     "facts",
+    "find",
+    "find_duplicates",
     "household",
     "household_briefs",
     "households",
+    "households_by_village",
+    "index_everything",
+    "index_households",
+    "index_if_missing",
     "latest_register_date",
+    "list_page",
     "load_divisions",
     "load_file",
     "load_folder",
     "loads",
     "loads_in_force",
     "look_at_household",
+    "look_at_pair",
     "members",
     "names_by_key",
+    "newly_recognised",
     "numbers_answered_for",
+    "office_region",
     "path_of",
     "people_by_place",
     "people_for",
     "people_of_keys",
+    "possible_duplicates",
     "quarantine_workbook",
     "receipts",
     "region_name",
     "region_path",
     "register_on",
+    "reopen_pair",
     "reported_in",
+    "request_export",
     "require_division",
     "require_whole_office",
     "reveal_identity",
+    "save_list",
+    "saved_lists",
+    "shown",
     "shown_cell",
     "snapshots_of",
     "snapshots_on",
     "spec_for",
+    "subtree",
     "sweep_work",
+    "take_export",
+    "told",
+    "villages_of",
 ]
 
 
@@ -165,3 +270,46 @@ def category_counts(*, by: User) -> list[dict[str, Any]]:
         .order_by("-households")
     )
     return [dict(row) for row in counted]
+
+
+def newly_recognised(
+    *, by: User, first: date, last: date, categories: set[str]
+) -> list[tuple[str, str, date]]:
+    """Households of the area recognised in a period: number, responsible area, the first day of recognition in it."""
+    require(by, Act.VIEW_HOUSEHOLDS)
+    found = (
+        CategoryRecord.objects.filter(
+            household__responsible_region__startswith=by.region_code,
+            retracted_at=None,
+            category__in=categories,
+            since__range=(first, last),
+        )
+        .order_by("household__household_no")
+        .values_list("household__household_no", "household__responsible_region")
+        .annotate(on=Min("since"))
+    )
+    return list(found)
+
+
+def households_by_village(*, by: User) -> dict[str, int]:
+    """Current households of the area per division they live in."""
+    require(by, Act.VIEW_HOUSEHOLDS)
+    counted = (
+        Household.objects.visible_to(by)
+        .current()
+        .order_by()
+        .values_list("region_code")
+        .annotate(n=Count("pk"))
+    )
+    return dict(counted)
+
+
+def villages_of(numbers: list[str]) -> dict[str, str]:
+    """Where households live, by number, for a caller that has already settled who may see them."""
+    found: dict[str, str] = {}
+    for start in range(0, len(numbers), 500):
+        batch = numbers[start : start + 500]
+        found |= dict(
+            Household.objects.filter(household_no__in=batch).values_list("household_no", "region_code")
+        )
+    return found

@@ -78,6 +78,18 @@ class Reminders:
 
 
 @dataclass(frozen=True)
+class ExportRules:
+    """When a list leaves the system only with a second person's consent, and for how long it may be taken (导出)."""
+
+    free_rows: int = 1000
+    """Up to so many rows nobody else is asked."""
+    valid_days: int = 7
+    """Calendar days from the consent on in which the file can be taken."""
+    whole_ids_need_approval: bool = True
+    """Whole identity numbers are never taken without a second person's consent."""
+
+
+@dataclass(frozen=True)
 class Handling:
     """The handling rules of a pack."""
 
@@ -102,6 +114,8 @@ class Handling:
     """By how much a muted signal must grow to raise a new case."""
     late_periods: int = 2
     """A file older than so many of its periods says nothing any more: its indicators are unknown."""
+
+    exports: ExportRules = ExportRules()
 
     def limits_of(self, level: str) -> Limits:
         """The limits of a level; a household without one is handled in the monthly batch (蓝)."""
@@ -134,6 +148,14 @@ def _share(raw: Any) -> Fraction:
     if found is None or found < 0:
         raise ValueError(f"唤醒增幅 {_number(raw)}")
     return found
+
+
+def _export_rules(raw: Mapping[str, str]) -> ExportRules:
+    return ExportRules(
+        free_rows=int(raw.get("免审批行数", "1000")),
+        valid_days=int(raw.get("有效天数", "7")),
+        whole_ids_need_approval=raw.get("完整证件号须审批", "是") == "是",
+    )
 
 
 def _read(path: Path) -> Handling:
@@ -173,6 +195,7 @@ def _read(path: Path) -> Handling:
             },
             departments={row["部门"]: row["需求"] for row in raw["推送部门"]},
             feedback_workdays=int(raw["反馈时限"]),
+            exports=_export_rules(raw.get("导出", {})),
             reminders=Reminders(
                 responsible=_percent(raw["提醒"]["经办"]),
                 supervisor=_percent(raw["提醒"]["主管"]),

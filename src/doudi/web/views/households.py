@@ -1,11 +1,10 @@
-"""Households: search, and everything that is known of one."""
+"""A household: everything that is known of one."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_date
@@ -20,30 +19,6 @@ from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.screening import Explained, Explanation
 from doudi.web.guard import asker
-
-PAGE = 25
-
-
-def household_list(request: HttpRequest) -> HttpResponse:
-    """Households of the account's area, by number, name or whole ID.
-
-    An ID in the address of a page would stay in logs and history, so what is searched for is posted.
-    """
-    user = asker(request)
-    typed = request.POST if request.method == "POST" else request.GET
-    asked = {key: typed.get(key, "").strip() for key in ("text", "region", "category")}
-    everyone = registry.category_counts(by=user) if may(user, Act.VIEW_DASHBOARD) else []
-    found = registry.households(
-        by=user, text=asked["text"], region_code=asked["region"], category=asked["category"]
-    )
-    shown = {
-        "page": Paginator(found, PAGE).get_page(typed.get("page")),
-        "asked": asked,
-        "categories": [row["category"] or "none" for row in everyone],
-        "townships": sorted({row["region_code"][:9] for row in monitoring.by_township(by=user)}),
-    }
-    partial = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
-    return render(request, f"registry/{'_households' if partial else 'households'}.html", shown)
 
 
 @require_safe

@@ -58,7 +58,12 @@ def password(request: HttpRequest) -> HttpResponse:
     form = PasswordChangeForm(asker(request), request.POST or None)
     if request.method == "POST" and form.is_valid():
         form.save()
-        record(by=asker(request), act="set_password", subject=f"user:{form.user.username}")
+        record(
+            by=asker(request),
+            act="set_password",
+            subject=f"user:{form.user.username}",
+            region_code=asker(request).region_code,
+        )
         update_session_auth_hash(request, form.user)
         messages.success(request, _("密码已修改。"))
         return redirect("home")
