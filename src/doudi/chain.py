@@ -28,6 +28,7 @@ from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import Pack, load_pack
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
+from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
 from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.outreach import Outreach, load_outreach
 from doudi.engine.verification import Rules as VerificationRules
@@ -77,6 +78,16 @@ def _outreach(folder: Path) -> Outreach:
 def outreach() -> Outreach:
     """How the pack has reports of families taken in (主动发现); read once a process."""
     return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _duplicate_rules(folder: Path) -> DuplicateRules:
+    return load_duplicate_rules(folder)
+
+
+def duplicate_rules() -> DuplicateRules:
+    """From which certainty on two records are one person, as the pack has it (查重); read once a process."""
+    return _duplicate_rules(settings.PACK)
 
 
 @dataclass(frozen=True)
@@ -560,6 +571,34 @@ def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningC
     take_turn()
     household = registry.household(household_no, by=by)
     return monitoring.identify(monitoring.warning(number, by=by), household, by=by)
+
+
+# ---- 6 people who stand in the registry twice --------------------------------------------------------------------
+
+
+_MERGE: Callable[..., Any] | None = getattr(registry, "merge_people", None)
+_UNMERGE: Callable[..., Any] | None = getattr(registry, "unmerge_by_number", None)
+"""The registry's merge, where this version has it; without it a pair cannot be decided to be one person."""
+
+
+def possible_duplicates(**asked: Any) -> list[registry.PossibleDuplicate]:
+    """Who of the registry may be the person about to be entered (录入前查重)."""
+    return registry.possible_duplicates(rules=duplicate_rules(), **asked)
+
+
+def find_duplicates(*, by: User, region_code: str = "") -> registry.SearchOutcome:
+    """Search an area for people who stand twice (批量查重)."""
+    return registry.find_duplicates(duplicate_rules(), by=by, region_code=region_code, merge=_MERGE)
+
+
+def decide_pair(pk: int, **decision: Any) -> registry.DuplicatePair:
+    """Say whether two records are one person, who is then merged (判定)."""
+    return registry.decide_pair(pk, merge=_MERGE, **decision)
+
+
+def reopen_pair(pk: int, *, ground: str, by: User) -> registry.DuplicatePair:
+    """Take a decision back; merged people are two again (撤销判定)."""
+    return registry.reopen_pair(pk, ground=ground, by=by, unmerge=_UNMERGE)
 
 
 # ---- 4 verification of a household's economic status -------------------------------------------------------------

@@ -21,6 +21,7 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("reports", gettext_noop("群众报告"), Act.VIEW_REPORTS),
     ("clocks", gettext_noop("我的时限"), Act.VIEW_WARNINGS),
     ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
+    ("duplicates", gettext_noop("查重"), Act.VIEW_DUPLICATES),
     ("verifications", gettext_noop("核对"), Act.VIEW_VERIFICATION),
     ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
     ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
