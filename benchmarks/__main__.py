@@ -18,6 +18,7 @@ _OWN_ARGUMENTS = {
     # claims of other rooms print JSON lines of their own; small by default
     "bench_matching": (["--small"], []),
     "bench_siting": (["--only", "coverage 2000x500"], []),
+    "bench_linkage": (["--persons", "4000", "--large", "0"], []),
     "bench_routing": (["--seconds", "2", "--large-seconds", "10", "--stops", "200"], []),
 }
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.population import OUT, ROOT
 
+_PACKAGES = {"openfisca": ("openfisca-core", "pandas", "pyarrow"), "spark": ("pyspark",)}
 REQUIREMENTS = ROOT / "benchmarks" / "requirements-peers.txt"
 
 
@@ -73,7 +74,7 @@ def peer_python(name: str) -> str | None:
     folder = OUT / f"peer-{name}"
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
-        wanted = [line for line in REQUIREMENTS.read_text().split() if name in line]
+        wanted = [line for line in REQUIREMENTS.read_text().split() if line.split("==")[0] in _PACKAGES[name]]
         try:
             venv.create(folder, with_pip=True, clear=True)
             subprocess.run([python, "-m", "pip", "install", "-q", *wanted], check=True, capture_output=True)

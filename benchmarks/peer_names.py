@@ -13,6 +13,10 @@ PERSON_INPUTS = {
     "house_c": '"住C级危房"', "house_d": '"住D级危房"', "died_lately": '"近一年死亡"', "left_lately": '"退出未满观察期"',
     "business": '"有经营主体"', "marriage": '"婚姻变动"', "moved_away": '"户籍迁出"',
 }  # fmt: skip
+PARAMETERS = {
+    "region_code": "region_code", "urban_rural": "urban_rural", "standard": '"低保标准"', "disposable": '"人均可支配收入"',
+    "ratio_percent": '"刚性支出占比" * 10', "left_after": '"退出观察期:界"',
+}  # fmt: skip
 HOUSEHOLD_INPUTS = {
     "standard": '"低保标准"', "disposable": '"人均可支配收入"', "ratio_percent": '"刚性支出占比" * 10', "dwellings": '"住房套数"',
     "shops": '"商铺数"', "all_dwellings": '"登记成员住房"', "all_shops": '"登记成员商铺"', "tekun": '"登记为特困"',

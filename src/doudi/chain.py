@@ -28,6 +28,7 @@ from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import Pack, load_pack
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
+from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
 from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.outreach import Outreach, load_outreach
 from doudi.engine.verification import Rules as VerificationRules
@@ -77,6 +78,16 @@ def _outreach(folder: Path) -> Outreach:
 def outreach() -> Outreach:
     """How the pack has reports of families taken in (主动发现); read once a process."""
     return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _duplicate_rules(folder: Path) -> DuplicateRules:
+    return load_duplicate_rules(folder)
+
+
+def duplicate_rules() -> DuplicateRules:
+    """From which certainty on two records are one person, as the pack has it (查重); read once a process."""
+    return _duplicate_rules(settings.PACK)
 
 
 @dataclass(frozen=True)
@@ -562,6 +573,34 @@ def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningC
     return monitoring.identify(monitoring.warning(number, by=by), household, by=by)
 
 
+# ---- 6 people who stand in the registry twice --------------------------------------------------------------------
+
+
+_MERGE: Callable[..., Any] | None = getattr(registry, "merge_people", None)
+_UNMERGE: Callable[..., Any] | None = getattr(registry, "unmerge_by_number", None)
+"""The registry's merge, where this version has it; without it a pair cannot be decided to be one person."""
+
+
+def possible_duplicates(**asked: Any) -> list[registry.PossibleDuplicate]:
+    """Who of the registry may be the person about to be entered (录入前查重)."""
+    return registry.possible_duplicates(rules=duplicate_rules(), **asked)
+
+
+def find_duplicates(*, by: User, region_code: str = "") -> registry.SearchOutcome:
+    """Search an area for people who stand twice (批量查重)."""
+    return registry.find_duplicates(duplicate_rules(), by=by, region_code=region_code, merge=_MERGE)
+
+
+def decide_pair(pk: int, **decision: Any) -> registry.DuplicatePair:
+    """Say whether two records are one person, who is then merged (判定)."""
+    return registry.decide_pair(pk, merge=_MERGE, **decision)
+
+
+def reopen_pair(pk: int, *, ground: str, by: User) -> registry.DuplicatePair:
+    """Take a decision back; merged people are two again (撤销判定)."""
+    return registry.reopen_pair(pk, ground=ground, by=by, unmerge=_UNMERGE)
+
+
 # ---- 4 verification of a household's economic status -------------------------------------------------------------
 
 
@@ -708,7 +747,14 @@ def take_field_visit(sent: monitoring.SentVisit, *, by: User) -> monitoring.Fiel
     kept = monitoring.keep_field_visit(sent, by=by)
     if kept.state != monitoring.FieldVisit.State.RECORDED:
         return kept
-    return monitoring.mark_recorded(kept, record_visit(sent.number, by=by, **sent.for_record()))
+    return monitoring.mark_recorded(kept, _record_sent(sent, by))
+
+
+def _record_sent(sent: monitoring.SentVisit, by: User) -> monitoring.Visit | None:
+    if sent.attempt:
+        record_attempt(sent.number, by=by, **sent.for_record())
+        return None
+    return record_visit(sent.number, by=by, **sent.for_record())
 
 
 @transaction.atomic
@@ -718,7 +764,7 @@ def settle_field_visit(number: int, *, to: str, ground: str, by: User) -> monito
     kept = monitoring.field_visit(number, by=by)
     taken_up = to == monitoring.FieldVisit.State.RECORDED
     sent = monitoring.sent_visit(kept)
-    visit = record_visit(sent.number, by=by, **sent.for_record()) if taken_up else None
+    visit = _record_sent(sent, by) if taken_up else None
     return monitoring.settle_field_visit(kept, to=to, ground=ground, by=by, visit=visit)
 
 

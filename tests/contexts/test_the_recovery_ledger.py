@@ -279,7 +279,7 @@ def test_random_sequences_of_acts_tie_out(people: Cast) -> None:
         machine,
         settings=settings(
             max_examples=SEQUENCES,
-            stateful_step_count=8,
+            stateful_step_count=6,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),

@@ -198,3 +198,21 @@ def test_the_pages_are_english_where_asked(doubted, browser, who: str) -> None:
         page = desk.get(reverse(name)).content.decode()
         assert '<html lang="en"' in page
     assert "Paid after death" in desk.get(reverse("doubts")).content.decode()
+
+
+def test_each_number_of_the_report_has_its_own_list_behind_it(doubted, browser) -> None:
+    desk = browser(doubted.county)
+    page = desk.get(reverse("rectification"), {"since": "2020-01-01", "until": "2020-12-31"}).content.decode()
+    behind = desk.get(
+        reverse("doubts"), {"status": "all", "since": "2020-01-01", "until": "2020-12-31"}
+    ).content.decode()
+
+    assert "这段时间没有疑点" in page
+    assert "没有符合条件的疑点" in behind and "只看 2020-01-01 至 2020-12-31" in behind
+    assert "status=all&amp;since=2020-01-01&amp;until=2020-12-31" in page
+
+
+def test_the_day_begins_with_the_deaths_that_wait(doubted, browser) -> None:
+    assert "停发建议" in browser(doubted.county).get(reverse("home")).content.decode()
+    assert reverse("stops") in browser(doubted.other_township).get(reverse("home")).content.decode()
+    assert reverse("stops") not in browser(doubted.township).get(reverse("home")).content.decode()

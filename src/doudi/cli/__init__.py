@@ -33,6 +33,7 @@ _GROUPS = {
     "verify": ("doudi.cli.verify", "核对 verification: list, reply, report, check"),
     "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, route"),
     "charity": ("doudi.cli.charity", "慈善衔接 charity linkage: match"),
+    "registry": ("doudi.cli.registry", "登记：查重 registry: duplicates"),
     "user": ("doudi.cli.user", "账号 accounts"),
     "audit": ("doudi.cli.audit", "审计日志 audit log"),
     "demo": ("doudi.cli.serving:demo", "演示 the demonstration"),

@@ -21,6 +21,7 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("reports", gettext_noop("群众报告"), Act.VIEW_REPORTS),
     ("clocks", gettext_noop("我的时限"), Act.VIEW_WARNINGS),
     ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
+    ("duplicates", gettext_noop("查重"), Act.VIEW_DUPLICATES),
     ("verifications", gettext_noop("核对"), Act.VIEW_VERIFICATION),
     ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
     ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
@@ -33,6 +34,9 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
     ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
 )
+
+_BELOW = {"doubts": ("/stops/", "/recovery/", "/rectification/")}
+"""Pages that hang under an entry of the menu though their address does not."""
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -54,7 +58,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             {
                 "href": href,
                 "label": _(label),
-                "current": at == href if name == "home" else at.startswith(href),
+                "current": at == href if name == "home" else at.startswith((href, *_BELOW.get(name, ()))),
             }
             for name, label, act in _MENU
             if act is None or may(user, act)

@@ -94,6 +94,7 @@ SUBJECTS = {
     "authorisation": n("授权书"),
     "source": n("来源"),
     "report": n("线索"),
+    "duplicate": n("疑似重复"),
     "push": n("外发消息"),
     "threshold": n("阈值调整"),
 }

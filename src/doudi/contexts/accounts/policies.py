@@ -91,6 +91,10 @@ class Act(StrEnum):
     VIEW_RECTIFICATION = "view_rectification"
     VIEW_REPORTS = "view_reports"
     TRIAGE_REPORT = "triage_report"
+    CHECK_DUPLICATE = "check_duplicate"
+    FIND_DUPLICATES = "find_duplicates"
+    VIEW_DUPLICATES = "view_duplicates"
+    DECIDE_DUPLICATE = "decide_duplicate"
     EXPORT_LIST = "export_list"
     VIEW_EXPORTS = "view_exports"
     APPROVE_EXPORT = "approve_export"
@@ -191,6 +195,14 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.TRIAGE_REPORT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CHECK_DUPLICATE: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.FIND_DUPLICATES: {R.COUNTY: Scope.REGION},
+    A.VIEW_DUPLICATES: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.DECIDE_DUPLICATE: {R.COUNTY: Scope.REGION},
     A.EXPORT_LIST: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.VIEW_EXPORTS: {
         R.COUNTY: Scope.REGION,
@@ -291,6 +303,10 @@ ACT_LABELS = {
     A.VIEW_RECTIFICATION: "查看整改报告",
     A.VIEW_REPORTS: "查看群众报告",
     A.TRIAGE_REPORT: "分办群众报告",
+    A.CHECK_DUPLICATE: "录入前查重",
+    A.FIND_DUPLICATES: "批量查重",
+    A.VIEW_DUPLICATES: "查看疑似重复",
+    A.DECIDE_DUPLICATE: "判定疑似重复",
     A.EXPORT_LIST: "导出列表",
     A.VIEW_EXPORTS: "查看导出申请",
     A.APPROVE_EXPORT: "审批导出",

@@ -122,6 +122,9 @@ class Person(models.Model):
     phone = SealedTextField("联系电话", purpose="person.phone", blank=True, default="")
     address = SealedTextField("住址", purpose="person.address", blank=True, default="")
 
+    class Meta:
+        indexes = [models.Index(fields=["born_on"], name="person_by_birth_date")]
+
     def __str__(self) -> str:
         return self.name
 
@@ -166,6 +169,52 @@ class CategoryRecord(DatedFact):
 
     class Meta:
         indexes = [models.Index(fields=["household", "valid_to"])]
+
+
+class DuplicatePairQuerySet(models.QuerySet["DuplicatePair"]):
+    def visible_to(self, user: User) -> DuplicatePairQuerySet:
+        """Pairs of which the account's area answers for both; one across two areas is for the level above both."""
+        area = user.region_code
+        return self.filter(first_region__startswith=area, second_region__startswith=area) if area else self
+
+
+class DuplicatePair(models.Model):
+    """Two records that may be one person (疑似重复), why, and what a person decided (判定).
+
+    Holds grades and no personal data. ``compared`` is a keyed digest of what was compared: as long as that stays the
+    same, a decided pair is not asked about again.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "待判定"
+        DOUBTFUL = "doubtful", "存疑"
+        SAME = "same", "同一人"
+        DIFFERENT = "different", "不是同一人"
+        GONE = "gone", "更正后不再相似"
+
+    first = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", verbose_name="甲")
+    second = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", verbose_name="乙")
+    first_region = models.CharField("甲负责地区", max_length=12, db_index=True)
+    second_region = models.CharField("乙负责地区", max_length=12)
+    probability = models.FloatField("概率", db_index=True)
+    grades = models.JSONField("比对结果", default=dict)
+    compared = BlindIndexField("比对内容摘要", db_index=False)
+    status = models.CharField("状态", max_length=10, choices=Status.choices, db_index=True)
+    found_at = models.DateTimeField("发现时间", auto_now_add=True)
+    decided_by = models.CharField("判定人", max_length=150, blank=True)
+    decided_at = models.DateTimeField("判定时间", null=True)
+    ground = models.CharField("判定理由", max_length=300, blank=True)
+    merge_number = models.CharField("合并事项编号", max_length=40, blank=True)
+    objects = DuplicatePairQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-probability", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["first", "second"], name="one_question_for_two_people")
+        ]
+
+    def __str__(self) -> str:
+        return f"DP{self.pk:06d}"
 
 
 class SearchTerm(models.Model):

@@ -9,6 +9,7 @@ DuckDB's NULL-blind GREATEST, SUM and CASE are written only where something can 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,11 +18,12 @@ from functools import lru_cache
 import sqlglot
 
 from doudi.engine.packs.dates import month_index, months_before
-from doudi.engine.packs.lowering import FeedPlan, Given, Lowering, literal, name
+from doudi.engine.packs.lowering import FeedPlan, Given, literal, name
+from doudi.engine.packs.members import BASE, MemberRelations, add_columns, parameter_columns
 from doudi.engine.packs.model import LEVEL_RANK, UNKNOWN, Indicator, Pack
 from doudi.engine.packs.terms import HOUSEHOLD, PERSON, REGISTER, Agg, Expr
 
-LO, HI = "$lo", "$hi"
+_WORD = re.compile(r"[a-z]\w*", re.ASCII)
 _RANK_NAMES = "CASE {} WHEN 3 THEN 'red' WHEN 2 THEN 'orange' WHEN 1 THEN 'yellow' ELSE 'none' END"
 
 
@@ -58,10 +60,23 @@ class CompiledPack:
     def _text(self, select: str) -> str:
         table = self.person_table if select == "persons" else select
         order = "household_key, person_key" if select in ("persons", "labels") else "household_key"
-        names = [clause for clause, _ in self.with_clauses]
-        wanted = self.with_clauses[: names.index(table) + 1]
-        clauses = ",\n".join(f"{clause} AS (\n  {body}\n)" for clause, body in wanted)
+        wanted = _reached(table, dict(self.with_clauses))
+        clauses = ",\n".join(
+            f"{clause} AS (\n  {body}\n)" for clause, body in self.with_clauses if clause in wanted
+        )
         return f"WITH {clauses}\nSELECT * FROM {table} ORDER BY {order}"
+
+
+def _reached(table: str, clauses: Mapping[str, str]) -> set[str]:
+    """The relations that ``table`` is made of."""
+    found = {table}
+    waiting = [table]
+    while waiting:
+        for word in set(_WORD.findall(clauses[waiting.pop()])):
+            if word in clauses and word not in found:
+                found.add(word)
+                waiting.append(word)
+    return found
 
 
 @lru_cache(maxsize=16)
@@ -91,7 +106,7 @@ def compile_pack(
     ).compile()
 
 
-class _Compiler(Lowering):
+class _Compiler(MemberRelations):
     def compile(self) -> CompiledPack:
         order = self._order()
         person = [n for n in order if self._entity(n) == PERSON]
@@ -113,22 +128,17 @@ class _Compiler(Lowering):
         clauses += self._feed_clauses(PERSON)
         clauses.append((person_base, self._person_base(person)))
         for i, items in enumerate(person_sql):
-            clauses.append((f"p{i + 1}", _add_columns(f"p{i}", items)))
-        if self.member_columns:
-            columns = ", ".join(f"{sql} AS {name(column)}" for sql, column in self.member_columns.items())
-            clauses.append(
-                ("g", f"SELECT household_key, {columns} FROM {last_person} GROUP BY household_key")
-            )
-        clauses += self._narrow_clauses()
+            clauses.append((f"p{i + 1}", add_columns(f"p{i}", items)))
+        clauses += self._member_clauses()
         clauses += self._household_feed_clauses()
         clauses.append(("h0", self._household_base()))
         for i, items in enumerate(household_sql):
-            clauses.append((f"h{i + 1}", _add_columns(f"h{i}", items)))
+            clauses.append((f"h{i + 1}", add_columns(f"h{i}", items)))
         last_household = f"h{len(household_layers)}"
-        clauses.append(("r0", _add_columns(last_household, categories)))
-        clauses.append(("r1", _add_columns("r0", self._level_items())))
+        clauses.append(("r0", add_columns(last_household, categories)))
+        clauses.append(("r1", add_columns("r0", self._level_items())))
         clauses.append(("result", self._result()))
-        clauses.append(("trace", _add_columns("r1", shown)))
+        clauses.append(("trace", add_columns("r1", shown)))
         clauses.append(("people", _people(last_person, person)))
         clauses.append(
             (
@@ -153,15 +163,6 @@ class _Compiler(Lowering):
 
     # -- order and layers ---------------------------------------------------------------------------------
 
-    def _entity(self, item: str) -> str:
-        variable = self.pack.variables.get(item)
-        return variable.entity if variable is not None else HOUSEHOLD
-
-    def _needs(self, item: str) -> set[str]:
-        if item in self.given:
-            return set()
-        return self.pack.dependencies(item)
-
     def _order(self) -> list[str]:
         done: dict[str, None] = {}
 
@@ -175,15 +176,6 @@ class _Compiler(Lowering):
         for item in (*self.pack.variables, *self.pack.indicators):
             visit(item)
         return list(done)
-
-    def _layers(self, items: list[str]) -> list[list[str]]:
-        depth: dict[str, int] = {}
-        for item in items:
-            depth[item] = 1 + max((depth[n] for n in self._needs(item) if n in depth), default=-1)
-        layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
-        for item in items:
-            layers[depth[item]].append(item)
-        return layers
 
     def _layer_items(self, layer: list[str]) -> list[tuple[str, str]]:
         items: list[tuple[str, str]] = []
@@ -263,7 +255,9 @@ class _Compiler(Lowering):
             text = " || ".join(parts)
             if indicator.who is not None:
                 who = self._emit(indicator.who, PERSON).sql
-                text = self._member_column(f"LIST({text}) FILTER (WHERE {who})")
+                reads = tuple(part for part in (indicator.who, indicator.value) if part is not None)
+                rests = [self._resting(indicator.who, False)]
+                text = self._member_column(f"LIST({text}) FILTER (WHERE {who})", reads, "", rests)
                 text = f"ARRAY_TO_STRING(LIST_SORT({text}), ';')"
             details[code] = text
         return details
@@ -299,9 +293,6 @@ class _Compiler(Lowering):
 
     # -- relations ----------------------------------------------------------------------------------------
 
-    def _range(self, prefix: str = "") -> str:
-        return f"{prefix}household_key >= {LO} AND {prefix}household_key < {HI}"
-
     def _households(self) -> str:
         parameters = [*self.pack.parameters, *(f"{p}:界" for p in sorted(self.cut_parameters))]
         columns = "".join(f", q.{name(p)}" for p in parameters)
@@ -330,43 +321,10 @@ class _Compiler(Lowering):
             clauses.append(
                 (
                     f"fp_{feed}",
-                    f"SELECT f.household_key, f.person_key, {columns} FROM {source}"
-                    f" WHERE {self._range('f.')}{where} GROUP BY f.household_key, f.person_key",
+                    f"SELECT f.person_key, {columns} FROM {source}"
+                    f" WHERE {self._range('f.')}{where} GROUP BY f.person_key",
                 )
             )
-        return clauses
-
-    def _narrow_clauses(self) -> list[tuple[str, str]]:
-        """The persons once more with only what narrows the members of a feed's rows.
-
-        Were the full relation read twice, DuckDB would keep all its columns in memory for the second reader.
-        """
-        members = [
-            agg.member
-            for (owner, _), plan in self.plans.items()
-            for agg in plan.columns
-            if owner == HOUSEHOLD and agg.member is not None
-        ]
-        if not members:
-            return []
-        needed: list[str] = []
-
-        def visit(item: str) -> None:
-            for other in sorted(self._needs(item)):
-                visit(other)
-            if item not in needed:
-                needed.append(item)
-
-        for member in members:
-            for item in sorted(member.variables()):
-                visit(item)
-        exprs = [part for item in needed for part in self.pack.variables[item].parts()]
-        feeds = set().union(*(expr.feeds() for expr in exprs)) - self.missing
-        clauses = [("c0", self._persons_from(feeds, _parameter_columns([*exprs, *members])))]
-        layers = self._layers(needed)
-        for i, layer in enumerate(layers):
-            clauses.append((f"c{i + 1}", _add_columns(f"c{i}", self._layer_items(layer))))
-        self.narrow = f"c{len(layers)}"
         return clauses
 
     def _household_feed_clauses(self) -> list[tuple[str, str]]:
@@ -377,7 +335,7 @@ class _Compiler(Lowering):
             columns, where = self._feed_columns_sql(plan, "f.", "m.")
             source = f"feed_{feed} f"
             if any(agg.member is not None for agg in plan.columns):
-                source += f" JOIN {self.narrow} m ON m.household_key = f.household_key AND m.person_key = f.person_key"
+                source += f" JOIN {BASE} m ON m.person_key = f.person_key"
             if self._joins_parameters(plan):
                 source += " JOIN hp q ON q.household_key = f.household_key"
             clauses.append(
@@ -468,29 +426,13 @@ class _Compiler(Lowering):
         for category in self.pack.categories:
             for condition in (category.condition, category.cost):
                 exprs += _member_parts(condition) if condition is not None else []
-        return self._persons_from(feeds, _parameter_columns(exprs))
-
-    def _persons_from(self, feeds: set[str], parameters: list[str]) -> str:
-        """Members with the aggregates of some feeds and the parameters of their household."""
-        columns = ["m.*"]
-        source = "members m"
-        for feed in sorted(feeds):
-            columns += [f"fp_{feed}.{name(c)}" for c in self.plans[PERSON, feed].columns.values()]
-            source += (
-                f" LEFT JOIN fp_{feed} ON fp_{feed}.household_key = m.household_key"
-                f" AND fp_{feed}.person_key = m.person_key"
-            )
-        if parameters:
-            columns += [f"hp.{name(p)}" for p in parameters]
-            source += " JOIN hp ON hp.household_key = m.household_key"
-        return f"SELECT {', '.join(columns)} FROM {source} WHERE {self._range('m.')}"
+        return self._persons_from(feeds, parameter_columns(exprs))
 
     def _household_base(self) -> str:
         columns = ["hp.*"]
         source = "hp"
-        if self.member_columns:
-            columns += [f"g.{name(column)}" for column in self.member_columns.values()]
-            source += " LEFT JOIN g ON g.household_key = hp.household_key"
+        sums, joins = self._sum_columns()
+        columns, source = [*columns, *sums], source + joins
         for (owner, feed), plan in self.plans.items():
             if owner == HOUSEHOLD and plan.columns:
                 columns += [f"fh_{feed}.{name(c)}" for c in plan.columns.values()]
@@ -592,23 +534,6 @@ def _people(persons: str, columns: list[str]) -> str:
     """The members' values of each household as one list, in the order of their keys."""
     cells = ", ".join(f"{literal(column)}: {name(column)}" for column in ("person_key", *columns))
     return f"SELECT household_key, LIST({{{cells}}} ORDER BY person_key) AS people FROM {persons} GROUP BY household_key"
-
-
-def _parameter_columns(exprs: Iterable[Expr]) -> list[str]:
-    """The columns of the relation ``parameters`` that some expressions read."""
-    found: dict[str, None] = {}
-    for expr in exprs:
-        for node in expr.walk():
-            if node.op == "param":
-                found[node.data] = None
-            elif node.op == "cut" and isinstance(node.data, str):
-                found[f"{node.data}:界"] = None
-    return list(found)
-
-
-def _add_columns(table: str, items: list[tuple[str, str]]) -> str:
-    columns = "".join(f", {sql} AS {name(column)}" for sql, column in items)
-    return f"SELECT *{columns} FROM {table}"
 
 
 __all__ = ["FIGURES", "REGISTER", "CompiledPack", "Given", "compile_pack"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from math import lcm
 
 from doudi.engine.packs.dates import month_index, months_before
 from doudi.engine.packs.model import Pack, Variable
+from doudi.engine.packs.quiet import Ground, Rest, at_rest
 from doudi.engine.packs.terms import PERSON, Agg, Expr
 from doudi.engine.packs.units import Kind
 
@@ -58,6 +59,17 @@ class FeedPlan:
     columns: dict[Agg, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class MemberColumn:
+    """An aggregate over a household's members: of all of them, or of those with rows in the feeds it hangs on."""
+
+    column: str
+    sql: str
+    reads: tuple[Expr, ...]
+    absent: str
+    hangs_on: frozenset[str] | None
+
+
 class Lowering:
     """Writes one pack's expressions as SQL and notes the aggregates they need from feeds and members."""
 
@@ -83,12 +95,19 @@ class Lowering:
         self.dens: dict[str, int] = {}
         self.unknown: dict[str, bool] = {}
         self.plans: dict[tuple[str, str], FeedPlan] = {}
-        self.member_columns: dict[str, str] = {}
+        self.member_columns: dict[str, MemberColumn] = {}
+        self.rest_memo: dict[str, Rest | None] = {}
+        self.ground = Ground(
+            variable=self._formula_of,
+            absent=self._absent,
+            sure_nonneg=lambda expr: self._nonneg(expr) and self._known(expr),
+            known=self._known,
+        )
         self.feed_columns: dict[str, set[str]] = {}
         self.nonneg_memo: dict[str, bool] = {}
         self.cost = "CAST(0 AS BIGINT)"
         self.details: dict[str, str] = {}
-        self.narrow = ""
+        self.sums: list[tuple[str, list[MemberColumn]]] = []
 
     def _variable(self, variable: Variable) -> Term:
         base = self._emit(variable.expr, variable.entity)
@@ -222,7 +241,7 @@ class Lowering:
         condition = self._emit(agg.member, PERSON)
         if not condition.unknown:
             return term
-        doubt = self._member_column(f"BOOL_OR({condition.sql} IS NULL)")
+        doubt = self._member_column(f"BOOL_OR({condition.sql} IS NULL)", (agg.member,))
         return Term(f"CASE WHEN {doubt} THEN {null(expr.kind)} ELSE {term.sql} END", term.den, True)
 
     def _unless_lost(self, expr: Expr, term: Term, matters: list[str], entity: str) -> Term:
@@ -247,34 +266,71 @@ class Lowering:
             return self._emit(agg.value, entity).den
         return 1
 
-    def _member_column(self, sql: str) -> str:
-        return name(self.member_columns.setdefault(sql, f"members_{len(self.member_columns)}"))
+    def _member_column(
+        self, sql: str, reads: tuple[Expr, ...], absent: str = "", rests: Iterable[Rest | None] = ()
+    ) -> str:
+        """The column of an aggregate over the members; ``reads`` are the formulas it is made of.
+
+        Where one of ``rests`` is at rest, whoever has no row in its feeds adds nothing, and a household of such people
+        has the value ``absent``.
+        """
+        if sql not in self.member_columns:
+            found = [rest for rest in rests if rest is not None and rest.feeds]
+            hangs_on = min((rest.feeds for rest in found), key=lambda f: (len(f), sorted(f)), default=None)
+            column = f"members_{len(self.member_columns)}"
+            self.member_columns[sql] = MemberColumn(column, sql, reads, absent, hangs_on)
+        return name(self.member_columns[sql].column)
 
     def _member_aggregate(self, expr: Expr) -> Term:
         agg: Agg = expr.data
         if self.without_members:
             return Term(null(expr.kind), unknown=True)
         where = self._emit(agg.where, PERSON) if agg.where is not None else Term("TRUE")
+        reads = tuple(part for part in (agg.where, agg.value) if part is not None)
+        nobody = self._resting(agg.where, False)
         if agg.func == "any":
             if not where.unknown:
-                return Term(self._member_column(f"BOOL_OR({where.sql})"))
-            some = self._member_column(f"COALESCE(BOOL_OR({where.sql}), FALSE)")
-            doubt = self._member_column(f"BOOL_OR(({where.sql}) IS NULL)")
+                return Term(self._member_column(f"BOOL_OR({where.sql})", reads, "FALSE", [nobody]))
+            some = self._member_column(f"COALESCE(BOOL_OR({where.sql}), FALSE)", reads, "FALSE", [nobody])
+            doubt = self._member_column(f"BOOL_OR(({where.sql}) IS NULL)", reads, "FALSE", [nobody])
             return Term(
                 f"CASE WHEN {some} THEN TRUE WHEN {doubt} THEN {null(Kind.BOOL)} ELSE FALSE END", unknown=True
             )
         value = self._emit(agg.value, PERSON) if agg.value is not None else Term("1")
+        nothing = self._resting(agg.value, 0)
         if agg.func == "max":
             sql = f"COALESCE(MAX(CASE WHEN {where.sql} THEN {value.sql} END), 0)"
+            if agg.value is None or not self._nonneg(agg.value):
+                nothing = None
         else:
             sql = f"CAST(SUM(CASE WHEN {where.sql} THEN {value.sql} ELSE 0 END) AS BIGINT)"
-        column = self._member_column(sql)
+        column = self._member_column(sql, reads, "0", [nobody, nothing])
         if not (where.unknown or value.unknown):
             return Term(column, value.den)
         doubt = self._member_column(
-            f"BOOL_OR(({where.sql}) IS NULL OR ({where.sql} AND {value.sql} IS NULL))"
+            f"BOOL_OR(({where.sql}) IS NULL OR ({where.sql} AND {value.sql} IS NULL))", reads
         )
         return Term(f"CASE WHEN {doubt} THEN {null(expr.kind)} ELSE {column} END", value.den, True)
+
+    def _resting(self, expr: Expr | None, value: bool | int) -> Rest | None:
+        """How ``expr`` comes to rest at ``value``; None where it does not."""
+        found = at_rest(expr, self.ground, self.rest_memo) if expr is not None else None
+        return (
+            found if found is not None and type(found.value) is type(value) and found.value == value else None
+        )
+
+    def _formula_of(self, item: str) -> Expr | None:
+        variable = self.pack.variables.get(item)
+        return None if variable is None or variable.exceptions or item in self.given else variable.expr
+
+    def _absent(self, agg: Agg) -> bool:
+        parts = [part for part in (agg.value, agg.by, agg.where, agg.other) if part is not None]
+        return agg.feed not in self.missing and not any(
+            p.parameters() & self.unknown_parameters for p in parts
+        )
+
+    def _known(self, expr: Expr) -> bool:
+        return not self._emit(expr, PERSON).unknown
 
     def _nonneg(self, expr: Expr) -> bool:
         """Whether a value can be shown never to be below nought (feeds hold no negative money)."""
@@ -282,6 +338,8 @@ class Lowering:
             return isinstance(expr.data, int) and expr.data >= 0
         if expr.op == "col":
             return expr.kind in (Kind.MONEY, Kind.NUMBER)
+        if expr.op == "param":
+            return all(value.value >= 0 for value in self.pack.parameters[expr.data].values)
         if expr.op == "var":
             if expr.data not in self.nonneg_memo:
                 self.nonneg_memo[expr.data] = False

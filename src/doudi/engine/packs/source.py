@@ -22,8 +22,10 @@ MAX_FILES = 400
 MAX_DEPTH = 16
 MAX_NODES = 200_000
 
-# read by engine.feeds, packs.handling, packs.outreach, packs.doubting and engine.verification, each with its own shape
-ELSEWHERE = frozenset({"feeds", "handling.yaml", "outreach.yaml", "doubts.yaml", "verification.yaml"})
+# read by engine.feeds, engine.verification and the packs' modules of these names, each with its own shape
+ELSEWHERE = frozenset(
+    {"feeds", "handling.yaml", "outreach.yaml", "doubts.yaml", "duplicates.yaml", "verification.yaml"}
+)
 
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _FULL_WIDTH_KEY = re.compile(r"^\s*(?:- )?\s*[^\s\"'#:{}\[\]|>]+：")

@@ -158,6 +158,8 @@ class Explainer:
         self.pack = pack
         self.snapshots = snapshots
         self._connection = open_snapshots(pack, snapshots, threads=threads, memory=memory)
+        # a few households at a time: planning the query costs more than running it, and its written order is good
+        self._connection.execute("SET disabled_optimizers = 'join_order,statistics_propagation'")
         self._prepared = prepare(self._connection, pack, snapshots)
         self.compiled = self._prepared.compiled
         table = parameter_table(self.compiled, self._prepared.pairs)

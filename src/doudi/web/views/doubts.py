@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -56,12 +58,15 @@ def _list_page(
         region_code=asked["region"],
         text=asked["text"],
         overdue=overdue,
+        since=_day(request, "since"),
+        until=_day(request, "until"),
     )
     rules = chain.doubt_rules()
     last = monitoring.latest_round()
     shown: dict[str, Any] = {
         "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
         "asked": {**asked, "overdue": overdue},
+        "period": {"since": _day(request, "since"), "until": _day(request, "until")},
         "kinds": rules.kinds,
         "conclusions": rules.conclusions,
         "statuses": [("open", "全部未定性"), *_Status.choices, ("all", "全部")],
@@ -80,6 +85,14 @@ def _list_page(
         shown["find_form"] = form or FindForm()
     failed = problem is not None or form is not None
     return render(request, "monitoring/doubts.html", shown, status=422 if failed else 200)
+
+
+def _day(request: HttpRequest, name: str) -> date | None:
+    """A day of the address: the period of a report whose list this is."""
+    try:
+        return parse_date(request.GET.get(name, ""))
+    except ValueError:
+        return None
 
 
 def _unasked(last: monitoring.DoubtRound | None) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -39,8 +39,19 @@ def _some(rows: Any) -> dict[str, Any]:
     return {"rows": rows[:_SHOWN], "count": rows.count()}
 
 
+def _doubts_to_do(user: User) -> dict[str, Any]:
+    """Deaths that wait for a decision, doubts that wait for a check or a review, money that is late."""
+    return {
+        "stops_open": monitoring.stops(by=user).count(),
+        "doubts_assigned": monitoring.doubts(by=user, status="assigned").count(),
+        "doubts_checked": monitoring.doubts(by=user, status="checked").count(),
+        "recoveries_late": assistance.recoveries(by=user, status="late").count(),
+    }
+
+
 def _county(user: User) -> dict[str, Any]:
     return {
+        "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
         "to_close": _some(monitoring.warnings(by=user, status="visited", sort="due")),
@@ -52,6 +63,7 @@ def _county(user: User) -> dict[str, Any]:
 
 def _township(user: User) -> dict[str, Any]:
     return {
+        "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
         "pending": _some(assistance.referrals(by=user, status="pending")),

@@ -1,0 +1,258 @@
+"""查重: found, decided, asked once, merged and taken apart; each office sees its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from doudi import chain
+from doudi.contexts.accounts.services import NotAllowed, read_audit
+from doudi.contexts.registry import services as registry
+from doudi.contexts.registry.models import DuplicatePair, Person
+from doudi.contexts.registry.roll import ID_PURPOSE
+from doudi.engine.errors import DoudiError
+from doudi.engine.packs.duplicates import load_duplicate_rules
+from doudi.house.keyring import keyring
+from tests.cast import Cast, assemble
+from tests.small_county import WANG_QIANG, ZHAO_GUO, make_id
+
+RULES = load_duplicate_rules(Path("packs/cn"))
+TWIN_OF_ZHANG = make_id("19810101", 11)  # one digit of the birth year beside ZHANG_WEI's
+
+
+@pytest.fixture
+def cast(county: Path) -> Cast:
+    return assemble()
+
+
+def enter_again(old: Person, *, id_number: str, **other: Any) -> Person:
+    """The same person in a second household of the township, as another clerk entered them."""
+    from doudi.contexts.registry.models import FeedLoad, Household, Membership
+
+    home = old.memberships.get().household
+    facts = {
+        "name": old.name,
+        "sex": old.sex,
+        "born_on": old.born_on,
+        "address": old.address,
+        "phone": old.phone,
+    }
+    person = Person.objects.create(
+        id_number=id_number, id_blind=keyring().digest(id_number, purpose=ID_PURPOSE), **{**facts, **other}
+    )
+    second = Household.objects.create(
+        household_no=f"N{person.pk}",
+        region_code=home.region_code,
+        responsible_region=home.responsible_region,
+        urban_rural=home.urban_rural,
+    )
+    load = FeedLoad.objects.first()
+    Membership.objects.create(
+        household=second,
+        person=person,
+        relation="户主",
+        living_together=True,
+        valid_from=load.as_of,
+        load=load,
+    )
+    return person
+
+
+@pytest.fixture
+def pair(cast: Cast) -> DuplicatePair:
+    """张伟 is in the register a second time as 张玮, with a wrong digit in the birth year."""
+    old = Person.objects.get(name="张伟")
+    enter_again(old, id_number=TWIN_OF_ZHANG, name="张玮", born_on=old.born_on.replace(year=1981))
+    outcome = registry.find_duplicates(RULES, by=cast.county)
+    assert (outcome.new, outcome.merged) == (1, 0)
+    return DuplicatePair.objects.get()
+
+
+def merger(done: list[tuple[str, str]]) -> Any:
+    def merge(keep: Person, away: Person, *, ground: str, by: Any) -> Any:
+        done.append((keep.name, away.name))
+        return SimpleNamespace(number="SX1")
+
+    return merge
+
+
+def test_a_person_entered_twice_is_found_with_reasons_and_masked_numbers(
+    cast: Cast, pair: DuplicatePair
+) -> None:
+    shown = registry.look_at_pair(pair.pk, by=cast.county)
+
+    said = [reason.zh for reason in shown.reasons]
+    assert said[0] == "姓名同音（张伟／张玮）"
+    assert said[1] == "证件号差一位或相邻两位颠倒（第10位 0／1）"
+    assert said[3:] == ["住址相同", "电话相同"]
+    left, right = ("".join(sign for sign, _ in side.id_signs) for side in shown.sides)
+    assert left[:10] == "529900***0" and right[:10] == "529900***1"
+    assert "view_duplicates" in [entry.act for entry in read_audit(by=cast.auditor)]
+
+
+def test_two_people_are_not_asked_about_again_until_their_data_change(
+    cast: Cast, pair: DuplicatePair
+) -> None:
+    registry.decide_pair(pair.pk, verdict="different", ground="入户见到两人，是堂兄弟", by=cast.county)
+
+    again = registry.find_duplicates(RULES, by=cast.county)
+    assert (again.new, again.again, again.settled) == (0, 0, 1)
+    Person.objects.filter(pk=pair.second_id).update(name="张伟")
+    changed = registry.find_duplicates(RULES, by=cast.county)
+
+    assert (changed.new, changed.again) == (0, 1)
+    pair.refresh_from_db()
+    assert pair.status == "waiting"
+
+
+def test_a_pair_that_a_correction_made_unlike_leaves_the_queue(cast: Cast, pair: DuplicatePair) -> None:
+    other = make_id("19551112", 402)
+    Person.objects.filter(pk=pair.second_id).update(
+        name="吴建国", id_number=other, born_on="1955-11-12", address="别处9号", phone=""
+    )
+
+    assert registry.find_duplicates(RULES, by=cast.county).gone == 1
+    pair.refresh_from_db()
+    assert pair.status == "gone"
+
+
+def test_one_person_is_merged_in_the_same_step_and_can_be_two_again(cast: Cast, pair: DuplicatePair) -> None:
+    done: list[tuple[str, str]] = []
+    undone: list[str] = []
+
+    decided = registry.decide_pair(
+        pair.pk,
+        verdict="same",
+        ground="核对身份证原件",
+        keep=pair.first_id,
+        merge=merger(done),
+        by=cast.county,
+    )
+    assert (decided.status, decided.merge_number, done) == ("same", "SX1", [("张伟", "张玮")])
+    reopened = registry.reopen_pair(
+        pair.pk, ground="原件看错了", by=cast.county, unmerge=lambda number, **_: undone.append(number)
+    )
+
+    assert (reopened.status, reopened.merge_number, undone) == ("doubtful", "", ["SX1"])
+
+
+def test_a_merge_that_fails_leaves_the_pair_undecided(cast: Cast, pair: DuplicatePair) -> None:
+    def refuses(*_: Any, **__: Any) -> Any:
+        raise DoudiError("不行", "no", code="change_refused")
+
+    with pytest.raises(DoudiError):
+        registry.decide_pair(
+            pair.pk,
+            verdict="same",
+            ground="核对身份证原件",
+            keep=pair.first_id,
+            merge=refuses,
+            by=cast.county,
+        )
+
+    pair.refresh_from_db()
+    assert (pair.status, pair.decided_by) == ("waiting", "")
+
+
+def test_two_officers_decide_and_the_first_wins(cast: Cast, pair: DuplicatePair) -> None:
+    registry.decide_pair(pair.pk, verdict="different", ground="入户见到两人", by=cast.county)
+
+    with pytest.raises(registry.PairDecided, match="county"):
+        registry.decide_pair(
+            pair.pk,
+            verdict="same",
+            ground="核对身份证原件",
+            keep=pair.first_id,
+            merge=merger([]),
+            by=cast.county,
+        )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"ground": "是"}, "ground_missing"),
+        ({"verdict": ""}, "verdict_missing"),
+        ({"keep": 0}, "keep_missing"),
+    ],
+)
+def test_a_decision_needs_verdict_ground_and_the_record_that_stays(
+    cast: Cast, pair: DuplicatePair, wrong: dict[str, Any], code: str
+) -> None:
+    asked = {"verdict": "same", "ground": "核对身份证原件", "keep": pair.first_id, "merge": merger([])}
+    with pytest.raises(DoudiError) as refused:
+        registry.decide_pair(pair.pk, by=cast.county, **{**asked, **wrong})
+
+    assert refused.value.code == code
+
+
+def test_only_the_county_decides_and_others_see_their_area(cast: Cast, pair: DuplicatePair) -> None:
+    assert [p.pk for p in registry.duplicate_pairs(by=cast.township)] == [pair.pk]
+    for outsider in (cast.other_township, cast.stranger):
+        assert not registry.duplicate_pairs(by=outsider).exists()
+        with pytest.raises(registry.PairNotFound):
+            registry.look_at_pair(pair.pk, by=outsider)
+    with pytest.raises(NotAllowed):
+        registry.decide_pair(pair.pk, verdict="different", ground="入户见到两人", by=cast.township)
+    masked = registry.look_at_pair(pair.pk, by=cast.auditor)
+    assert masked.sides[0].name == "张*" and "伟" not in "".join(reason.zh for reason in masked.reasons)
+
+
+def test_a_pair_across_two_townships_is_for_the_county(cast: Cast, pair: DuplicatePair) -> None:
+    DuplicatePair.objects.update(second_region="520102017")
+
+    assert not registry.duplicate_pairs(by=cast.township).exists()
+    assert registry.duplicate_counts(by=cast.township)["beyond"] == 1
+    assert registry.duplicate_pairs(by=cast.county).count() == 1
+
+
+def test_nothing_is_merged_by_itself_until_the_pack_says_so(cast: Cast, pair: DuplicatePair) -> None:
+    from dataclasses import replace
+
+    done: list[tuple[str, str]] = []
+    registry.find_duplicates(RULES, by=cast.county, merge=merger(done))
+    assert done == []
+
+    daring = replace(RULES, merge_at=0.95)
+    assert registry.find_duplicates(daring, by=cast.county, merge=merger(done)).merged == 1
+
+    pair.refresh_from_db()
+    assert (pair.status, len(done)) == ("same", 1)
+    assert "自动合并概率 0.95" in pair.ground
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"name": "王强", "id_number": WANG_QIANG},
+        {"name": "王墙", "id_number": WANG_QIANG[:16] + "5" + WANG_QIANG[17]},
+        {"name": "王蔷", "id_number": make_id("19750303", 83)},
+        {"name": "王強", "id_number": WANG_QIANG[:6] + WANG_QIANG[8:17]},
+        {"name": "王强", "id_number": "", "address": "虚构路2号", "phone": "10087654321"},
+    ],
+)
+def test_who_is_about_to_be_entered_twice_is_told_at_the_window(cast: Cast, asked: dict[str, str]) -> None:
+    found = chain.possible_duplicates(by=cast.township, **asked)
+
+    assert [one.name for one in found] == ["王强"]
+    assert (found[0].household_no, found[0].elsewhere) == ("H002", False)
+    entry = next(entry for entry in read_audit(by=cast.auditor) if entry.act == "check_duplicate")
+    assert WANG_QIANG not in str(entry.detail)
+
+
+def test_of_somebody_elsewhere_only_the_area_is_told(cast: Cast) -> None:
+    (found,) = chain.possible_duplicates(by=cast.township, name="赵国", id_number=ZHAO_GUO)
+
+    assert (found.elsewhere, found.name, found.id_shown, found.household_no) == (True, "赵*", "", "")
+    assert found.region_code == "520102017"
+
+
+def test_a_new_person_is_nobody_on_the_register(cast: Cast) -> None:
+    assert (
+        chain.possible_duplicates(by=cast.township, name="冯春花", id_number=make_id("19660606", 302)) == []
+    )
+    with pytest.raises(DoudiError, match="至少填写"):
+        chain.possible_duplicates(by=cast.township, name=" ")

@@ -1,0 +1,49 @@
+"""The clerk's pages of 查重: the queue, two records side by side, and the look before entry."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from doudi import chain
+from doudi.contexts.registry.models import DuplicatePair, Person
+from tests.contexts.test_people_who_stand_twice import TWIN_OF_ZHANG, enter_again
+from tests.small_county import WANG_QIANG
+
+
+@pytest.fixture
+def pair(county) -> DuplicatePair:
+    old = Person.objects.get(name="张伟")
+    enter_again(old, id_number=TWIN_OF_ZHANG, name="张玮", born_on=old.born_on.replace(year=1981))
+    chain.find_duplicates(by=county.county)
+    return DuplicatePair.objects.get()
+
+
+def test_the_county_finds_compares_and_decides(county, browser, pair) -> None:
+    desk = browser(county.county)
+
+    assert "姓名同音（张伟／张玮）" in desk.get(reverse("duplicates")).content.decode()
+    page = desk.get(reverse("duplicate", args=[pair.pk])).content.decode()
+    assert "529900***<mark>0</mark>" in page and "529900***<mark>1</mark>" in page
+    assert TWIN_OF_ZHANG not in page
+    answer = desk.post(
+        reverse("duplicate_decide", args=[pair.pk]), {"verdict": "different", "ground": "入户见到两人"}
+    )
+    assert answer.status_code == 302
+    late = desk.post(
+        reverse("duplicate_decide", args=[pair.pk]), {"verdict": "doubtful", "ground": "再看一看吧"}
+    )
+    assert late.status_code == 422 and "您的判定没有保存" in late.content.decode()
+    desk.post(reverse("duplicate_reopen", args=[pair.pk]), {"ground": "又有新的情况"})
+    pair.refresh_from_db()
+    assert pair.status == "doubtful"
+
+
+def test_the_township_looks_before_it_enters(county, browser, pair) -> None:
+    desk = browser(county.township, "en")
+
+    told = desk.post(reverse("duplicate_check"), {"name": "王墙", "id_number": WANG_QIANG}).content.decode()
+    assert "1 person may be on the register already" in told and "H002" in told
+    assert WANG_QIANG not in told.replace(f'value="{WANG_QIANG}"', "")
+    page = desk.get(reverse("duplicate", args=[pair.pk])).content.decode()
+    assert "One person or two?" in page and "Save the decision" not in page
