@@ -372,7 +372,7 @@ def _serve(home: str, workers: int) -> subprocess.Popen[bytes]:
         [sys.executable, "-c", "from doudi.cli import main; main()", "serve", "--port", str(PORT), "--workers", str(workers)],
         env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    for _ in range(120):
+    for _ in range(400):
         try:
             probe = http.client.HTTPConnection("127.0.0.1", PORT, timeout=2)
             probe.request("GET", "/healthz")

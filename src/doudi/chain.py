@@ -748,7 +748,14 @@ def take_field_visit(sent: monitoring.SentVisit, *, by: User) -> monitoring.Fiel
     kept = monitoring.keep_field_visit(sent, by=by)
     if kept.state != monitoring.FieldVisit.State.RECORDED:
         return kept
-    return monitoring.mark_recorded(kept, record_visit(sent.number, by=by, **sent.for_record()))
+    return monitoring.mark_recorded(kept, _record_sent(sent, by))
+
+
+def _record_sent(sent: monitoring.SentVisit, by: User) -> monitoring.Visit | None:
+    if sent.attempt:
+        record_attempt(sent.number, by=by, **sent.for_record())
+        return None
+    return record_visit(sent.number, by=by, **sent.for_record())
 
 
 @transaction.atomic
@@ -758,7 +765,7 @@ def settle_field_visit(number: int, *, to: str, ground: str, by: User) -> monito
     kept = monitoring.field_visit(number, by=by)
     taken_up = to == monitoring.FieldVisit.State.RECORDED
     sent = monitoring.sent_visit(kept)
-    visit = record_visit(sent.number, by=by, **sent.for_record()) if taken_up else None
+    visit = _record_sent(sent, by) if taken_up else None
     return monitoring.settle_field_visit(kept, to=to, ground=ground, by=by, visit=visit)
 
 

@@ -189,24 +189,48 @@ def test_a_screen_in_between_is_no_conflict(cast: Cast, seen: int) -> None:
     assert kept.state == "recorded"
 
 
-def test_three_tries_on_three_days_without_a_signal_are_three_visits(cast: Cast, seen: int) -> None:
-    days = [date.today() - timedelta(days=ago) for ago in (3, 2, 1)]
+def test_three_tries_on_three_days_without_a_signal_lead_to_not_found(cast: Cast, seen: int) -> None:
+    # the warning was dispatched three days ago
+    monitoring.WarningCase.objects.filter(number=WANG).update(
+        dispatched_at=timezone.now() - timedelta(days=4)
+    )
+    days = [date.today() - timedelta(days=ago) for ago in (3, 2)]
 
-    states = [
+    tries = [
         chain.take_field_visit(
             visit(
                 seen,
                 client_id=UUID(int=number),
                 visited_on=day,
-                result_code="D",
-                finding="敲门无人应答，邻居也不知去向。",
+                attempt=True,
+                result_code="",
+                finding="敲门无人应答，邻居不知去向。",
             ),
             by=cast.township,
-        ).state
+        )
         for number, day in enumerate(days, 10)
     ]
+    last = chain.take_field_visit(
+        visit(seen, client_id=UUID(int=12), result_code="I", finding="三次寻访无人，村委证明已外出。"),
+        by=cast.township,
+    )
 
-    assert states == ["recorded"] * 3
+    assert [kept.state for kept in (*tries, last)] == ["recorded"] * 3
+    case = monitoring.warning(WANG, by=cast.county)
+    assert (case.attempts.count(), case.result_code) == (2, "I")
+
+
+def test_refused_help_needs_the_signature_that_was_drawn_or_two_witnesses(cast: Cast, seen: int) -> None:
+    refused = visit(seen, result_code="J", finding="本人说子女已供养，不愿接受救助。")
+
+    with pytest.raises(StepRefused, match="签字"):
+        chain.take_field_visit(refused, by=cast.township)
+    with pytest.raises(StepRefused, match="没有签名图"):
+        chain.take_field_visit(replace(refused, signed=True), by=cast.township)
+    send_file(cast.township)
+    kept = chain.take_field_visit(replace(refused, signed=True, files=["signature"]), by=cast.township)
+
+    assert (kept.state, kept.visit.signed) == ("recorded", True)
 
 
 def test_only_who_took_the_task_along_can_send_it_back(cast: Cast, seen: int) -> None:

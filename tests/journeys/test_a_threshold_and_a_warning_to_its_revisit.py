@@ -25,6 +25,8 @@ def loaded(county: Path, transactional_db: None) -> None:
 def test_a_threshold_is_back_tested_submitted_and_approved_by_another(loaded, sit_down) -> None:
     from_on = timezone.localdate() + timedelta(days=10)
     officer = sit_down("county")
+    # a back-test of twelve months is the longest wait of the workbench, and a busy machine makes it longer
+    officer.page.context.set_default_timeout(90_000)
     officer.open("/indicators/")
     assert "可能致困（向上）" in officer.text() and "不知道" in officer.text()
     officer.press("a[href='/indicators/M1/']")
@@ -55,7 +57,6 @@ def test_a_warning_from_its_signal_to_the_revisit(loaded, sit_down) -> None:
     officer, township = sit_down("county"), sit_down("township")
     officer.open(CASE)
     officer.press("section[aria-labelledby=s-dispatch] button")
-    assert township.page.locator("header .unread").count() == 0
     township.open("/notices/")
     township.press("main a[href*='/warnings/']")
     today = timezone.localdate()

@@ -147,3 +147,10 @@ def test_text_is_readable_on_its_ground() -> None:
 
     assert len(pairs) > 18
     assert {pair: round(contrast(*pair), 2) for pair in pairs if contrast(*pair) < 4.5} == {}
+
+
+def test_a_source_that_is_behind_its_period_is_called_late(county, browser) -> None:
+    page = browser(county.county).get(reverse("dashboard")).content.decode()
+
+    # the files of the small county stand for November 2024: every monthly source is behind, an occasional one is not
+    assert "迟报" in page and "不定期" in page

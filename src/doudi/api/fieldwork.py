@@ -49,6 +49,7 @@ class TaskOut(Schema):
     phone: str = Field(title="联系电话")
     people: list[PersonOut] = Field(title="成员")
     signals: list[str] = Field(title="信号")
+    tried_on: list[date] = Field(title="寻访未遇的日期")
 
 
 class BundleOut(Schema):
@@ -89,6 +90,7 @@ def _task(one: monitoring.TakenAlong, pack: Any) -> TaskOut:
         address=one.place,
         phone=one.phone,
         people=[PersonOut(name=who.name, relation=who.relation, age=who.age) for who in one.people],
+        tried_on=one.tried_on,
         signals=[_label(pack, signal.code) for signal in case.signals.all() if signal.active],
     )
 
@@ -143,9 +145,12 @@ class FieldVisitIn(Body):
     filled_at: datetime = Field(title="填写时间")
     visited_on: Day = Field(title="入户日期")
     visitors: list[Visitor] = Field(title="入户人员", min_length=1, max_length=5)
-    result_code: Line = Field(title="核实结果")
+    result_code: Line = Field("", title="核实结果", description="寻访未遇时为空")
+    attempt: bool = Field(False, title="寻访未遇")
     finding: Text = Field(title="核实情况")
     consent: bool = Field(False, title="本人同意转介")
+    signed: bool = Field(False, title="本人已签字", description="须有一张 signature")
+    witnesses: list[Visitor] = Field(default_factory=list, title="见证人", max_length=2)
     location: Annotated[str, StringConstraints(pattern=r"^(-?[0-9.]{1,12},-?[0-9.]{1,12},[0-9.]{1,9})?$")] = (
         Field("", title="位置", description="纬度,经度,误差米（WGS 84）；家庭同意才有")
     )

@@ -33,8 +33,8 @@ MOST_BYTES = 3 << 20
 PART_BYTES = 256 << 10
 KINDS = ("photo", "signature")
 _UNCLAIMED = timedelta(days=30)
-_NOBODYS_STEP = ("update", "remind")
-"""Lines of a timeline that no person's step on the warning wrote: a screen's update does not outrun a visit."""
+_NOBODYS_STEP = ("update", "remind", "suspend", "resume")
+"""Lines of a timeline that outrun no visit: a screen's update, a reminder, a clock that stood still."""
 _TO_VISIT = (WarningCase.Status.DISPATCHED, WarningCase.Status.VISITED)
 PENDING = (FieldVisit.State.CONFLICT, FieldVisit.State.DUPLICATE)
 
@@ -70,6 +70,11 @@ class TakenAlong:
     phone: str
     people: list[registry.Member] = field(default_factory=list)
 
+    @property
+    def tried_on(self) -> list[date]:
+        """The days on which nobody was found."""
+        return list(self.case.attempts.order_by("tried_on").values_list("tried_on", flat=True))
+
 
 @transaction.atomic
 def take_along(*, by: User, keep_days: int) -> list[TakenAlong]:
@@ -82,7 +87,7 @@ def take_along(*, by: User, keep_days: int) -> list[TakenAlong]:
     _sweep()
     cases = list(
         WarningCase.objects.visible_to(by)
-        .filter(status__in=_TO_VISIT)
+        .filter(status__in=_TO_VISIT, assignee__in=("", by.username))
         .order_by("due_on", "-level_rank", "pk")
         .prefetch_related("signals")[:MOST_TASKS]
     )
@@ -256,18 +261,26 @@ class SentVisit:
     location: str = ""
     """``latitude,longitude,metres`` (WGS 84), only where the family agreed; else empty."""
     files: list[str] = field(default_factory=list)
+    attempt: bool = False
+    """Nobody was found (寻访未遇): a try and no visit, so ``result_code`` is empty."""
+    signed: bool = False
+    witnesses: list[str] = field(default_factory=list)
 
     def as_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, default=str)
 
     def for_record(self) -> dict[str, Any]:
-        """What the service that records visits asks for."""
+        """What the service that records visits, or tries, asks for."""
+        if self.attempt:
+            return {"tried_on": self.visited_on, "visitors": self.visitors, "finding": self.finding}
         return {
             "visited_on": self.visited_on,
             "visitors": self.visitors,
             "result_code": self.result_code,
             "finding": self.finding,
             "consent": self.consent,
+            "signed": self.signed,
+            "witnesses": self.witnesses,
         }
 
 
@@ -314,6 +327,11 @@ def keep_field_visit(sent: SentVisit, *, by: User) -> FieldVisit:
             f"还有 {len(missing)} 张照片或签名没有传完。",
             f"{len(missing)} photos or signatures have not come whole.",
         )
+    if sent.signed and not any(file.kind == "signature" for file in files):
+        raise StepRefused(
+            "写着本人已签字，但没有签名图。请本人在手机上签字，或取消签字改填见证人。",
+            "It says signed, but there is no signature; let the person sign on the telephone, or name witnesses.",
+        )
     state, why, why_en = _judged(task, sent, by)
     kept = FieldVisit.objects.create(
         client_id=sent.client_id,
@@ -348,6 +366,12 @@ def _judged(task: FieldTask, sent: SentVisit, by: User) -> tuple[str, str, str]:
             f"{sent.visited_on} 已有一次入户记录（{same_day.visitors}，{same_day.result_code}），请核对是不是同一次。",
             f"A visit of {sent.visited_on} is on record ({same_day.visitors}, {same_day.result_code}); is it the same?",
         )
+    if sent.attempt and case.attempts.filter(tried_on=sent.visited_on).exists():
+        return (
+            FieldVisit.State.DUPLICATE,
+            f"{sent.visited_on} 已有一次寻访未遇的记录，请核对是不是同一次。",
+            f"A try of {sent.visited_on} is on record; is it the same?",
+        )
     if not case.region_code.startswith(by.region_code):
         place = registry.region_name(case.region_code)
         return (
@@ -377,8 +401,8 @@ def _judged(task: FieldTask, sent: SentVisit, by: User) -> tuple[str, str, str]:
     return FieldVisit.State.RECORDED, "", ""
 
 
-def mark_recorded(kept: FieldVisit, visit: Visit) -> FieldVisit:
-    """Tie what the telephone sent to the visit it became; the caller holds the transaction."""
+def mark_recorded(kept: FieldVisit, visit: Visit | None) -> FieldVisit:
+    """Tie what the telephone sent to the visit it became, None for a try; the caller holds the transaction."""
     FieldVisit.objects.filter(pk=kept.pk).update(visit=visit, state=FieldVisit.State.RECORDED)
     kept.refresh_from_db()
     return kept

@@ -34,7 +34,8 @@ def read_case(node: Node, pack: Pack, place: Place, report: Report) -> Case | No
     try:
         on = date.fromisoformat(day) if day else newest or date(2024, 1, 1)
     except ValueError:
-        report.add(node.place, "dates", f"没有“{day}”这一天", f"{day!r} is not a date")
+        place_of_day = (node.get("日") or node).place
+        report.add(place_of_day, "dates", f"没有“{day}”这一天", f"{day!r} is not a date")
         on = date(2024, 1, 1)
     given: dict[str, Any] = {}
     for key, inner in node.items():

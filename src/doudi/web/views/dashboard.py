@@ -77,12 +77,18 @@ def _categories(user: User, run: monitoring.ScreeningRun | None) -> list[dict[st
 
 
 def _arrivals() -> list[dict[str, Any]]:
-    """Per feed the last receipt and the date its data stand for; a feed without any is said to be missing."""
+    """Per feed the last receipt, the date its data stand for and how many days ago that is; missing and late ones are said.
+
+    A feed that declares no period (周期) comes when something happens and is never called late.
+    """
     today = timezone.localdate()
     rows = []
     for spec in chain.rules()[0].feeds.values():
         loads = registry.loads_in_force(spec, today)
-        rows.append({"spec": spec, "load": loads[-1] if loads else None})
+        load = loads[-1] if loads else None
+        lag = (today - load.as_of).days if load else None
+        late = lag is not None and spec.period_days is not None and lag > spec.period_days
+        rows.append({"spec": spec, "load": load, "lag": lag, "late": late})
     return sorted(rows, key=lambda row: row["load"] is not None)
 
 

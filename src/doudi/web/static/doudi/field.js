@@ -7,7 +7,8 @@
   const addresses = JSON.parse(at("addresses").textContent);
   const english = document.documentElement.lang === "en";
   const DAY = 24 * 3600 * 1000, PART = 48 * 1024, MOST_PHOTOS = 6, EDGE = 1280, LOCK_AFTER = 10 * 60 * 1000;
-  const FIELDS = ["visited_on", "visitor_1", "visitor_2", "finding"];
+  const FIELDS = ["visited_on", "visitor_1", "visitor_2", "witness_1", "witness_2", "finding"];
+  const TRY = "attempt";
   let bundle = null;
   let visit = null;
   let saving = null;
@@ -188,7 +189,7 @@
     return {
       id: uuid(), number: task.number, seen: task.version, who: task.head_name || task.household_no, task: task,
       results: bundle.results, account: bundle.account, keep_days: bundle.keep_days, begun_at: Date.now(), state: "draft", files: [],
-      fields: { visited_on: today(), visitor_1: "", visitor_2: "", result_code: "", finding: "", consent: false, location: "" },
+      fields: { visited_on: today(), visitor_1: "", visitor_2: "", witness_1: "", witness_2: "", result_code: "", finding: "", consent: false, location: "" },
     };
   }
 
@@ -199,28 +200,37 @@
     at("about").textContent = "";
     at("about").appendChild(facts(one.task));
     at("visited_on").max = today();
-    for (const name of FIELDS) at(name).value = one.fields[name];
+    for (const name of FIELDS) at(name).value = one.fields[name] || "";
     at("consent").checked = one.fields.consent;
     at("place").checked = Boolean(one.fields.location);
     at("place_said").textContent = one.fields.location ? say("place", { metres: one.fields.location.split(",")[2] }) : "";
     at("saved").textContent = "";
     at("wrong").hidden = true;
     at("results").textContent = "";
-    for (const result of one.results) {
+    const tries = one.results.some((result) => result.tries) ? [{ code: TRY, label: say(TRY), label_en: say(TRY) }] : [];
+    for (const result of one.results.concat(tries)) {
       const label = make("label", undefined, "result");
       const radio = document.createElement("input");
       radio.type = "radio";
       radio.name = "result_code";
       radio.value = result.code;
       radio.checked = result.code === one.fields.result_code;
-      const asks = [result.visitors > 1 ? say("two_visitors") : "", result.ground ? say("with_ground") : ""].filter(Boolean);
+      const asks = [result.visitors > 1 ? say("two_visitors") : "", result.ground ? say("with_ground") : "", result.signature ? say("signature_or_witnesses") : ""].filter(Boolean);
       label.appendChild(radio);
-      label.appendChild(make("span", result.code + " " + (english ? result.label_en : result.label) + (asks.length ? " · " + asks.join(" · ") : "")));
+      label.appendChild(make("span", (result.code === TRY ? "" : result.code + " ") + (english ? result.label_en : result.label) + (asks.length ? " · " + asks.join(" · ") : "")));
       at("results").appendChild(label);
     }
+    witnessed();
     tell("");
     show("visit");
     await pictures();
+  }
+
+  /** Witnesses are asked for only where the result asks for a signature or two of them. */
+  function witnessed() {
+    const chosen = document.querySelector("input[name=result_code]:checked");
+    const result = chosen && visit.results.find((one) => one.code === chosen.value);
+    at("witnesses").hidden = !(result && result.signature);
   }
 
   function read() {
@@ -242,28 +252,44 @@
   }
 
   function changed() {
+    witnessed();
     clearTimeout(saving);
     saving = setTimeout(keepDraft, 300);
   }
 
+  const signed = () => visit.files.some((file) => file.kind === "signature");
+  const named = (names) => Array.from(new Set(names.map((name) => name.trim()).filter(Boolean)));
+
+  /** The days on which nobody was found: on record, on this telephone, and this one. */
+  async function daysTried() {
+    const here = (await visits()).filter((one) => one.number === visit.number && one.id !== visit.id && !one.done_at && one.fields.result_code === TRY);
+    return new Set((visit.task.tried_on || []).concat(here.map((one) => one.fields.visited_on), visit.fields.visited_on)).size;
+  }
+
   /** What the workbench would refuse, said here where nobody can be asked (the pack's rules came along). */
-  function faults() {
+  async function faults() {
     const typed = visit.fields, found = [];
-    const result = visit.results.find((one) => one.code === typed.result_code);
+    const trying = typed.result_code === TRY;
+    const result = trying ? { label: say(TRY), label_en: say(TRY), visitors: 1 } : visit.results.find((one) => one.code === typed.result_code);
     if (!typed.visited_on || typed.visited_on > today()) found.push(say("need_day"));
     if (!result) return found.concat(say("need_result"));
-    const people = new Set([typed.visitor_1.trim(), typed.visitor_2.trim()].filter(Boolean));
-    if (people.size < result.visitors) found.push(say("need_visitors", { result: english ? result.label_en : result.label, count: result.visitors }));
+    const label = english ? result.label_en : result.label;
+    if (named([typed.visitor_1, typed.visitor_2]).length < result.visitors) found.push(say("need_visitors", { result: label, count: result.visitors }));
     const least = result.ground ? 10 : 4;
     if (typed.finding.trim().length < least) found.push(say("need_finding", { count: least }));
-    if (result.follow_up === "charity" && !typed.consent) found.push(say("need_consent"));
+    if ((result.consent || result.follow_up === "charity") && !typed.consent) found.push(say("need_consent"));
+    if (result.signature && !signed() && named([typed.witness_1, typed.witness_2]).length < 2) found.push(say("need_signature", { result: label }));
+    if (result.tries) {
+      const have = await daysTried();
+      if (have < result.tries) found.push(say("need_tries", { result: label, count: result.tries, have: have }));
+    }
     return found;
   }
 
   async function finish(event) {
     event.preventDefault();
     read();
-    const wrong = faults();
+    const wrong = await faults();
     at("wrong").textContent = wrong.join("\n");
     at("wrong").hidden = !wrong.length;
     if (wrong.length) return;
@@ -493,7 +519,8 @@
     const typed = one.fields;
     return ask("visits", {
       client_id: one.id, number: one.number, seen: one.seen, filled_at: one.filled_at, visited_on: typed.visited_on,
-      visitors: [typed.visitor_1.trim(), typed.visitor_2.trim()].filter(Boolean), result_code: typed.result_code,
+      visitors: named([typed.visitor_1, typed.visitor_2]), result_code: typed.result_code === TRY ? "" : typed.result_code,
+      attempt: typed.result_code === TRY, signed: one.files.some((file) => file.kind === "signature"), witnesses: named([typed.witness_1, typed.witness_2]),
       finding: typed.finding.trim(), consent: typed.consent, location: typed.location, files: one.files.map((file) => file.name),
     });
   }
