@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.registry.models import DuplicatePair, DuplicatePairQuerySet, Membership, Person
-from doudi.contexts.registry.roll import ID_PURPOSE
+from doudi.contexts.registry.people import ID_PURPOSE
 from doudi.engine import identity, linkage
 from doudi.engine.errors import DoudiError
 from doudi.engine.linkage import PersonRecord, Reason
