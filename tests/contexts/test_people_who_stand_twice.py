@@ -13,7 +13,7 @@ from doudi import chain
 from doudi.contexts.accounts.services import NotAllowed, read_audit
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.models import DuplicatePair, Person
-from doudi.contexts.registry.roll import ID_PURPOSE
+from doudi.contexts.registry.people import ID_PURPOSE
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.duplicates import load_duplicate_rules
 from doudi.house.keyring import keyring

@@ -20,8 +20,7 @@ from doudi.contexts.registry.changes import change_of
 from doudi.contexts.registry.merging import unmerge
 from doudi.contexts.registry.models import DuplicatePair, DuplicatePairQuerySet, Membership, Person
 from doudi.contexts.registry.operations import ChangeRefused
-from doudi.contexts.registry.people import people_by_blind
-from doudi.contexts.registry.roll import ID_PURPOSE
+from doudi.contexts.registry.people import ID_PURPOSE, people_by_blind
 from doudi.engine import identity, linkage
 from doudi.engine.errors import DoudiError
 from doudi.engine.linkage import PersonRecord, Reason

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -62,8 +62,8 @@ class DecisionForm(forms.Form):
         help_text=gettext_lazy("例如：入户见到本人和身份证，另一条证件号登记有误。"),
     )
 
-    def __init__(self, *args: Any, pair: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+    def __init__(self, typed: QueryDict | None = None, *, pair: Any) -> None:
+        super().__init__(typed, label_suffix="")
         self.fields["keep"].choices = [  # type: ignore[attr-defined]
             (pair.first_id, _("左边的记录")),
             (pair.second_id, _("右边的记录")),
