@@ -74,7 +74,7 @@ def test_every_field_has_a_title_and_money_says_fen() -> None:
                 "en",
                 "problem_en",
             ), f"{name}.{field}"
-            # the basis of an amount is words: the clause or judgment it comes from
+            # the basis of an amount is a code: how the sum is known
             assert "amount" not in field or field.endswith(("_fen", "amount_basis")), f"{name}.{field}"
             if field.endswith("_fen"):
                 assert "分" in details["title"], f"{name}.{field}"

@@ -121,7 +121,7 @@ class SignalOut(Schema):
     value: int | None = Field(
         None, title="数额", description="in_fen 为真时以分计；无权查看经济状况的账号为 null"
     )
-    in_fen: bool = Field(title="数额是金额")
+    in_fen: bool = Field(title="数额是金额，以分计")
     unknown: str = Field(title="不知道的原因", description="late 来源迟到，undecided 待核，空为已知")
     name_differs: bool = Field(title="姓名有异体字出入")
 
