@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any, cast
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 
 MOST = 10_000
 
@@ -14,7 +16,7 @@ class LongList(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def _seen(self) -> int:
-        return int(self.object_list.order_by()[: MOST + 1].count())  # type: ignore[union-attr]
+        return cast(QuerySet[Any], self.object_list).order_by()[: MOST + 1].count()
 
     @cached_property
     def count(self) -> int:

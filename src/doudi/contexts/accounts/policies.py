@@ -22,9 +22,6 @@ def is_office_hand(user: User) -> bool:
     return user.pk is None and getattr(user, "office_hand", False) is True
 
 
-"""The account name of the office's own hand at the command line."""
-
-
 class Role(StrEnum):
     """The parts people play; one account plays one part."""
 

@@ -63,6 +63,7 @@ __all__ = [
     "create_api_key",
     "create_user",
     "household_looks",
+    "is_office_hand",
     "may",
     "once",
     "read_audit",

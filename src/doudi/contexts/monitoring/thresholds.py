@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Role, User, record, require, take_turn
@@ -195,7 +196,7 @@ def _told(tested: BackTested) -> dict[str, Any]:
     }
 
 
-def threshold_changes(*, by: User, indicator: str = "") -> Any:
+def threshold_changes(*, by: User, indicator: str = "") -> QuerySet[ThresholdChange]:
     """The changes of the account's area, newest first (阈值历史)."""
     require(by, Act.VIEW_INDICATORS)
     found = ThresholdChange.objects.filter(region_code__startswith=by.region_code)

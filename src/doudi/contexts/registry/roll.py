@@ -75,7 +75,6 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
         for row in rows
     }
     held = hold_against(load, memberships, categories)
-    renamed = {household for household, person in memberships if person in changed}
     moved = _follow(
         Membership, memberships, ("relation", "living_together"), load.as_of, next_date, held, registered=True
     )
@@ -90,6 +89,13 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
     )
     if next_date is None:
         show_local_households(held)
+    renamed = {
+        household
+        for batch in batches(changed)
+        for household in Membership.objects.filter(
+            person__in=batch, valid_to=None, retracted_at=None
+        ).values_list("household_id", flat=True)
+    }
     index_households(renamed | moved | {pk for pk, _area in before ^ _found_where()})
 
 
@@ -101,6 +107,7 @@ def _found_where() -> set[tuple[int, str]]:
 def _people(rows: Sequence[Row], *, update: bool) -> tuple[dict[str, Person], set[int]]:
     """The people of a register by ID, and the keys of those of whom it says something new."""
     numbers = sorted({row["id_number"] for row in rows})
+    named = set(numbers)
     blinds = dict(zip(numbers, keyring().digests(numbers, purpose=ID_PURPOSE), strict=True))
     known = people_by_blind(blinds.values())
     fresh: list[Person] = []
@@ -119,6 +126,8 @@ def _people(rows: Sequence[Row], *, update: bool) -> tuple[dict[str, Person], se
                 **facts,
             )
             fresh.append(person)
+        elif person.id_number != number and person.id_number in named:
+            pass  # a former number beside the present one: the row of the present number says who it is
         elif update and number not in people and any(getattr(person, k) != v for k, v in facts.items()):
             differs[person.pk] = person, facts
         people[number] = person

@@ -274,7 +274,7 @@ def linker_of(db: Any, table: Any, *, expected_share: float, weights: Weights | 
             "Splink is not installed, so the whole register cannot be searched. Run pip install 'doudi[linkage]'; "
             "the check at entry works without it.",
         ) from None
-    comparisons = []
+    comparisons: list[Any] = []
     for name, levels in COMPARISONS.items():
         made: list[Any] = [NullLevel(_KNOWN[name])]
         for level in levels:

@@ -164,7 +164,7 @@ def _readings(character: str) -> tuple[str, ...]:
         return (character,)
     from pypinyin import Style, pinyin
 
-    found = pinyin(character, style=Style.NORMAL, heteronym=True, v_to_u=False, errors=lambda text: [text])
+    found = pinyin(character, style=Style.NORMAL, heteronym=True, v_to_u=False, errors="default")
     usual = (_TRANSLITERATED[character],) if character in _TRANSLITERATED else ()
     return tuple(dict.fromkeys((*usual, *found[0])))
 

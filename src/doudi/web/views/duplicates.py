@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -62,8 +62,8 @@ class DecisionForm(forms.Form):
         help_text=gettext_lazy("例如：入户见到本人和身份证，另一条证件号登记有误。"),
     )
 
-    def __init__(self, *args: Any, pair: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+    def __init__(self, typed: QueryDict | None = None, *, pair: Any) -> None:
+        super().__init__(typed, label_suffix="")
         self.fields["keep"].choices = [  # type: ignore[attr-defined]
             (pair.first_id, _("左边的记录")),
             (pair.second_id, _("右边的记录")),
@@ -127,11 +127,15 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _pair(request, pk, form=form)
     try:
-        chain.decide_pair(pk, by=user, **form.cleaned_data)
+        decided = chain.decide_pair(pk, by=user, **form.cleaned_data)
     except DoudiError as problem:
         if problem.code in _ELSEWHERE:
             raise
         return _pair(request, pk, form=form, problem=problem)
+    if decided.merge_number:
+        # what became of the two records, and whether the one person now stands in two households, is told there
+        messages.success(request, _("已判定为同一人，两条记录已合并。"))
+        return redirect("event", number=decided.merge_number)
     messages.success(request, _("判定已保存。"))
     return redirect("duplicates")
 

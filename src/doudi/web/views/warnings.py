@@ -187,9 +187,9 @@ def _townships(case: monitoring.WarningCase) -> list[tuple[str, str]]:
     return listed
 
 
-def _dispatch_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+def _dispatch_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form:
     return DispatchForm(
-        *args,
+        typed,
         auto_id="dispatch_%s",
         townships=_townships(case),
         officers=_officers(case),
@@ -205,13 +205,13 @@ def _officers(case: monitoring.WarningCase) -> list[tuple[str, str]]:
     ]
 
 
-def _attempt_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
-    return AttemptForm(*args, auto_id="attempt_%s", initial={"tried_on": timezone.localdate()})
+def _attempt_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form:
+    return AttemptForm(typed, auto_id="attempt_%s", initial={"tried_on": timezone.localdate()})
 
 
-def _reassign_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+def _reassign_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form:
     return ReassignForm(
-        *args,
+        typed,
         auto_id="reassign_%s",
         townships=_townships(case) or [(case.region_code, registry.region_name(case.region_code))],
         officers=_officers(case),
@@ -219,36 +219,36 @@ def _reassign_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
     )
 
 
-def _suspend_form(case: monitoring.WarningCase, *args: Any) -> forms.Form | None:
-    return None if _still(case) else SuspendForm(*args, auto_id="suspend_%s")
+def _suspend_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form | None:
+    return None if _still(case) else SuspendForm(typed, auto_id="suspend_%s")
 
 
-def _resume_form(case: monitoring.WarningCase, *args: Any) -> forms.Form | None:
-    return ResumeForm(*args, auto_id="resume_%s") if _still(case) else None
+def _resume_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form | None:
+    return ResumeForm(typed, auto_id="resume_%s") if _still(case) else None
 
 
 def _still(case: monitoring.WarningCase) -> Any:
     return monitoring.standing_still(case, timezone.now())
 
 
-def _revisit_form(case: monitoring.WarningCase, *args: Any) -> forms.Form | None:
+def _revisit_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form | None:
     if case.revisit_on is None or case.revisited:
         return None
-    return RevisitForm(*args, auto_id="revisit_%s", initial={"visited_on": timezone.localdate()})
+    return RevisitForm(typed, auto_id="revisit_%s", initial={"visited_on": timezone.localdate()})
 
 
-def _visit_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+def _visit_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form:
     return VisitForm(
-        *args,
+        typed,
         auto_id="visit_%s",
         handling=chain.rules()[1],
         initial={"visited_on": timezone.localdate(), "seen": case.version},
     )
 
 
-def _measure_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
+def _measure_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form:
     return MeasureForm(
-        *args,
+        typed,
         auto_id="measure_%s",
         pack=chain.rules()[0],
         found_category=case.found_category,
@@ -257,12 +257,12 @@ def _measure_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
     )
 
 
-def _push_form(case: monitoring.WarningCase, *args: Any) -> forms.Form:
-    return PushForm(*args, auto_id="push_%s", handling=chain.rules()[1])
+def _push_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form:
+    return PushForm(typed, auto_id="push_%s", handling=chain.rules()[1])
 
 
-def _close_form(case: monitoring.WarningCase, *args: QueryDict) -> forms.Form:
-    return CloseForm(args[0] if args else None, auto_id="close_%s", initial={"seen": case.version})
+def _close_form(case: monitoring.WarningCase, typed: QueryDict | None = None) -> forms.Form:
+    return CloseForm(typed, auto_id="close_%s", initial={"seen": case.version})
 
 
 @dataclass(frozen=True)
