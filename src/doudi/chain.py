@@ -577,11 +577,6 @@ def identify(number: str, *, household_no: str, by: User) -> monitoring.WarningC
 # ---- 6 people who stand in the registry twice --------------------------------------------------------------------
 
 
-_MERGE: Callable[..., Any] | None = getattr(registry, "merge_people", None)
-_UNMERGE: Callable[..., Any] | None = getattr(registry, "unmerge_by_number", None)
-"""The registry's merge, where this version has it; without it a pair cannot be decided to be one person."""
-
-
 def possible_duplicates(**asked: Any) -> list[registry.PossibleDuplicate]:
     """Who of the registry may be the person about to be entered (录入前查重)."""
     return registry.possible_duplicates(rules=duplicate_rules(), **asked)
@@ -589,17 +584,17 @@ def possible_duplicates(**asked: Any) -> list[registry.PossibleDuplicate]:
 
 def find_duplicates(*, by: User, region_code: str = "") -> registry.SearchOutcome:
     """Search an area for people who stand twice (批量查重)."""
-    return registry.find_duplicates(duplicate_rules(), by=by, region_code=region_code, merge=_MERGE)
+    return registry.find_duplicates(duplicate_rules(), by=by, region_code=region_code, merge=merge_people)
 
 
 def decide_pair(pk: int, **decision: Any) -> registry.DuplicatePair:
     """Say whether two records are one person, who is then merged (判定)."""
-    return registry.decide_pair(pk, merge=_MERGE, **decision)
+    return registry.decide_pair(pk, merge=merge_people, **decision)
 
 
 def reopen_pair(pk: int, *, ground: str, by: User) -> registry.DuplicatePair:
     """Take a decision back; merged people are two again (撤销判定)."""
-    return registry.reopen_pair(pk, ground=ground, by=by, unmerge=_UNMERGE)
+    return registry.reopen_pair(pk, ground=ground, by=by)
 
 
 # ---- 4 verification of a household's economic status -------------------------------------------------------------
@@ -813,8 +808,12 @@ REFERENCES: dict[str, str] = {
     "registry.DuplicatePair.second": "kept: the two records that were compared",
     "registry.SearchTerm.household": "made again by the index",
     "registry.SearchTerm.person": "made again by the index",
+    "registry.ListColumns.subject": "names a list and nobody on it",
+    "registry.ListExport.subject": "names a list and nobody on it",
+    "registry.SavedList.subject": "names a list and nobody on it",
     "registry.ListChange.household": "kept: what was changed then",
     "registry.ListChange.person": "kept: whose cell was changed then",
+    "verification.VerificationRequest.household_no": "kept with its household",
     "monitoring.DoubtRound.household_no": "kept: a check of that household",
     "monitoring.Doubt.subject": "kept: what was doubted then",
     "monitoring.Doubt.household_no": "kept with its household",

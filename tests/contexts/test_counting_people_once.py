@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from doudi import chain
+from doudi.contexts.accounts.models import AuditEntry
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.models import CategoryRecord, Person
 from doudi.contexts.registry.precedence import RANKS
@@ -65,6 +66,11 @@ def test_a_person_with_two_labels_is_counted_once_and_keeps_both(county: Any, by
     behind = registry.people_counted(on=ON, by=by, tails=chain.tails(), label="防返贫监测", once=False)
     assert [(person.name, home) for person, home in behind] == [("张伟", "H001")]
     assert registry.people_counted(on=ON, by=by, tails=chain.tails(), label="防返贫监测") == []
+    looks = AuditEntry.objects.filter(subject="statistics:防返贫监测").order_by("number")
+    assert [(look.act, look.detail["people"]) for look in looks] == [
+        ("view_households", 1),
+        ("view_households", 0),
+    ]
 
 
 def test_who_left_less_than_a_year_ago_is_watched_and_then_no_longer(county: Any, by: Any) -> None:

@@ -137,6 +137,71 @@ def test_who_is_renamed_moves_or_leaves_is_found_anew(county, by, tmp_path) -> N
     assert names("张", by, region_code=sc.TOWNSHIP_B) == ["张伟"]
 
 
+GROUND = "依据：户口簿和证明原件"
+EVENT_DAY = date(2024, 11, 20)
+
+
+def test_a_child_is_found_from_its_birth_on(county, by) -> None:
+    said = {"name": "张小兰", "id_number": sc.make_id("20241120", 12), "relation": "女"}
+
+    birth = registry.change("H001", "birth", on=EVENT_DAY, said=said, ground=GROUND, by=by)
+    assert names("zhangxiaolan", by) == names("zxl", by) == ["张小兰"]
+
+    chain.undo_change(birth.number, ground="登记有误，撤销", by=by)
+    assert names("zxl", by) == []
+
+
+def test_a_corrected_number_finds_the_person_and_so_does_the_former_one(county, by) -> None:
+    right = sc.make_id("19750303", 53)
+    key = str(registry.person_by_id(sc.WANG_QIANG).pk)
+
+    registry.change(
+        "H002",
+        "id_change",
+        on=EVENT_DAY,
+        said={"person": key, "id_number": right, "reason": "wrong"},
+        ground=GROUND,
+        by=by,
+    )
+
+    for typed in (right, sc.WANG_QIANG, right[-4:], sc.WANG_QIANG[-4:]):
+        assert names(typed, by) == ["王强"]
+    (entered,) = chain.possible_duplicates(name="王强", id_number=sc.WANG_QIANG, by=by)
+    assert (entered.household_no, entered.former_number) == ("H002", True)
+
+
+def test_one_person_entered_twice_is_found_once_after_the_merge_and_twice_again(county, by) -> None:
+    twin = sc.make_id("19750303", 35)
+    said = {"name": "王强", "id_number": twin, "relation": "其他", "basis": "other"}
+    registry.change("H002", "lodger", on=EVENT_DAY, said=said, ground=GROUND, by=by)
+    assert names("wangqiang", by) == ["王强", "王强"]
+    keep, away = registry.person_by_id(sc.WANG_QIANG), registry.person_by_id(twin)
+
+    merge = chain.merge_people(keep, away, ground="村委会证明为同一人", by=by)
+    assert names("wangqiang", by) == names(twin, by) == names(sc.WANG_QIANG, by) == ["王强"]
+
+    chain.undo_change(merge.number, ground="核实是两个人", by=by)
+    assert names("wangqiang", by) == ["王强", "王强"]
+    assert find(twin, by=by).hits[0].person == away
+
+
+def test_a_register_that_names_both_numbers_keeps_the_name_of_the_present_one(county, by, tmp_path) -> None:
+    twin = sc.make_id("19750303", 35)
+    said = {"name": "王墙", "id_number": twin, "relation": "其他", "basis": "other"}
+    registry.change("H003", "lodger", on=EVENT_DAY, said=said, ground=GROUND, by=by)
+    keep = registry.person_by_id(sc.WANG_QIANG)
+    chain.merge_people(keep, registry.person_by_id(twin), ground="村委会证明为同一人", by=by)
+    again = ["王墙", twin, "H003", "其他", *sc.REGISTER[3][4:10], "10099999999", "虚构村3号"]
+    header, rows = sc.REGISTER_HEADER, [*sc.REGISTER, again]
+    chain.take_in_file(
+        "household_register", sc.write_csv(tmp_path / "r.csv", header, rows), as_of=date(2024, 12, 1), by=by
+    )
+
+    keep.refresh_from_db()
+    assert (keep.name, keep.phone) == ("王强", "10087654321")
+    assert {hit.person for hit in find("wangqiang", by=by).hits} == {keep}
+
+
 def test_who_answers_for_a_household_finds_it(county, by, make_user) -> None:
     there = make_user("there", "township", sc.TOWNSHIP_B)
     assert names("王", there) == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from doudi import chain
 from doudi.contexts.accounts.services import NotAllowed, read_audit
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.models import DuplicatePair, Person
-from doudi.contexts.registry.roll import ID_PURPOSE
+from doudi.contexts.registry.people import ID_PURPOSE
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.duplicates import load_duplicate_rules
 from doudi.house.keyring import keyring
 from tests.cast import Cast, assemble
+from tests.contexts.test_what_happens_to_people import everything
 from tests.small_county import WANG_QIANG, ZHAO_GUO, make_id
 
 RULES = load_duplicate_rules(Path("packs/cn"))
@@ -58,7 +60,12 @@ def enter_again(old: Person, *, id_number: str, **other: Any) -> Person:
         valid_from=load.as_of,
         load=load,
     )
+    registry.index_households([second.pk])
     return person
+
+
+def find(*, by: Any, rules: Any = RULES) -> registry.SearchOutcome:
+    return registry.find_duplicates(rules, by=by, merge=chain.merge_people)
 
 
 @pytest.fixture
@@ -66,17 +73,9 @@ def pair(cast: Cast) -> DuplicatePair:
     """张伟 is in the register a second time as 张玮, with a wrong digit in the birth year."""
     old = Person.objects.get(name="张伟")
     enter_again(old, id_number=TWIN_OF_ZHANG, name="张玮", born_on=old.born_on.replace(year=1981))
-    outcome = registry.find_duplicates(RULES, by=cast.county)
+    outcome = find(by=cast.county)
     assert (outcome.new, outcome.merged) == (1, 0)
     return DuplicatePair.objects.get()
-
-
-def merger(done: list[tuple[str, str]]) -> Any:
-    def merge(keep: Person, away: Person, *, ground: str, by: Any) -> Any:
-        done.append((keep.name, away.name))
-        return SimpleNamespace(number="SX1")
-
-    return merge
 
 
 def test_a_person_entered_twice_is_found_with_reasons_and_masked_numbers(
@@ -96,12 +95,12 @@ def test_a_person_entered_twice_is_found_with_reasons_and_masked_numbers(
 def test_two_people_are_not_asked_about_again_until_their_data_change(
     cast: Cast, pair: DuplicatePair
 ) -> None:
-    registry.decide_pair(pair.pk, verdict="different", ground="入户见到两人，是堂兄弟", by=cast.county)
+    chain.decide_pair(pair.pk, verdict="different", ground="入户见到两人，是堂兄弟", by=cast.county)
 
-    again = registry.find_duplicates(RULES, by=cast.county)
+    again = find(by=cast.county)
     assert (again.new, again.again, again.settled) == (0, 0, 1)
     Person.objects.filter(pk=pair.second_id).update(name="张伟")
-    changed = registry.find_duplicates(RULES, by=cast.county)
+    changed = find(by=cast.county)
 
     assert (changed.new, changed.again) == (0, 1)
     pair.refresh_from_db()
@@ -114,29 +113,92 @@ def test_a_pair_that_a_correction_made_unlike_leaves_the_queue(cast: Cast, pair:
         name="吴建国", id_number=other, born_on="1955-11-12", address="别处9号", phone=""
     )
 
-    assert registry.find_duplicates(RULES, by=cast.county).gone == 1
+    assert find(by=cast.county).gone == 1
     pair.refresh_from_db()
     assert pair.status == "gone"
 
 
-def test_one_person_is_merged_in_the_same_step_and_can_be_two_again(cast: Cast, pair: DuplicatePair) -> None:
-    done: list[tuple[str, str]] = []
-    undone: list[str] = []
+def hits(text: str, by: Any) -> list[tuple[str, str]]:
+    return [(hit.person.name, hit.household.household_no) for hit in registry.find(text, by=by).hits]
 
-    decided = registry.decide_pair(
-        pair.pk,
-        verdict="same",
-        ground="核对身份证原件",
-        keep=pair.first_id,
-        merge=merger(done),
+
+def test_one_person_is_merged_in_the_same_step_and_can_be_two_again(cast: Cast, pair: DuplicatePair) -> None:
+    keep, away = pair.first, pair.second
+    second = away.memberships.get().household
+    before = everything()
+    assert hits("zhangwei", cast.county) == [("张伟", "H001"), ("张玮", second.household_no)]
+
+    decided = chain.decide_pair(
+        pair.pk, verdict="same", ground="核对身份证原件", keep=keep.pk, by=cast.county
+    )
+
+    assert decided.status == "same" and registry.change_of(decided.merge_number, by=cast.county)
+    assert registry.person_by_id(TWIN_OF_ZHANG) == keep
+    assert {one.person.pk for one in registry.find(TWIN_OF_ZHANG, by=cast.county).hits} == {keep.pk}
+    again = find(by=cast.county)
+    assert (again.new, again.again, again.gone) == (0, 0, 0)
+    (entered,) = chain.possible_duplicates(by=cast.township, name="张玮", id_number=TWIN_OF_ZHANG)
+    assert (entered.person_id, entered.former_number) == (keep.pk, True)
+
+    reopened = chain.reopen_pair(pair.pk, ground="原件看错了", by=cast.county)
+
+    assert (reopened.status, reopened.merge_number) == ("doubtful", "")
+    assert everything() == before
+    assert hits("zhangwei", cast.county) == [("张伟", "H001"), ("张玮", second.household_no)]
+    assert hits(TWIN_OF_ZHANG, cast.county) == [("张玮", second.household_no)]
+
+
+def test_a_merge_taken_back_from_the_event_opens_the_pair_too(cast: Cast, pair: DuplicatePair) -> None:
+    decided = chain.decide_pair(
+        pair.pk, verdict="same", ground="核对身份证原件", keep=pair.first_id, by=cast.county
+    )
+
+    chain.undo_change(decided.merge_number, ground="原件看错了", by=cast.county)
+
+    pair.refresh_from_db()
+    assert (pair.status, pair.ground, pair.merge_number) == ("doubtful", "原件看错了", "")
+    assert find(by=cast.county).again == 1
+
+
+def test_a_merge_that_later_facts_stand_on_is_not_taken_back(cast: Cast, pair: DuplicatePair) -> None:
+    chain.decide_pair(pair.pk, verdict="same", ground="核对身份证原件", keep=pair.first_id, by=cast.county)
+    other = pair.second.memberships.first().household.household_no
+    joined = registry.change(
+        "H001",
+        "merge_households",
+        on=date(2024, 11, 20),
+        said={"other_number": other, "relation": "其他"},
+        ground="合并后同一人在两户",
         by=cast.county,
     )
-    assert (decided.status, decided.merge_number, done) == ("same", "SX1", [("张伟", "张玮")])
-    reopened = registry.reopen_pair(
-        pair.pk, ground="原件看错了", by=cast.county, unmerge=lambda number, **_: undone.append(number)
-    )
 
-    assert (reopened.status, reopened.merge_number, undone) == ("doubtful", "", ["SX1"])
+    assert hits("zhangwei", cast.county) == [("张伟", "H001")]
+    with pytest.raises(DoudiError, match=joined.number):
+        chain.reopen_pair(pair.pk, ground="原件看错了", by=cast.county)
+    pair.refresh_from_db()
+    assert pair.status == "same"
+
+
+def test_of_three_alike_the_last_two_questions_are_closed_by_the_merges(
+    cast: Cast, pair: DuplicatePair
+) -> None:
+    third = make_id("19800110", 11)
+    enter_again(pair.first, id_number=third, born_on=date(1980, 1, 10))
+    find(by=cast.county)
+    assert DuplicatePair.objects.filter(status="waiting").count() == 3
+
+    chain.decide_pair(pair.pk, verdict="same", ground="核对身份证原件", keep=pair.first_id, by=cast.county)
+    left = DuplicatePair.objects.get(first=pair.second)
+    with pytest.raises(registry.ChangeRefused, match="已并入"):
+        chain.decide_pair(
+            left.pk, verdict="same", ground="核对身份证原件", keep=left.first_id, by=cast.county
+        )
+    assert find(by=cast.county).gone == 1
+    chain.reopen_pair(pair.pk, ground="原件看错了", by=cast.county)
+
+    assert find(by=cast.county).again == 3
+    left.refresh_from_db()
+    assert left.status == "waiting"
 
 
 def test_a_merge_that_fails_leaves_the_pair_undecided(cast: Cast, pair: DuplicatePair) -> None:
@@ -158,7 +220,7 @@ def test_a_merge_that_fails_leaves_the_pair_undecided(cast: Cast, pair: Duplicat
 
 
 def test_two_officers_decide_and_the_first_wins(cast: Cast, pair: DuplicatePair) -> None:
-    registry.decide_pair(pair.pk, verdict="different", ground="入户见到两人", by=cast.county)
+    chain.decide_pair(pair.pk, verdict="different", ground="入户见到两人", by=cast.county)
 
     with pytest.raises(registry.PairDecided, match="county"):
         registry.decide_pair(
@@ -166,7 +228,7 @@ def test_two_officers_decide_and_the_first_wins(cast: Cast, pair: DuplicatePair)
             verdict="same",
             ground="核对身份证原件",
             keep=pair.first_id,
-            merge=merger([]),
+            merge=chain.merge_people,
             by=cast.county,
         )
 
@@ -182,9 +244,9 @@ def test_two_officers_decide_and_the_first_wins(cast: Cast, pair: DuplicatePair)
 def test_a_decision_needs_verdict_ground_and_the_record_that_stays(
     cast: Cast, pair: DuplicatePair, wrong: dict[str, Any], code: str
 ) -> None:
-    asked = {"verdict": "same", "ground": "核对身份证原件", "keep": pair.first_id, "merge": merger([])}
+    asked = {"verdict": "same", "ground": "核对身份证原件", "keep": pair.first_id}
     with pytest.raises(DoudiError) as refused:
-        registry.decide_pair(pair.pk, by=cast.county, **{**asked, **wrong})
+        chain.decide_pair(pair.pk, by=cast.county, **{**asked, **wrong})
 
     assert refused.value.code == code
 
@@ -196,7 +258,7 @@ def test_only_the_county_decides_and_others_see_their_area(cast: Cast, pair: Dup
         with pytest.raises(registry.PairNotFound):
             registry.look_at_pair(pair.pk, by=outsider)
     with pytest.raises(NotAllowed):
-        registry.decide_pair(pair.pk, verdict="different", ground="入户见到两人", by=cast.township)
+        chain.decide_pair(pair.pk, verdict="different", ground="入户见到两人", by=cast.township)
     masked = registry.look_at_pair(pair.pk, by=cast.auditor)
     assert masked.sides[0].name == "张*" and "伟" not in "".join(reason.zh for reason in masked.reasons)
 
@@ -210,18 +272,13 @@ def test_a_pair_across_two_townships_is_for_the_county(cast: Cast, pair: Duplica
 
 
 def test_nothing_is_merged_by_itself_until_the_pack_says_so(cast: Cast, pair: DuplicatePair) -> None:
-    from dataclasses import replace
+    assert find(by=cast.county).merged == 0
 
-    done: list[tuple[str, str]] = []
-    registry.find_duplicates(RULES, by=cast.county, merge=merger(done))
-    assert done == []
-
-    daring = replace(RULES, merge_at=0.95)
-    assert registry.find_duplicates(daring, by=cast.county, merge=merger(done)).merged == 1
+    assert find(by=cast.county, rules=replace(RULES, merge_at=0.95)).merged == 1
 
     pair.refresh_from_db()
-    assert (pair.status, len(done)) == ("same", 1)
-    assert "自动合并概率 0.95" in pair.ground
+    assert pair.status == "same" and "自动合并概率 0.95" in pair.ground
+    assert registry.person_by_id(TWIN_OF_ZHANG) == pair.first
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from doudi.contexts.registry.models import (
     Household,
     Membership,
     Person,
+    SearchTerm,
     SupportTie,
 )
 from doudi.engine.errors import DoudiError
@@ -57,6 +58,14 @@ def everything() -> dict[str, Any]:
         "people": sorted(str(row) for row in who if row[0] != "新人"),
         "areas": sorted(map(str, areas)),
     }
+
+
+def index_is_true() -> bool:
+    """Whether the index that finds people is what it would be if it were built anew."""
+    columns = ("term", "household_id", "person_id", "region_code")
+    stood = sorted((bytes(row[0]), *row[1:]) for row in SearchTerm.objects.values_list(*columns))
+    registry.index_everything()
+    return stood == sorted((bytes(row[0]), *row[1:]) for row in SearchTerm.objects.values_list(*columns))
 
 
 def said_of(kind: str) -> tuple[str, dict[str, Any]]:
@@ -163,8 +172,10 @@ def test_an_event_is_told_done_and_taken_back(county: Any, by: Any, kind: str) -
     event = registry.change(household_no, kind, on=ON, said=said, ground=GROUND, by=by)
     assert EXPECTED[kind]()
     assert registry.told_of(event, by=by) == lines
+    assert index_is_true()
 
     registry.undo_change(event.number, ground="登记有误，撤销", by=by)
+    assert index_is_true()
     after = everything()
     if kind == "move":  # that the areas are dated now stays, as what was known
         del before["areas"], after["areas"]
@@ -214,11 +225,12 @@ def test_two_records_become_one_person_and_two_again(county: Any, by: Any) -> No
     homes = Membership.objects.as_known().filter(person=keep)
     assert set(homes.values_list("household__household_no", flat=True)) == {"H002", "H003"}
     assert not Membership.objects.as_known().filter(person=away).exists()
+    assert index_is_true()
 
     registry.unmerge(merge, ground="核实是两个人", by=by)
 
     assert registry.person_by_id(wrong) == away
-    assert everything() == before
+    assert everything() == before and index_is_true()
 
 
 def test_an_event_that_later_ones_stand_on_is_not_taken_back(county: Any, by: Any) -> None:

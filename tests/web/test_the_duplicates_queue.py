@@ -47,3 +47,22 @@ def test_the_township_looks_before_it_enters(county, browser, pair) -> None:
     assert WANG_QIANG not in told.replace(f'value="{WANG_QIANG}"', "")
     page = desk.get(reverse("duplicate", args=[pair.pk])).content.decode()
     assert "One person or two?" in page and "Save the decision" not in page
+
+
+def test_one_person_is_merged_on_the_page_and_told_what_became_of_the_records(county, browser, pair) -> None:
+    desk = browser(county.county)
+    said = {"verdict": "same", "ground": "核对身份证原件", "keep": pair.first_id}
+
+    told = desk.post(reverse("duplicate_decide", args=[pair.pk]), said, follow=True).content.decode()
+
+    assert "两条记录已合并" in told and "并入张伟" in told and "请另行核实户籍" in told
+    pair.refresh_from_db()
+    page = desk.get(reverse("duplicate", args=[pair.pk])).content.decode()
+    assert "已并入另一条记录" in page and reverse("event", args=[pair.merge_number]) in page
+    late = desk.post(reverse("duplicate_decide", args=[pair.pk]), said)
+    assert late.status_code == 422 and "您的判定没有保存" in late.content.decode()
+
+    desk.post(reverse("duplicate_reopen", args=[pair.pk]), {"ground": "原件看错了"})
+
+    pair.refresh_from_db()
+    assert (pair.status, pair.merge_number) == ("doubtful", "")

@@ -9,7 +9,7 @@ import typer
 from doudi.cli.shell import answer, open_office
 
 app = typer.Typer(no_args_is_help=True, help="登记 registry")
-duplicates = typer.Typer(no_args_is_help=True, help="查重 people who stand twice: find, list, decide")
+duplicates = typer.Typer(no_args_is_help=True, help="查重 people who stand twice: find, list, decide, reopen")
 app.add_typer(duplicates, name="duplicates")
 
 Json = Annotated[bool, typer.Option("--json", help="一个 JSON 对象到标准输出 / one JSON object on stdout")]
@@ -86,4 +86,23 @@ def decide(
         {"pair": decided.pk, "status": decided.status, "merge": decided.merge_number},
         as_json=as_json,
         words=f"{decided}：{decided.get_status_display()}",
+    )
+
+
+@duplicates.command()
+def reopen(
+    pair: Annotated[int, typer.Argument(help="编号 / pair")],
+    ground: Annotated[str, typer.Option(help="理由 / ground")],
+    as_json: Json = False,
+) -> None:
+    """撤销判定；已合并的恢复为两人 / take a decision back; merged people are two again."""
+    open_office(quiet=as_json)
+    from doudi import chain
+    from doudi.contexts.accounts.services import system_user
+
+    opened = chain.reopen_pair(pair, ground=ground, by=system_user())
+    answer(
+        {"pair": opened.pk, "status": opened.status},
+        as_json=as_json,
+        words=f"{opened}：{opened.get_status_display()}",
     )

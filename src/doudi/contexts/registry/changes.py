@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -18,7 +19,14 @@ from django.utils import timezone
 from doudi.contexts.accounts.services import Act, Role, User, may, record, require, take_turn
 from doudi.contexts.registry.finding import index_households
 from doudi.contexts.registry.ledger import Ledger, UndoRefused, readdress, take_back
-from doudi.contexts.registry.models import EventPerson, FeedLoad, Household, Person, RegistryEvent
+from doudi.contexts.registry.models import (
+    EventPerson,
+    FeedLoad,
+    Household,
+    Membership,
+    Person,
+    RegistryEvent,
+)
 from doudi.contexts.registry.operations import KINDS, Asked, ChangeRefused, Kind, refresh
 from doudi.contexts.registry.people import HouseholdNotFound
 from doudi.engine.errors import DoudiError
@@ -150,7 +158,7 @@ def undo_change(number: str, *, ground: str, by: User) -> RegistryEvent:
         event.undone_at, event.undone_by, event.undo_ground = now, by.username, _grounded(ground)
         event.save()
         event.people.update(word=EventPerson.Word.UNDONE)
-        index_households(_homes_of(event))
+        index_households(_homes_of(event) | _homes_ever(event.people.values_list("person_id", flat=True)))
         _log(event, by, "undone", ground)
         return event
 
@@ -307,7 +315,7 @@ def finish(event: RegistryEvent, ledger: Ledger, by: User) -> None:
     event.changes = ledger.written()
     event.told = json.dumps(ledger.told, ensure_ascii=False)
     event.save()
-    index_households(set(ledger.households))
+    index_households(set(ledger.households) | _homes_ever(ledger.people))
     word = EventPerson.Word
     EventPerson.objects.bulk_create(
         EventPerson(event=event, person_id=key, word=word.STANDING if asserts else word.NONE)
@@ -340,6 +348,12 @@ def _homes_of(event: RegistryEvent) -> set[int]:
     """The households that an event changed."""
     named = {key for _, label, key, _ in json.loads(event.changes) if label.endswith(".Household")}
     return named | ({event.household_id} if event.household_id is not None else set())
+
+
+def _homes_ever(people: Iterable[int]) -> set[int]:
+    """Every household that people stand or stood in: a name, a number or a merge of theirs is found there or no more."""
+    found = Membership.objects.filter(person__in=list(people))
+    return set(found.values_list("household_id", flat=True))
 
 
 def _refuse_if_stood_upon(event: RegistryEvent) -> None:

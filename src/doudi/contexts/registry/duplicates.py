@@ -7,7 +7,7 @@ grades and a probability. Nothing is merged here by likeness alone below the cer
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,8 +16,11 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.registry.changes import change_of
+from doudi.contexts.registry.merging import unmerge
 from doudi.contexts.registry.models import DuplicatePair, DuplicatePairQuerySet, Membership, Person
-from doudi.contexts.registry.people import ID_PURPOSE
+from doudi.contexts.registry.operations import ChangeRefused
+from doudi.contexts.registry.people import ID_PURPOSE, people_by_blind
 from doudi.engine import identity, linkage
 from doudi.engine.errors import DoudiError
 from doudi.engine.linkage import PersonRecord, Reason
@@ -28,7 +31,7 @@ from doudi.engine.packs.duplicates import DuplicateRules
 from doudi.house.keyring import keyring
 
 Merger = Callable[..., Any]
-"""``merge_people(keep, away, *, ground, by)`` of the registry with the repairs of the higher contexts (chain.py)."""
+"""``chain.merge_people(keep, away, *, ground, by)``: the registry's merge with the repairs of the higher contexts."""
 Status = DuplicatePair.Status
 OPEN = (Status.WAITING, Status.DOUBTFUL)
 _BATCH = 500
@@ -66,6 +69,8 @@ class PossibleDuplicate:
     probability: float
     reasons: tuple[Reason, ...]
     elsewhere: bool
+    former_number: bool
+    """Found by a number that this person had before it was corrected, or on a record merged since."""
 
 
 @transaction.atomic
@@ -92,18 +97,17 @@ def possible_duplicates(
     number = plain_id(id_number)
     born_on = born_on or _birth_in(number)
     asked = PersonRecord(0, name.strip(), number, born_on, address, phone)
-    people = _candidates(asked)
-    homes = _homes(person.pk for person in people)
+    candidates = _candidates(asked)
+    homes = _homes(candidates)
     scored = linkage.score(
         asked,
-        [_record_of(person) for person in people],
+        [record for _person, record in candidates.values()],
         records=max(2, Person.objects.count()),
         expected_share=rules.expected_share,
         namesakes={asked.name: Person.objects.filter(name=asked.name).count()},
     )
-    by_key = {person.pk: person for person in people}
     found = [
-        _possible(asked, by_key[pair.second], homes.get(pair.second, ("", "")), pair, by)
+        _possible(asked, *candidates[pair.second], homes.get(pair.second, ("", "")), pair, by)
         for pair in scored
         if pair.probability >= rules.hint_at
     ]
@@ -123,12 +127,18 @@ def _birth_in(number: str) -> date | None:
         return None
 
 
-def _candidates(asked: PersonRecord) -> list[Person]:
-    blinds = keyring().digests(
-        list({asked.id_number, *linkage.one_sign_apart(asked.id_number)}), purpose=ID_PURPOSE
-    )
+def _candidates(asked: PersonRecord) -> dict[int, tuple[Person, PersonRecord]]:
+    """Who may be meant, each with the record to compare: under the number that led there, be it a former one."""
     people = _living_records()
-    found = list(people.filter(id_blind__in=blinds)) if asked.id_number else []
+    led: dict[int, str] = {}
+    found: list[Person] = []
+    if asked.id_number:
+        near_numbers = sorted({asked.id_number, *linkage.one_sign_apart(asked.id_number)})
+        blinds = dict(zip(keyring().digests(near_numbers, purpose=ID_PURPOSE), near_numbers, strict=True))
+        for blind, person in people_by_blind(blinds).items():
+            found.append(person)
+            if led.get(person.pk) != asked.id_number:
+                led[person.pk] = blinds[blind]
     reading = read_name(asked.name)
     heard = {*reading.close_sounds, *reading.parts}
     if asked.name:
@@ -142,12 +152,15 @@ def _candidates(asked: PersonRecord) -> list[Person]:
         if alike or (same_day and (not asked.name or reading.surname == other.surname)):
             likely.append(pk)
     found += people.filter(pk__in=likely[:_CANDIDATES])
-    return list({person.pk: person for person in found}.values())
+    return {
+        person.pk: (person, replace(_record_of(person), id_number=led.get(person.pk, person.id_number)))
+        for person in found
+    }
 
 
 def _living_records() -> Any:
     """The records that stand for a person of their own; one that was merged into another does not."""
-    return Person.objects.all()
+    return Person.objects.filter(merged_into=None)
 
 
 def _birth_dates(born_on: date | None) -> list[date]:
@@ -171,11 +184,16 @@ def _day(text: str) -> date | None:
 
 
 def _possible(
-    asked: PersonRecord, person: Person, home: tuple[str, str], pair: linkage.ScoredPair, by: User
+    asked: PersonRecord,
+    person: Person,
+    compared: PersonRecord,
+    home: tuple[str, str],
+    pair: linkage.ScoredPair,
+    by: User,
 ) -> PossibleDuplicate:
     household_no, region = home
     elsewhere = not region.startswith(by.region_code)
-    told = linkage.reasons(asked, _record_of(person), pair.grades)
+    told = linkage.reasons(asked, compared, pair.grades)
     if elsewhere:
         told = [
             Reason(r.comparison, r.zh.partition("（")[0], r.en.partition(" (")[0], r.speaks) for r in told
@@ -189,6 +207,7 @@ def _possible(
         probability=pair.probability,
         reasons=tuple(told),
         elsewhere=elsewhere,
+        former_number=compared.id_number != person.id_number,
     )
 
 
@@ -229,7 +248,7 @@ class SearchOutcome:
 
 
 def find_duplicates(
-    rules: DuplicateRules, *, by: User, region_code: str = "", merge: Merger | None = None
+    rules: DuplicateRules, *, by: User, merge: Merger, region_code: str = ""
 ) -> SearchOutcome:
     """Search the people of an area for those who stand twice, and bring the queue up to date (批量查重).
 
@@ -267,7 +286,7 @@ def _queue(
     *,
     by: User,
     area: str,
-    merge: Merger | None,
+    merge: Merger,
 ) -> SearchOutcome:
     take_turn()
     known = {
@@ -291,7 +310,7 @@ def _queue(
         }
         if pair is None:
             new.append(DuplicatePair(first_id=first, second_id=second, status=Status.WAITING, **facts))
-        elif pair.status in OPEN or bytes(pair.compared) != compared:
+        elif pair.status in (*OPEN, Status.GONE) or bytes(pair.compared) != compared:
             again += 1
             if pair.status not in OPEN:
                 pair.status = Status.WAITING
@@ -316,9 +335,9 @@ def _queue(
     return outcome
 
 
-def _merge_certain(rules: DuplicateRules, area: str, merge: Merger | None, by: User) -> int:
-    """Merge the pairs at or above the pack's certainty; at 1.0 there are none."""
-    if rules.merge_at >= 1 or merge is None:
+def _merge_certain(rules: DuplicateRules, area: str, merge: Merger, by: User) -> int:
+    """Merge the pairs at or above the pack's certainty; at 1.0 there are none. One that cannot be merged waits on."""
+    if rules.merge_at >= 1:
         return 0
     certain = DuplicatePair.objects.filter(
         status=Status.WAITING,
@@ -326,11 +345,15 @@ def _merge_certain(rules: DuplicateRules, area: str, merge: Merger | None, by: U
         first_region__startswith=area,
         second_region__startswith=area,
     )
-    pairs = list(certain)
-    for pair in pairs:
+    merged = 0
+    for pair in list(certain):
         ground = f"概率 {pair.probability:.4f}，达到政策包的自动合并概率 {rules.merge_at}"
-        decide_pair(pair.pk, verdict=Status.SAME, ground=ground, keep=pair.first_id, merge=merge, by=by)
-    return len(pairs)
+        try:
+            decide_pair(pair.pk, verdict=Status.SAME, ground=ground, keep=pair.first_id, merge=merge, by=by)
+        except ChangeRefused:
+            continue  # of three alike the third is merged already; or sex and birth date speak against it
+        merged += 1
+    return merged
 
 
 def _digest(first: Person, second: Person) -> bytes:
@@ -466,8 +489,8 @@ def decide_pair(
     verdict: str,
     ground: str,
     by: User,
+    merge: Merger,
     keep: int | None = None,
-    merge: Merger | None = None,
 ) -> DuplicatePair:
     """Say whether two records are one person (判定); one person is merged in the same step.
 
@@ -512,23 +535,17 @@ def decide_pair(
     return pair
 
 
-def _merged(pair: DuplicatePair, keep: int | None, merge: Merger | None, ground: str, by: User) -> str:
+def _merged(pair: DuplicatePair, keep: int | None, merge: Merger, ground: str, by: User) -> str:
     if keep not in (pair.first_id, pair.second_id):
         raise DoudiError(
             "请选择合并后保留哪一条记录。", "Choose which of the two records stays.", code="keep_missing"
-        )
-    if merge is None:
-        raise DoudiError(
-            "本版本不能合并人员，判定没有保存。请先判“存疑”并写明理由。",
-            "This version cannot merge people; nothing was kept. Decide 'in doubt' with your ground for now.",
-            code="merge_missing",
         )
     stays, goes = (pair.first, pair.second) if keep == pair.first_id else (pair.second, pair.first)
     return str(merge(stays, goes, ground=ground, by=by).number)
 
 
 @transaction.atomic
-def reopen_pair(pk: int, *, ground: str, by: User, unmerge: Merger | None = None) -> DuplicatePair:
+def reopen_pair(pk: int, *, ground: str, by: User) -> DuplicatePair:
     """Take a decision back (撤销判定): the pair is in doubt again, and people who were merged are two again."""
     take_turn()
     pair = duplicate_pair(pk, by=by)
@@ -544,9 +561,7 @@ def reopen_pair(pk: int, *, ground: str, by: User, unmerge: Merger | None = None
             code="ground_missing",
         )
     if pair.merge_number:
-        if unmerge is None:
-            raise DoudiError("本版本不能撤销合并。", "This version cannot unmerge.", code="merge_missing")
-        unmerge(pair.merge_number, ground=ground.strip(), by=by)
+        unmerge(change_of(pair.merge_number, by=by), ground=ground.strip(), by=by)
     pair.status, pair.merge_number = Status.DOUBTFUL, ""
     pair.ground, pair.decided_by, pair.decided_at = ground.strip(), by.username, timezone.now()
     pair.save()

@@ -132,16 +132,18 @@ def _digits(phone: str) -> str:
 
 
 def person_terms(person: Person) -> set[bytes]:
-    """Every term by which a person is found, whatever the household."""
+    """Every term by which a person is found, whatever the household: by former numbers too, and by those of records
+    that were merged into this one."""
     name = identity.normal_name(person.name)
     terms = {_SIGN[Kind.NAME] + name.encode()}
     terms |= {_SIGN[Kind.NAME_PART] + name[start:].encode() for start in range(1, min(len(name), 12))}
     for full, initials in spellings(name):
         terms |= {_SIGN[Kind.PINYIN] + full.encode(), _SIGN[Kind.INITIALS] + initials.encode()}
-    number = person.id_number.upper()
-    if len(number) >= 15:
-        terms |= {_exact(Kind.ID_TAIL, number[-4:]).low, _exact(Kind.ID_TAIL, number[-6:]).low}
-        terms.add(_exact(Kind.ID, number).low)
+    former = [*person.aliases.all(), *person.merged_from.all()]
+    for number in (person.id_number.upper(), *(one.id_number.upper() for one in former)):
+        if len(number) >= 15:
+            terms |= {_exact(Kind.ID_TAIL, number[-4:]).low, _exact(Kind.ID_TAIL, number[-6:]).low}
+            terms.add(_exact(Kind.ID, number).low)
     phone = _digits(person.phone)
     if len(phone) >= 7:
         terms |= {_exact(Kind.PHONE, phone).low, _exact(Kind.PHONE_TAIL, phone[-4:]).low}
@@ -170,6 +172,7 @@ def index_households(households: Iterable[int]) -> int:
                 household_id__in=batch, household__listed=True, valid_to=None, retracted_at=None
             )
             .select_related("household", "person")
+            .prefetch_related("person__aliases", "person__merged_from")
             .order_by("household_id", "pk")
         )
         rows: dict[int, list[Membership]] = {}

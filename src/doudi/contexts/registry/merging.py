@@ -16,6 +16,7 @@ from doudi.contexts.registry.ledger import Ledger, copy_of
 from doudi.contexts.registry.models import (
     CategoryRecord,
     DatedFact,
+    DuplicatePair,
     Membership,
     Person,
     PersonAlias,
@@ -65,7 +66,7 @@ def merge_people(
     event = open_event(
         MERGE,
         household=None,
-        region_code=min(regions, default=by.region_code, key=len),
+        region_code=min(_regions(keep) or regions or {by.region_code}),
         ground=ground,
         by=by,
         details={"keep": keep.pk, "away": away.pk},
@@ -104,11 +105,23 @@ def merge_people(
 
 @transaction.atomic
 def unmerge(merge: Merge, *, ground: str, by: User) -> Merge:
-    """Two people again: every row that the merge brought over goes back, unless later facts stand on it."""
+    """Two people again: every row that the merge brought over goes back, unless later facts stand on it.
+
+    A pair of the queue that was decided by this merge is in doubt again, whichever page it was taken back from.
+    """
     if merge.kind != MERGE:
         raise ChangeRefused("这项变动不是人员合并。", "That event is not a merge of people.")
+    for region in _regions(*merged_pair(merge)):
+        require(by, Act.CONFIRM_CHANGE, region_code=region)
     undone = undo_change(merge.number, ground=ground, by=by)
     _turn(json.loads(merge.details).get("moved", []), merged_pair(merge)[1].pk)
+    DuplicatePair.objects.filter(merge_number=merge.number).update(
+        status=DuplicatePair.Status.DOUBTFUL,
+        merge_number="",
+        ground=ground.strip()[:300],
+        decided_by=by.username,
+        decided_at=timezone.now(),
+    )
     return undone
 
 

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Substr
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, require
+from doudi.contexts.accounts.services import Act, User, record, require
 from doudi.contexts.registry.models import CategoryRecord, Household, Person
 from doudi.contexts.registry.precedence import CODES, DERIVED, RANKS, TAILED, TEMPORARY_AID
 from doudi.contexts.registry.regions import region_name
 
 _LABELS = tuple(RANKS)
+NOWHERE = "-"
+"""An area that no household lies in."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def statistics(
     )
 
 
+@transaction.atomic
 def people_counted(
     *,
     on: date,
@@ -110,9 +113,13 @@ def people_counted(
     known_at: datetime | None = None,
     once: bool = True,
 ) -> list[tuple[Person, str]]:
-    """The people behind one cell, each with the number of a household; the cell's figure is the length of this list."""
+    """The people behind one cell, each with the number of a household; the cell's figure is the length of this list.
+
+    The list names people: opening it goes into the audit log.
+    """
     require(by, Act.VIEW_HOUSEHOLDS)
-    union, parameters = _labels(on, known_at, _scope(by, region_code), tails)
+    scope = _scope(by, region_code)
+    union, parameters = _labels(on, known_at, scope, tails)
     chosen = "min(rank)" if once else "max(case when rank = %s then rank end)"
     sql = (
         f"select person_id, min(household_id) from ({union}) held group by person_id "  # noqa: S608 — built here, values bound
@@ -130,6 +137,13 @@ def people_counted(
         homes.update(
             Household.objects.filter(pk__in=[row[1] for row in part]).values_list("pk", "household_no")
         )
+    record(
+        by=by,
+        act=Act.VIEW_HOUSEHOLDS,
+        subject=f"statistics:{label}",
+        region_code=by.region_code if scope == NOWHERE else scope,
+        detail={"on": on, "known_at": known_at, "once": once, "people": len(rows)},
+    )
     return [(people[person], homes[home]) for person, home in rows]
 
 
@@ -137,7 +151,7 @@ def _scope(by: User, region_code: str) -> str:
     """The narrower of the account's area and the one asked for; an area outside gives the account's own, empty."""
     if region_code.startswith(by.region_code):
         return region_code
-    return by.region_code if by.region_code.startswith(region_code) else "-"
+    return by.region_code if by.region_code.startswith(region_code) else NOWHERE
 
 
 def _counted(

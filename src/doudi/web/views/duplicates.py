@@ -127,11 +127,15 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _pair(request, pk, form=form)
     try:
-        chain.decide_pair(pk, by=user, **form.cleaned_data)
+        decided = chain.decide_pair(pk, by=user, **form.cleaned_data)
     except DoudiError as problem:
         if problem.code in _ELSEWHERE:
             raise
         return _pair(request, pk, form=form, problem=problem)
+    if decided.merge_number:
+        # what became of the two records, and whether the one person now stands in two households, is told there
+        messages.success(request, _("已判定为同一人，两条记录已合并。"))
+        return redirect("event", number=decided.merge_number)
     messages.success(request, _("判定已保存。"))
     return redirect("duplicates")
 
