@@ -148,6 +148,7 @@ from doudi.contexts.registry.returning import Return, Verdict, read_return, take
 from doudi.contexts.registry.saved import choose_columns, columns_of, delete_list, save_list, saved_lists
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
+from doudi.engine.errors import DoudiError
 
 __all__ = [
     "BASES",
@@ -285,6 +286,7 @@ __all__ = [
     "reported_in",
     "request_export",
     "require_division",
+    "require_register_date",
     "require_whole_office",
     "reveal_identity",
     "save_list",
@@ -334,6 +336,18 @@ def latest_register_date() -> date | None:
         .values_list("as_of", flat=True)
         .first()
     )
+
+
+def require_register_date() -> date:
+    """The date of the latest register; refused before the first."""
+    latest = latest_register_date()
+    if latest is None:
+        raise DoudiError(
+            "还没有花名册，无法回测。请先装载数据。",
+            "There is no register yet to back-test on.",
+            code="no_register",
+        )
+    return latest
 
 
 def category_counts(*, by: User) -> list[dict[str, Any]]:
