@@ -227,3 +227,14 @@ def test_a_long_list_is_read_page_by_page(county, by, monkeypatch) -> None:
     rows = list(exporting._rows(PERSONS, Conditions(), by=by, warned=None))
 
     assert len(rows) == 5 and Household.objects.count() == 3
+
+
+def test_an_office_of_several_counties_begins_with_all_of_them(county, by, make_user) -> None:
+    way, below = registry.subtree("", by=by, root="")
+    assert way == [("", "全部辖区")] and dict(below) == dict(registry.counties_taken_in())
+
+    way, _ = registry.subtree("520102", by=by, root="")
+    assert [code for code, _ in way] == ["", "520102"]
+
+    officer = make_user("officer", "county", "520102")
+    assert [code for code, _ in registry.subtree("", by=officer, root="")[0]] == ["520102"]

@@ -24,12 +24,13 @@ from doudi.contexts.monitoring.services import (
     WarningNotFound,
 )
 from doudi.engine import pictures
+from doudi.engine.errors import DoudiError
 from doudi.house.paths import home
 from tests.cast import Cast, assemble
 from tests.small_county import AS_OF, TOWNSHIP_A, TOWNSHIP_B, WANG_QIANG
 
 WANG = "YJ20241115-H002"
-ONE = UUID(int=1)
+ONE, TWO = UUID(int=1), UUID(int=2)
 # the smallest picture a browser writes: 1 × 1 PNG
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -64,12 +65,18 @@ def visit(seen: int, **other: Any) -> SentVisit:
 
 
 def send_file(
-    by: Any, content: bytes = PNG, *, part: int = 1000, name: str = "signature", kind: str = "signature"
+    by: Any,
+    content: bytes = PNG,
+    *,
+    part: int = 1000,
+    name: str = "signature",
+    kind: str = "signature",
+    client_id: UUID = ONE,
 ) -> Any:
     file, at = None, 0
     while file is None or not file.stored:
         file = monitoring.take_part(
-            client_id=ONE,
+            client_id=client_id,
             name=name,
             kind=kind,
             size=len(content),
@@ -318,3 +325,25 @@ def test_what_a_visit_says_is_sealed(cast: Cast, seen: int) -> None:
         cursor.execute("select content from monitoring_fieldvisit")
         content = bytes(cursor.fetchone()[0])
     assert "住院".encode() not in content and b"106.7" not in content
+
+
+def test_a_blank_signature_drawn_again_leaves_the_equal_one_of_another_visit(cast: Cast, seen: int) -> None:
+    first, second = (send_file(cast.township, client_id=one) for one in (ONE, TWO))
+
+    monitoring.take_part(
+        client_id=ONE, name="signature", kind="signature", size=3, sha256="0" * 64, offset=0, content=b"ab",
+        by=cast.township,
+    )  # fmt: skip
+
+    assert not (home().evidence / first.stored).exists()
+    assert (home().evidence / second.stored).exists()
+
+
+def test_a_picture_that_is_gone_from_the_disk_says_so(cast: Cast, seen: int) -> None:
+    send_file(cast.township)
+    kept = chain.take_field_visit(visit(seen, files=["signature"]), by=cast.township)
+    file = kept.files.get()
+    (home().evidence / file.stored).unlink()
+
+    with pytest.raises(DoudiError, match="从备份恢复"):
+        monitoring.look_at_file(file.pk, by=cast.county)

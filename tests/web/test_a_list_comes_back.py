@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import openpyxl
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -74,3 +75,16 @@ def test_a_file_that_was_not_exported_here_is_refused_in_words(county, browser) 
         answer = desk.post(reverse("return_list"), {"file": SimpleUploadedFile("x.xlsx", content)})
         assert answer.status_code == 422 and 'role="alert"' in answer.content.decode()
     assert desk.post(reverse("return_list")).status_code == 422
+
+
+def test_buttons_outside_their_form_say_which_they_are() -> None:
+    """htmx hears of a button that stands outside its form only where it says ``type="submit"``."""
+    templates = Path(__file__).parents[2] / "src" / "doudi" / "web" / "templates"
+    outside = [
+        (path.name, button)
+        for path in templates.rglob("*.html")
+        for button in re.findall(r'<button[^>]*\sform="[^>]*>', path.read_text(encoding="utf-8"))
+    ]
+
+    assert outside
+    assert [found for found in outside if 'type="submit"' not in found[1]] == []

@@ -79,7 +79,7 @@ def test_a_wrong_file_is_told_and_a_right_one_comes_back_as_a_download(doubted, 
     paper = monitoring.doubt_of(number(), by=system_user()).evidence.get()
     answer = desk.get(reverse("paper", args=[number(), paper.pk]))
 
-    assert wrong.status_code == 422 and "只收 PDF、JPG、PNG" in wrong.content.decode()
+    assert wrong.status_code == 422 and "只收 JPG、PNG 照片或 PDF 扫描件" in wrong.content.decode()
     assert right.status_code == 302
     assert answer.content == b"%PDF-1.4 ok" and answer["X-Content-Type-Options"] == "nosniff"
     assert answer["Content-Disposition"].startswith("attachment")

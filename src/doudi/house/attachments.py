@@ -1,9 +1,12 @@
-"""Scans, photos and signatures that prove something (凭证): kept sealed, once, by the digest of their content."""
+"""Scans, photos and signatures that prove something (凭证): kept sealed, once, by the digest of their content.
+
+What may have to go again, as a photo that no visit came for, is kept singly instead, under a name of its own.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+import secrets
 from dataclasses import dataclass
 
 from doudi.engine.errors import DoudiError
@@ -71,9 +74,7 @@ def open_attachment(digest: str) -> tuple[bytes, str]:
     """The content and media type of a kept file, its content checked against its digest."""
     path = home().evidence / f"{digest}.sealed"
     if len(digest) != 64 or not digest.isalnum() or not path.exists():
-        raise AttachmentRefused(
-            "凭证文件不在状态目录里，请从备份恢复。", "The evidence file is missing; restore a backup.", code="attachment_missing"
-        )  # fmt: skip
+        raise _missing()
     content = keyring().open(path.read_bytes(), purpose=f"{_PURPOSE}:{digest}")
     if hashlib.sha256(content).hexdigest() != digest:
         raise AttachmentRefused(
@@ -82,12 +83,32 @@ def open_attachment(digest: str) -> tuple[bytes, str]:
     return content, _kind_of(content)[0]
 
 
-def remove_attachments(digests: Collection[str]) -> int:
-    """Delete kept files whose time is over (保存期满); the caller has made sure that nothing else stands on them."""
-    gone = 0
-    for digest in digests:
-        path = home().evidence / f"{digest}.sealed"
-        if path.exists():
-            path.unlink()
-            gone += 1
-    return gone
+# ---- files that may go again -------------------------------------------------------------------------------------
+
+
+def keep_single(content: bytes, *, purpose: str) -> str:
+    """Seal a file under a name of its own and return the name: equal content is kept twice, so each may go alone."""
+    name = f"{secrets.token_hex(16)}.sealed"
+    write_aside(home().evidence / name, keyring().seal(content, purpose=f"{purpose}:{name}"))
+    return name
+
+
+def open_single(name: str, *, purpose: str) -> bytes:
+    """The content of a file of :func:`keep_single`."""
+    path = home().evidence / name
+    if not path.is_file():
+        raise _missing()
+    return keyring().open(path.read_bytes(), purpose=f"{purpose}:{name}")
+
+
+def remove_single(name: str) -> None:
+    """Delete a file of :func:`keep_single`; none there is none to delete."""
+    (home().evidence / name).unlink(missing_ok=True)
+
+
+def _missing() -> AttachmentRefused:
+    return AttachmentRefused(
+        "凭证文件不在状态目录里，请从备份恢复。",
+        "The evidence file is missing; restore a backup.",
+        code="attachment_missing",
+    )

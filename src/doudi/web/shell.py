@@ -37,7 +37,7 @@ _MENU: tuple[tuple[str, str, Act | None], ...] = (
     ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
 )
 
-_BELOW = {"doubts": ("/stops/", "/recovery/", "/rectification/")}
+_BELOW = {"households": ("/persons/", "/exports/"), "doubts": ("/stops/", "/recovery/", "/rectification/")}
 """Pages that hang under an entry of the menu though their address does not."""
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,14 +23,15 @@ from doudi.contexts.monitoring.models import FieldFile, FieldTask, FieldVisit, V
 from doudi.contexts.registry import services as registry
 from doudi.engine import pictures
 from doudi.engine.errors import DoudiError
-from doudi.house.keyring import keyring, write_aside
-from doudi.house.paths import home
+from doudi.house.attachments import keep_single, open_single, remove_single
+from doudi.house.keyring import keyring
 
 MOST_TASKS = 100
 MOST_FILES = 8
 MOST_BYTES = 3 << 20
 PART_BYTES = 256 << 10
 KINDS = ("photo", "signature")
+_PICTURE = "field.file"
 _UNCLAIMED = timedelta(days=30)
 _NOBODYS_STEP = ("update", "remind", "suspend", "resume")
 """Lines of a timeline that outrun no visit: a screen's update, a reminder, a clock that stood still."""
@@ -130,7 +130,7 @@ def _sweep() -> None:
     stale = FieldFile.objects.filter(field_visit=None, begun_at__lt=timezone.now() - _UNCLAIMED)
     for left in stale:
         if left.stored:
-            (home().evidence / left.stored).unlink(missing_ok=True)
+            remove_single(left.stored)
     stale.delete()
 
 
@@ -175,7 +175,7 @@ def take_part(
     if file.sha256 != sha256:
         # taken again before it was sent: begin anew
         if file.stored:
-            (home().evidence / file.stored).unlink(missing_ok=True)
+            remove_single(file.stored)
         file.kind, file.size, file.sha256, file.received = kind, size, sha256, 0
         file.content, file.stored = b"", ""
     if offset == file.received and file.received + len(content) <= file.size:
@@ -211,11 +211,7 @@ def _complete(file: FieldFile, whole: bytes, by: User) -> None:
         # what came is not what was announced: the telephone sends it from the start
         file.received, file.content = 0, b""
         return
-    file.stored = f"{secrets.token_hex(16)}.sealed"
-    write_aside(
-        home().evidence / file.stored,
-        keyring().seal(pictures.strip(whole), purpose=f"field.file:{file.stored}"),
-    )
+    file.stored = keep_single(pictures.strip(whole), purpose=_PICTURE)
     file.content = b""
     record(
         by=by,
@@ -239,7 +235,7 @@ def look_at_file(file_id: int, *, by: User) -> bytes:
         region_code=kept.case.region_code,
         detail={"warning": kept.case.number, "kind": file.kind},
     )
-    return keyring().open((home().evidence / file.stored).read_bytes(), purpose=f"field.file:{file.stored}")
+    return open_single(file.stored, purpose=_PICTURE)
 
 
 # ---- visits that come back ---------------------------------------------------------------------------------------

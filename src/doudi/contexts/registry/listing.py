@@ -21,6 +21,7 @@ from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 
 COUNTED_TO = 1000
+_COUNTY_DIGITS = 6
 HOUSEHOLDS, PERSONS = "households", "persons"
 SUBJECTS = {HOUSEHOLDS: "家庭", PERSONS: "人员"}
 
@@ -370,8 +371,14 @@ def in_words(asked: Conditions) -> str:
 
 
 def subtree(region: str, *, by: User, root: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The way from the account's area down to ``region``, and the divisions below it (code, name)."""
+    """The way from the account's area down to ``region``, and the divisions below it (code, name).
+
+    An office of several counties begins with all of them, under the code ''.
+    """
     top = by.region_code or root
     at = region if region.startswith(top) else top
-    way = [(code, regions.region_name(code)) for code in regions.path_of(at) if len(code) >= len(top)]
-    return way, regions.children(at) if at else []
+    least = len(top) or _COUNTY_DIGITS
+    way = [(code, regions.region_name(code)) for code in regions.path_of(at) if len(code) >= least]
+    if not top:
+        way.insert(0, ("", "全部辖区"))
+    return way, regions.children(at) if at else regions.counties_taken_in()

@@ -25,6 +25,7 @@ from doudi.engine.errors import DoudiError
 from doudi.house.attachments import SUFFIXES
 from doudi.web.doubt_forms import AssignForm, CheckForm, EvidenceForm, FindForm, ReviewForm, StopForm
 from doudi.web.guard import asker
+from doudi.web.steps import take_step
 
 PAGE = 25
 _Status = monitoring.Doubt.Status
@@ -190,19 +191,13 @@ def _take(
     """Read the form of a step, act, and go back to the doubt; where refused, show the form again as it was typed."""
     if request.method != "POST":
         return redirect("doubt", number=number)
-    user = asker(request)
-    doubt = monitoring.doubt_of(number, by=user)
-    if not form.is_valid():
-        return _doubt_page(request, doubt, step=step, bound=form)
-    try:
-        act(form.cleaned_data, user)
-    except DoudiError as problem:
-        if problem.code == "not_allowed":
-            raise
+    doubt = monitoring.doubt_of(number, by=asker(request))
+
+    def again(problem: DoudiError | None) -> HttpResponse:
         doubt.refresh_from_db()
         return _doubt_page(request, doubt, step=step, bound=form, problem=problem)
-    messages.success(request, done)
-    return redirect("doubt", number=number)
+
+    return take_step(request, form, act, again=again, done=done, then=redirect("doubt", number=number))
 
 
 def assign(request: HttpRequest, number: str) -> HttpResponse:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
@@ -23,6 +22,7 @@ from doudi.contexts.assistance.services import LedgerEntry, Recovery
 from doudi.engine.errors import DoudiError
 from doudi.web import doubt_forms as typed_forms
 from doudi.web.guard import View, asker
+from doudi.web.steps import take_step
 
 PAGE = 25
 _SUMS = ("due_fen", "received_fen", "written_off_fen", "outstanding_fen", "refund_fen")
@@ -191,19 +191,20 @@ def step_view(name: str) -> View:
     def enter(request: HttpRequest, number: str) -> HttpResponse:
         if request.method != "POST":
             return redirect("recovery", number=number)
-        user = asker(request)
-        recovery = assistance.recovery_of(number, by=user)
+        recovery = assistance.recovery_of(number, by=asker(request))
         form = _form(name, recovery, request.POST)
-        if not form.is_valid():
-            return _page(request, recovery, step=name, bound=form)
-        try:
-            STEPS[name].act(number, form.cleaned_data, user)
-        except DoudiError as problem:
-            if problem.code == "not_allowed":
-                raise
+
+        def again(problem: DoudiError | None) -> HttpResponse:
             recovery.refresh_from_db()
             return _page(request, recovery, step=name, bound=form, problem=problem)
-        messages.success(request, STEPS[name].done)
-        return redirect("recovery", number=number)
+
+        return take_step(
+            request,
+            form,
+            lambda typed, user: STEPS[name].act(number, typed, user),
+            again=again,
+            done=STEPS[name].done,
+            then=redirect("recovery", number=number),
+        )
 
     return enter

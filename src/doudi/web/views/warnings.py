@@ -36,6 +36,7 @@ from doudi.web.forms import (
 )
 from doudi.web.guard import asker
 from doudi.web.paging import LongList
+from doudi.web.steps import take_step
 from doudi.web.templatetags.doudi import said
 
 PAGE = 25
@@ -301,18 +302,12 @@ def _take(
     if form is None:
         messages.error(request, _("这一步现在不能办，请看预警的现状。"))
         return redirect("warning", number=number)
-    if not form.is_valid():
-        return _case_page(request, case, bound=form, step=step)
-    try:
-        act(form.cleaned_data, user)
-    except DoudiError as problem:
-        if problem.code == "not_allowed":
-            raise
-        return _case_page(
-            request, monitoring.warning(number, by=user), bound=form, step=step, problem=problem
-        )
-    messages.success(request, done)
-    return redirect("warning", number=number)
+
+    def again(problem: DoudiError | None) -> HttpResponse:
+        now = case if problem is None else monitoring.warning(number, by=user)
+        return _case_page(request, now, bound=form, step=step, problem=problem)
+
+    return take_step(request, form, act, again=again, done=done, then=redirect("warning", number=number))
 
 
 def dispatch(request: HttpRequest, number: str) -> HttpResponse:

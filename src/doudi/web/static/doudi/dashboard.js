@@ -11,9 +11,10 @@ function draw(box) {
   const stacked = box.dataset.chart === "township";
   if (!window.echarts || !picture.labels.length) return box.classList.add("off");
   if (flat) box.style.height = `${Math.max(8, picture.labels.length * 1.7 + 4)}rem`;
+  const across = Math.max(44, box.clientWidth / picture.labels.length - 8);
   const names = {
     type: "category", data: picture.labels, inverse: flat,
-    axisLabel: { fontSize: SIZE, interval: picture.labels.length > 8 && !flat ? "auto" : 0, width: flat ? 150 : 116, overflow: flat ? "truncate" : "break" },
+    axisLabel: { fontSize: SIZE, interval: picture.labels.length > 8 && !flat ? "auto" : 0, width: flat ? 150 : Math.min(116, across), overflow: flat ? "truncate" : "break" },
   };
   const counts = { type: "value", minInterval: 1, axisLabel: { fontSize: SIZE } };
   const chart = echarts.init(box, null, { renderer: "canvas" });
