@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -23,12 +22,11 @@ from doudi.contexts.registry.models import (
     EventPerson,
     FeedLoad,
     Household,
-    Membership,
     Person,
     RegistryEvent,
 )
 from doudi.contexts.registry.operations import KINDS, Asked, ChangeRefused, Kind, refresh
-from doudi.contexts.registry.people import HouseholdNotFound
+from doudi.contexts.registry.people import HouseholdNotFound, homes_of
 from doudi.engine.errors import DoudiError
 
 MERGE = "merge_people"
@@ -158,7 +156,7 @@ def undo_change(number: str, *, ground: str, by: User) -> RegistryEvent:
         event.undone_at, event.undone_by, event.undo_ground = now, by.username, _grounded(ground)
         event.save()
         event.people.update(word=EventPerson.Word.UNDONE)
-        index_households(_homes_of(event) | _homes_ever(event.people.values_list("person_id", flat=True)))
+        index_households(_homes_of(event) | homes_of(event.people.values_list("person_id", flat=True)))
         _log(event, by, "undone", ground)
         return event
 
@@ -315,7 +313,7 @@ def finish(event: RegistryEvent, ledger: Ledger, by: User) -> None:
     event.changes = ledger.written()
     event.told = json.dumps(ledger.told, ensure_ascii=False)
     event.save()
-    index_households(set(ledger.households) | _homes_ever(ledger.people))
+    index_households(set(ledger.households) | homes_of(ledger.people))
     word = EventPerson.Word
     EventPerson.objects.bulk_create(
         EventPerson(event=event, person_id=key, word=word.STANDING if asserts else word.NONE)
@@ -348,12 +346,6 @@ def _homes_of(event: RegistryEvent) -> set[int]:
     """The households that an event changed."""
     named = {key for _, label, key, _ in json.loads(event.changes) if label.endswith(".Household")}
     return named | ({event.household_id} if event.household_id is not None else set())
-
-
-def _homes_ever(people: Iterable[int]) -> set[int]:
-    """Every household that people stand or stood in: a name, a number or a merge of theirs is found there or no more."""
-    found = Membership.objects.filter(person__in=list(people))
-    return set(found.values_list("household_id", flat=True))
 
 
 def _refuse_if_stood_upon(event: RegistryEvent) -> None:

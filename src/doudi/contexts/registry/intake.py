@@ -383,6 +383,15 @@ def loads_in_force(feed: FeedSpec, as_of: date) -> list[FeedLoad]:
     return _newest(feed, found.order_by("as_of", "pk"))
 
 
+def every_load_in_force(specs: Mapping[str, FeedSpec], as_of: date) -> dict[str, list[FeedLoad]]:
+    """:func:`loads_in_force` of many feeds, read at once; a feed without any is left out."""
+    found: dict[str, list[FeedLoad]] = {}
+    asked = FeedLoad.objects.filter(feed__in=list(specs), status=FeedLoad.Status.IN_FORCE, as_of__lte=as_of)
+    for load in asked.order_by("as_of", "pk"):
+        found.setdefault(load.feed, []).append(load)
+    return {name: _newest(specs[name], loads) for name, loads in found.items()}
+
+
 def _newest(feed: FeedSpec, loads: Iterable[FeedLoad]) -> list[FeedLoad]:
     """Of loads from old to new, those in force."""
     latest: dict[str, FeedLoad] = {}
@@ -402,17 +411,14 @@ def evidence_on(specs: Mapping[str, FeedSpec], as_of: date) -> Evidence:
             code="register_missing",
         )
     loads = [register]
-    missing: dict[str, Status] = {}
-    for name, spec in specs.items():
-        if name == REGISTER:
-            continue
-        found = loads_in_force(spec, as_of)
-        loads += found
-        if not found:
-            failed = FeedLoad.objects.filter(
-                feed=name, as_of__lte=as_of, status=FeedLoad.Status.REFUSED
-            ).exists()
-            missing[name] = Status.FAILED if failed else Status.NOT_ARRIVED
+    in_force = every_load_in_force(specs, as_of)
+    names = [name for name in specs if name != REGISTER]
+    absent = [name for name in names if name not in in_force]
+    refused = FeedLoad.objects.filter(feed__in=absent, as_of__lte=as_of, status=FeedLoad.Status.REFUSED)
+    failed = set(refused.values_list("feed", flat=True)) if absent else set()
+    missing = {name: Status.FAILED if name in failed else Status.NOT_ARRIVED for name in absent}
+    for name in names:
+        loads += in_force.get(name, [])
     return Evidence(as_of, tuple(load.pk for load in loads), missing)
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
 from doudi.contexts.registry.finding import index_households, matching
-from doudi.contexts.registry.intake import folder_of_register_on, loads_in_force, snapshots_on
+from doudi.contexts.registry.intake import every_load_in_force, folder_of_register_on, snapshots_on
 from doudi.contexts.registry.listing import age_on, masked_phone
 from doudi.contexts.registry.models import (
     AreaRecord,
@@ -304,6 +304,7 @@ def facts(found: Household, specs: Mapping[str, FeedSpec], *, on: date, by: User
         ).fetchall()
         who = dict(zip([row[0] for row in first], names_by_key(found, on), strict=False))
         gathered = []
+        in_force = every_load_in_force(specs, on)
         for name, spec in specs.items():
             if name == "household_register":
                 continue
@@ -318,7 +319,7 @@ def facts(found: Household, specs: Mapping[str, FeedSpec], *, on: date, by: User
             )
             columns = [column[0] for column in answer.description or []]
             rows = [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
-            newest = loads_in_force(spec, on)[-1]
+            newest = in_force[name][-1]
             gathered.append(_told(spec, newest, rows, who))
         return gathered
 

@@ -1,4 +1,4 @@
-"""Finding a person by number: the one in use, a former one, or that of a record merged into another."""
+"""Finding a person by number (the one in use, a former one, that of a merged record), and where people stand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-from doudi.contexts.registry.models import Person, PersonAlias
+from doudi.contexts.registry.models import Membership, Person, PersonAlias
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
 
@@ -37,6 +37,14 @@ def people_by_blind(blinds: Iterable[bytes]) -> dict[bytes, Person]:
         for alias in PersonAlias.objects.filter(id_blind__in=batch).select_related("person__merged_into"):
             found.setdefault(bytes(alias.id_blind), alias.person.merged_into or alias.person)
     return found
+
+
+def homes_of(people: Iterable[int]) -> set[int]:
+    """Every household that people stand or stood in: what is said of them anew is to be found there, or no more."""
+    homes: set[int] = set()
+    for batch in batches(people):
+        homes.update(Membership.objects.filter(person__in=batch).values_list("household_id", flat=True))
+    return homes
 
 
 def person_by_id(number: str) -> Person | None:

@@ -41,7 +41,7 @@ from doudi.contexts.registry.models import (
     Person,
     RegistryEvent,
 )
-from doudi.contexts.registry.people import batches
+from doudi.contexts.registry.people import batches, homes_of
 from doudi.contexts.registry.returned_book import (
     Book,
     Line,
@@ -478,7 +478,8 @@ def _enter(judged: Return, acting: list[Cell], by: User) -> None:
                 )
             )
     ListChange.objects.bulk_create(words, batch_size=500)
-    index_households({cell.household for cell in acting})
+    said_of = {cell.person for cell in acting if cell.person is not None}
+    index_households({cell.household for cell in acting} | homes_of(said_of))
     record(
         by=by,
         act=Act.RETURN_LIST,

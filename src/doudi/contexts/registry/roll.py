@@ -22,7 +22,7 @@ from doudi.contexts.registry.models import (
     Person,
 )
 from doudi.contexts.registry.people import BATCH as _BATCH
-from doudi.contexts.registry.people import ID_PURPOSE, batches, people_by_blind
+from doudi.contexts.registry.people import ID_PURPOSE, batches, homes_of, people_by_blind
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
@@ -89,14 +89,7 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
     )
     if next_date is None:
         show_local_households(held)
-    renamed = {
-        household
-        for batch in batches(changed)
-        for household in Membership.objects.filter(
-            person__in=batch, valid_to=None, retracted_at=None
-        ).values_list("household_id", flat=True)
-    }
-    index_households(renamed | moved | {pk for pk, _area in before ^ _found_where()})
+    index_households(homes_of(changed) | moved | {pk for pk, _area in before ^ _found_where()})
 
 
 def _found_where() -> set[tuple[int, str]]:
