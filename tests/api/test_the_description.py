@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 from doudi.api.description import api
 from tests import small_county as sc
 from tests.cast import Cast
+from tests.conftest import PROJECT
 
 EXAMPLES = int(os.environ.get("DOUDI_API_EXAMPLES", "2"))
 """Requests per operation, account and kind (fitting, unfitting): ten thousand and more with 25 (issue 10)."""
@@ -72,9 +74,25 @@ def test_every_field_has_a_title_and_money_says_fen() -> None:
                 "en",
                 "problem_en",
             ), f"{name}.{field}"
-            assert "amount" not in field or field.endswith("_fen"), f"{name}.{field}"
+            # the basis of an amount is a code: how the sum is known
+            assert "amount" not in field or field.endswith(("_fen", "amount_basis")), f"{name}.{field}"
             if field.endswith("_fen"):
                 assert "分" in details["title"], f"{name}.{field}"
+
+
+def test_the_reference_page_lists_every_operation_and_no_other() -> None:
+    page = (PROJECT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    listed = {
+        (method.lower(), re.sub(r"\{[^}]*\}", "{}", path))
+        for method, path in re.findall(r"`(GET|POST) (/[^`]*)`", page)
+    }
+    there = {
+        (method, re.sub(r"\{[^}]*\}", "{}", path.removeprefix("/api/v1")))
+        for path, methods in described()["paths"].items()
+        for method in methods
+    }
+
+    assert listed - {("get", "/api/v1/openapi.json")} == there
 
 
 def test_no_page_of_the_api_loads_anything_from_elsewhere(client) -> None:

@@ -50,6 +50,8 @@ def enter_again(old: Person, *, id_number: str, **other: Any) -> Person:
         region_code=home.region_code,
         responsible_region=home.responsible_region,
         urban_rural=home.urban_rural,
+        head_name=person.name,
+        persons=1,
     )
     load = FeedLoad.objects.first()
     Membership.objects.create(

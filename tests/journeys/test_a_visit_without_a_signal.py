@@ -315,3 +315,45 @@ def test_ten_wrong_pins_remove_everything(cast: Cast, telephone: Callable[..., T
         )
     assert phone.page.evaluate("fieldStore.names().then((names) => names.length)") == 0
     expect(phone.page.locator("#setup")).to_be_visible()
+
+
+def test_consent_and_a_refusal_of_help_say_who_stands_for_them(
+    cast: Cast, telephone: Callable[..., Telephone]
+) -> None:
+    phone = telephone()
+    phone.sign_in()
+    phone.set_pin()
+    phone.take_along()
+
+    # charity: whose consent and how is asked once consent is ticked
+    phone.fill_in(photo=False)
+    phone.page.fill("#visited_on", "2026-01-05")
+    phone.page.click("input[name=result_code][value=E]")
+    phone.page.click("#done")
+    expect(phone.page.locator("#wrong")).to_contain_text("须先征得本人同意")
+    expect(phone.page.locator("#consented")).to_be_hidden()
+    phone.page.check("#consent")
+    phone.page.fill("#consent_by", "王强")
+    phone.page.select_option("#consent_how", "口头（两人在场）")
+    phone.done()
+    expect(phone.page.locator("#visits")).to_contain_text("已传回并记录")
+
+    # help refused: without a signature two witnesses stand for it
+    phone.take_along()
+    phone.fill_in(photo=False)
+    phone.page.click("input[name=result_code][value=J]")
+    phone.page.fill("#witness_1", "村主任")
+    phone.page.click("#done")
+    expect(phone.page.locator("#wrong")).to_contain_text("须有本人签名，或写明两名见证人")
+    phone.page.fill("#witness_2", "邻居赵某")
+    phone.done()
+    expect(phone.page.locator("#visits article:nth-child(2)")).to_contain_text("已传回并记录")
+
+    charity, refusal = monitoring.warning(WANG, by=cast.county).visits.all()
+    assert (charity.result_code, charity.consent_by, charity.consent_how) == (
+        "E",
+        "王强",
+        "口头（两人在场）",
+    )
+    assert (refusal.result_code, refusal.signed, refusal.witnesses) == ("J", False, "村主任、邻居赵某")
+    assert phone.troubles == []

@@ -25,6 +25,7 @@ PUBLIC = {
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
     "kind": "death",
+    "token": "0" * 24,
     "number": WARNING,
     "household_no": "H002",
     "person": 1,

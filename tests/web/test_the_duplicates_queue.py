@@ -55,7 +55,7 @@ def test_one_person_is_merged_on_the_page_and_told_what_became_of_the_records(co
 
     told = desk.post(reverse("duplicate_decide", args=[pair.pk]), said, follow=True).content.decode()
 
-    assert "两条记录已合并" in told and "并入张伟" in told and "请另行核实户籍" in told
+    assert "两条记录已合并" in told and "并入张伟" in told and "请核实户籍" in told
     pair.refresh_from_db()
     page = desk.get(reverse("duplicate", args=[pair.pk])).content.decode()
     assert "已并入另一条记录" in page and reverse("event", args=[pair.merge_number]) in page

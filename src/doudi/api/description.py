@@ -10,7 +10,18 @@ from ninja.openapi.schema import REF_TEMPLATE
 from ninja.renderers import JSONRenderer
 
 import doudi
-from doudi.api import accounts, assistance, changes, doubts, fieldwork, monitoring, outreach, registry
+from doudi.api import (
+    accounts,
+    assistance,
+    changes,
+    clocks,
+    doubts,
+    fieldwork,
+    monitoring,
+    outreach,
+    registry,
+    thresholds,
+)
 from doudi.api.problems import MEDIA_TYPE, Problem, say_problems
 
 _TEXT = """低收入人口动态监测与救助帮扶的接口：家庭、预警、推送、数据装载、审计。
@@ -62,6 +73,10 @@ def api() -> NinjaAPI:
         renderer=_Plain(),
     )
     say_problems(made)
-    for module in (accounts, changes, registry, outreach, fieldwork, monitoring, assistance, doubts):
+    # the address of a warning takes any number: what goes on behind one stands before it
+    faces = (
+        accounts, changes, registry, outreach, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
+    )  # fmt: skip
+    for module in faces:
         made.add_router("", module.router)
     return made

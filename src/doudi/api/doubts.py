@@ -47,8 +47,8 @@ class DoubtOut(Schema):
     as_of: date = Field(title="数据日期")
     since: date | None = Field(title="起")
     until: date | None = Field(title="止")
-    counted_fen: int | None = Field(title="按规则计多发", description="单位：分；null 为须由核查人核定")
-    overpaid_fen: int | None = Field(title="核定多发", description="单位：分；null 为尚未核定或不追缴")
+    counted_fen: int | None = Field(title="按规则计多发（分）", description="单位：分；null 为须由核查人核定")
+    overpaid_fen: int | None = Field(title="核定多发（分）", description="单位：分；null 为尚未核定或不追缴")
     status: str = Field(title="状态", description="found、assigned、checked、concluded、gone")
     due_on: date | None = Field(title="当前时限", description="按工作日推算的日期")
     assigned_to: str = Field(title="核查人")
@@ -157,7 +157,7 @@ class Check(Body):
     checkers: list[Line] = Field(title="核查人员", max_length=6)
     finding: Text = Field(title="核查情况", description="至少十个字")
     conclusion: Line = Field(title="结论", description="政策包 doubts.yaml 的结论码")
-    overpaid_fen: Fen | None = Field(None, title="核定多发", description="单位：分；null 取按规则计的")
+    overpaid_fen: Fen | None = Field(None, title="核定多发（分）", description="单位：分；null 取按规则计的")
     heard: Text = Field("", title="家庭陈述", description="停发、追缴之前须听取")
     seen: int | None = Field(None, title="所见版本")
 
@@ -271,11 +271,11 @@ class RecoveryOut(Schema):
     debtor_name: str = Field(title="退款人", description="无权查看身份的账号只见姓")
     region_code: str = Field(title="负责地区")
     opened_on: date = Field(title="立案日期")
-    due_fen: int = Field(title="应追缴", description="单位：分")
-    received_fen: int = Field(title="已追回", description="单位：分")
-    written_off_fen: int = Field(title="已核销", description="单位：分")
-    outstanding_fen: int = Field(title="未追回", description="单位：分")
-    refund_fen: int = Field(title="应退还家庭", description="单位：分")
+    due_fen: int = Field(title="应追缴（分）", description="单位：分")
+    received_fen: int = Field(title="已追回（分）", description="单位：分")
+    written_off_fen: int = Field(title="已核销（分）", description="单位：分")
+    outstanding_fen: int = Field(title="未追回（分）", description="单位：分")
+    refund_fen: int = Field(title="应退还家庭（分）", description="单位：分")
     next_due_on: date | None = Field(title="下一期应缴日期")
 
 
@@ -326,7 +326,7 @@ def list_recoveries(request: HttpRequest, asked: Query[RecoveryFilters]) -> Any:
 class Receipt(Body):
     """Money that came back."""
 
-    amount_fen: Annotated[Fen, Field(ge=1)] = Field(title="金额", description="单位：分")
+    amount_fen: Annotated[Fen, Field(ge=1)] = Field(title="金额（分）", description="单位：分")
     voucher: Line = Field(title="凭证号", description="同一凭证号再送一次不会记两笔")
     on: Day = Field(title="日期")
     into: Literal["bank", "cash"] = Field("bank", title="收到")
@@ -366,10 +366,10 @@ class FiguresOut(Schema):
     untrue: int = Field(title="不属实", description="单位：条")
     waiting: int = Field(title="在办", description="单位：条")
     stopped: int = Field(title="已停发", description="单位：条")
-    due_fen: int = Field(title="应追缴", description="单位：分")
-    received_fen: int = Field(title="已追回", description="单位：分")
-    written_off_fen: int = Field(title="已核销", description="单位：分")
-    outstanding_fen: int = Field(title="未追回", description="单位：分")
+    due_fen: int = Field(title="应追缴（分）", description="单位：分")
+    received_fen: int = Field(title="已追回（分）", description="单位：分")
+    written_off_fen: int = Field(title="已核销（分）", description="单位：分")
+    outstanding_fen: int = Field(title="未追回（分）", description="单位：分")
 
 
 class RectificationOut(Schema):

@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints
 
 from doudi import chain
 from doudi.api.door import behind, caller
-from doudi.api.monitoring import Level, Visitor
+from doudi.api.monitoring import ConsentBy, ConsentHow, Level, Visitor
 from doudi.api.problems import ApiRefused
 from doudi.api.shapes import Body, Day, Line, Number, Text
 from doudi.contexts.accounts.services import Act
@@ -149,6 +149,8 @@ class FieldVisitIn(Body):
     attempt: bool = Field(False, title="寻访未遇")
     finding: Text = Field(title="核实情况")
     consent: bool = Field(False, title="本人同意转介")
+    consent_by: ConsentBy = Field("", title="同意人", description="空为户主")
+    consent_how: ConsentHow = Field("", title="同意方式", description="书面、口头（两人在场）、监护人")
     signed: bool = Field(False, title="本人已签字", description="须有一张 signature")
     witnesses: list[Visitor] = Field(default_factory=list, title="见证人", max_length=2)
     location: Annotated[str, StringConstraints(pattern=r"^(-?[0-9.]{1,12},-?[0-9.]{1,12},[0-9.]{1,9})?$")] = (

@@ -101,6 +101,7 @@ class WarningRow(Schema):
     codes: list[str] = Field(title="仍在的信号")
     opened_on: date = Field(title="发现日期")
     as_of: date = Field(title="数据日期")
+    assignee: str = Field(title="经办账号", description="空为全乡镇（街道）")
     due_on: date | None = Field(title="当前时限", description="按工作日推算的日期")
     closed_at: datetime | None = Field(title="办结时间")
     revisit_on: date | None = Field(title="回访日期")
@@ -120,7 +121,7 @@ class SignalOut(Schema):
     value: int | None = Field(
         None, title="数额", description="in_fen 为真时以分计；无权查看经济状况的账号为 null"
     )
-    in_fen: bool = Field(title="数额是金额")
+    in_fen: bool = Field(title="数额是金额，以分计")
     unknown: str = Field(title="不知道的原因", description="late 来源迟到，undecided 待核，空为已知")
     name_differs: bool = Field(title="姓名有异体字出入")
 
@@ -142,6 +143,40 @@ class VisitOut(Schema):
     result_code: str = Field(title="核实结果")
     finding: str = Field(title="核实情况")
     consent: bool = Field(title="本人同意转介")
+    consent_by: str = Field(title="同意人")
+    consent_how: str = Field(title="同意方式")
+    signed: bool = Field(title="本人已签字")
+    witnesses: str = Field(title="见证人")
+    recorded_at: datetime = Field(title="记录时间")
+
+
+class AttemptOut(Schema):
+    """A visit at which nobody was found."""
+
+    tried_on: date = Field(title="寻访日期")
+    visitors: str = Field(title="寻访人员")
+    finding: str = Field(title="寻访情况")
+    recorded_at: datetime = Field(title="记录时间")
+
+
+class SuspensionOut(Schema):
+    """A clock that stood or stands still."""
+
+    began_at: datetime = Field(title="中止时间")
+    until_on: date = Field(title="恢复日期", description="那天起重新计算")
+    ended_at: datetime | None = Field(title="提前恢复时间")
+    ground: str | None = Field(title="事由", description="无权查看家庭经济状况的账号为 null")
+    by: str = Field(title="办理人")
+
+
+class RevisitOut(Schema):
+    """A revisit and whether the difficulty is over."""
+
+    visited_on: date = Field(title="回访日期")
+    visitors: str = Field(title="回访人员")
+    result: str = Field(title="回访结果", description="solved、unsolved")
+    finding: str = Field(title="回访情况")
+    led_to: str = Field(title="转入的预警", description="困难未解决时接着办的预警编号，否则为空")
     recorded_at: datetime = Field(title="记录时间")
 
 
@@ -153,6 +188,11 @@ class WarningOut(WarningRow):
     unknown: dict[str, str] = Field(title="不知道的指标", description="代码 → late 或 undecided；不等于没有")
     timeline: list[EventOut] = Field(title="时间线")
     visits: list[VisitOut] | None = Field(title="入户核实", description="无权查看家庭经济状况的账号为 null")
+    attempts: list[AttemptOut] | None = Field(
+        title="寻访未遇", description="无权查看家庭经济状况的账号为 null"
+    )
+    suspensions: list[SuspensionOut] = Field(title="时限中止")
+    revisit: RevisitOut | None = Field(title="回访", description="未回访，或无权查看家庭经济状况，为 null")
     measures: list[MeasureOut] | None = Field(
         title="救助措施", description="无权查看家庭经济状况的账号为 null"
     )
@@ -188,8 +228,18 @@ def _signal(signal: Any, *, finances: bool) -> SignalOut:
     return shown if finances else shown.model_copy(update={"value": None})
 
 
-def _whole(case: monitoring.WarningCase, by: User) -> WarningOut:
+def show_revisit(revisit: monitoring.Revisit) -> RevisitOut:
+    """A revisit with the number of the warning it led to."""
+    led_to = revisit.led_to.number if revisit.led_to is not None else ""
+    told = {name: getattr(revisit, name) for name in RevisitOut.model_fields if name != "led_to"}
+    return RevisitOut(**told, led_to=led_to)
+
+
+def show_warning(case: monitoring.WarningCase, by: User) -> WarningOut:
+    """A warning with everything that was done, as far as the account may see it."""
     finances = may(by, Act.VIEW_FINANCES)
+    suspensions = [SuspensionOut.model_validate(one) for one in case.suspensions.all()]
+    revisit = monitoring.revisit_of(case) if finances else None
     return WarningOut(
         **_row(case, by),
         result_code=case.result_code if finances else "",
@@ -200,6 +250,11 @@ def _whole(case: monitoring.WarningCase, by: User) -> WarningOut:
             for event in case.events.all()
         ],
         visits=[VisitOut.model_validate(visit) for visit in case.visits.all()] if finances else None,
+        attempts=[AttemptOut.model_validate(one) for one in case.attempts.all()] if finances else None,
+        suspensions=suspensions
+        if finances
+        else [one.model_copy(update={"ground": None}) for one in suspensions],
+        revisit=show_revisit(revisit) if revisit is not None else None,
         measures=[
             show_measure(given) for given in assistance.measures_given(by=by, warning_number=case.number)
         ]
@@ -231,6 +286,8 @@ def list_warnings(request: HttpRequest, asked: Query[WarningFilters]) -> Any:
 
 # ---- steps --------------------------------------------------------------------------------------------------------
 
+Account = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20\x7f]*$", max_length=150)]
+"""The name of an account."""
 Seen = Annotated[int | None, Field(ge=0, le=2**31 - 1, title="看到的版本", description="空为不核对")]
 
 
@@ -238,6 +295,7 @@ class Dispatch(Body):
     """To which township."""
 
     to: RegionPrefix = Field(title="派往的乡镇（街道）代码", description="9 位或 12 位")
+    assignee: Account = Field("", title="经办账号", description="空为全乡镇（街道）")
     remark: Annotated[Line, StringConstraints(max_length=200)] = Field("", title="派单说明")
     seen: Seen = None
 
@@ -252,10 +310,12 @@ def dispatch(request: HttpRequest, number: Number, asked: Dispatch, retry_key: R
         request,
         retry_key,
         asked,
-        lambda: _whole(chain.dispatch(number, to=asked.to, remark=asked.remark, seen=asked.seen, by=by), by),
+        lambda: show_warning(chain.dispatch(number, by=by, **dict(asked)), by),
     )
 
 
+ConsentBy = Annotated[str, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
+ConsentHow = Annotated[str, StringConstraints(pattern=f"^({'|'.join(monitoring.CONSENT_WAYS)})?$")]
 Visitor = Annotated[str, StringConstraints(min_length=1, max_length=18, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -267,6 +327,10 @@ class VisitAsked(Body):
     result_code: Line = Field(title="核实结果", description="政策包 handling.yaml 的码，如 A–J")
     finding: Text = Field(title="核实情况")
     consent: bool = Field(False, title="本人同意转介")
+    consent_by: ConsentBy = Field("", title="同意人", description="空为户主")
+    consent_how: ConsentHow = Field("", title="同意方式", description="书面、口头（两人在场）、监护人")
+    signed: bool = Field(False, title="本人已签字", description="拒绝救助（J）须有本人签字，或写明两名见证人")
+    witnesses: list[Visitor] = Field(default_factory=list, title="见证人", max_length=2)
     seen: Seen = None
 
 
@@ -346,7 +410,9 @@ def close(request: HttpRequest, number: Number, asked: Close, retry_key: RetryKe
         request,
         retry_key,
         asked,
-        lambda: _whole(chain.close(number, closing_note=asked.closing_note, seen=asked.seen, by=by), by),
+        lambda: show_warning(
+            chain.close(number, closing_note=asked.closing_note, seen=asked.seen, by=by), by
+        ),
     )
 
 
@@ -366,4 +432,4 @@ def one_warning(request: HttpRequest, number: Number) -> Any:
             region_code=case.region_code,
             reason=why(request, f"预警 {number}"),
         )
-    return _whole(case, by)
+    return show_warning(case, by)

@@ -97,6 +97,7 @@ class Act(StrEnum):
     EXPORT_LIST = "export_list"
     VIEW_EXPORTS = "view_exports"
     APPROVE_EXPORT = "approve_export"
+    RETURN_LIST = "return_list"
     VIEW_QUALITY = "view_quality"
     VIEW_AUDIT = "view_audit"
     MANAGE_USERS = "manage_users"
@@ -211,6 +212,7 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.RETURN_LIST: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.APPROVE_EXPORT: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
     A.VIEW_QUALITY: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.AUDITOR: Scope.REGION},
     A.VIEW_AUDIT: {R.AUDITOR: Scope.REGION, R.ADMIN: Scope.REGION},
@@ -313,6 +315,7 @@ ACT_LABELS = {
     A.EXPORT_LIST: "导出列表",
     A.VIEW_EXPORTS: "查看导出申请",
     A.APPROVE_EXPORT: "审批导出",
+    A.RETURN_LIST: "回传表格",
     A.VIEW_QUALITY: "查看监测质量",
     A.VIEW_AUDIT: "查看审计日志",
     A.MANAGE_USERS: "管理账号",

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Role, User, record, require, take_turn
 from doudi.contexts.monitoring.clocks import responsible, wind
-from doudi.contexts.monitoring.disposal import StepRefused, ask_for, distinct
+from doudi.contexts.monitoring.disposal import CONSENT_WAYS, Outrun, StepRefused, ask_for, distinct
 from doudi.contexts.monitoring.handover import officer_for
 from doudi.contexts.monitoring.models import Visit, WarningCase
 from doudi.contexts.monitoring.notices import Word, people, send_out, tell
@@ -33,12 +33,6 @@ class WarningNotFound(DoudiError):
     """No such warning in the asker's area."""
 
     code = "warning_not_found"
-
-
-class Outrun(DoudiError):
-    """Somebody else acted first."""
-
-    code = "outrun"
 
 
 def warning(number: str, *, by: User) -> WarningCase:
@@ -160,6 +154,11 @@ def record_visit(
         raise StepRefused("请选择核实结果。", f"Choose a result: {', '.join(handling.results)}.")
     if visited_on > timezone.localdate():
         raise StepRefused("入户日期不能晚于今天。", "The visit cannot lie in the future.")
+    if consent_how and consent_how not in CONSENT_WAYS:
+        raise StepRefused(
+            f"同意方式应为{'、'.join(CONSENT_WAYS)}之一。",
+            f"How consent was given is one of: {', '.join(CONSENT_WAYS)}.",
+        )
     visitors, witnesses = distinct(visitors), distinct(witnesses)
     ask_for(
         result,

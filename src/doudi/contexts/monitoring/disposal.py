@@ -26,6 +26,12 @@ class StepRefused(DoudiError):
     code = "step_refused"
 
 
+class Outrun(DoudiError):
+    """Somebody else acted first."""
+
+    code = "outrun"
+
+
 def distinct(names: Sequence[str]) -> list[str]:
     """Names as written, without empty and repeated ones."""
     return list(dict.fromkeys(name.strip() for name in names if name.strip()))

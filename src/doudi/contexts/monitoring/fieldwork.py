@@ -265,6 +265,8 @@ class SentVisit:
     """Nobody was found (寻访未遇): a try and no visit, so ``result_code`` is empty."""
     signed: bool = False
     witnesses: list[str] = field(default_factory=list)
+    consent_by: str = ""
+    consent_how: str = ""
 
     def as_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, default=str)
@@ -279,6 +281,8 @@ class SentVisit:
             "result_code": self.result_code,
             "finding": self.finding,
             "consent": self.consent,
+            "consent_by": self.consent_by,
+            "consent_how": self.consent_how,
             "signed": self.signed,
             "witnesses": self.witnesses,
         }

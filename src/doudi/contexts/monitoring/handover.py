@@ -19,7 +19,7 @@ from doudi.contexts.accounts.services import (
     users_of,
 )
 from doudi.contexts.monitoring.clocks import officers_of, responsible, wind
-from doudi.contexts.monitoring.disposal import StepRefused
+from doudi.contexts.monitoring.disposal import Outrun, StepRefused
 from doudi.contexts.monitoring.models import WarningCase, WarningQuerySet
 from doudi.contexts.monitoring.notices import Word, send_out, tell
 from doudi.contexts.monitoring.timeline import note
@@ -83,7 +83,7 @@ def reassign_warning(
         version=version + 1, wound=False, **changes
     )
     if not done:
-        raise StepRefused(
+        raise Outrun(
             f"预警 {case.number} 刚被他人处理，请刷新后再办。",
             f"Warning {case.number} was just handled by somebody else; reload the page.",
         )

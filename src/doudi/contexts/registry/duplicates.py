@@ -223,6 +223,7 @@ def _homes(people: Iterable[int]) -> dict[int, tuple[str, str]]:
         person: (household_no, region)
         for person, household_no, region in _standing()
         .filter(person__in=list(people))
+        .order_by("-pk")  # of several the one that stood longest, as after a merge
         .values_list("person_id", "household__household_no", "household__responsible_region")
     }
 

@@ -6,11 +6,14 @@ hash stands in the audit log before anybody has the file. Numbers stay masked un
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,7 @@ from doudi.contexts.registry.listing import (
 from doudi.contexts.registry.models import ListExport
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import ExportRules
+from doudi.house.keyring import SealBroken, keyring
 from doudi.house.paths import home
 from doudi.house.sealed_files import open_file, seal_file
 
@@ -46,6 +50,12 @@ _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 WHOLE = {"id_number": "证件号", "phone_whole": "联系电话", "address": "住址"}
 """Columns of people that are never on a page, only in a workbook asked for with a reason."""
 EXPORT_COLUMNS = {HOUSEHOLDS: COLUMNS[HOUSEHOLDS], PERSONS: {**COLUMNS[PERSONS], **WHOLE}}
+EDITABLE = {
+    HOUSEHOLDS: ("responsible", "remark"),
+    PERSONS: ("phone_whole", "address", "responsible", "remark"),
+}
+"""Columns that may be changed in the workbook and sent back (表格回传); their headers are green."""
+KEY_LABEL = "行标识"
 
 
 class ExportRefused(DoudiError):
@@ -222,6 +232,49 @@ def _purpose(export: ListExport) -> str:
     return f"export:{export.number}"
 
 
+def row_key(export: ListExport, row: Row) -> str:
+    """The mark of a row: says to this office, of this export alone, which household and person the row is."""
+    plain = f"{row.household.pk}:{row.person.pk if row.person else ''}".encode()
+    sealed = keyring().seal(plain, purpose=f"{_purpose(export)}:row")
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def read_row_key(export: ListExport, key: str) -> tuple[int, int | None] | None:
+    """The household and the person of a row's mark; None where it was not made for this export."""
+    try:
+        sealed = base64.urlsafe_b64decode(key + "=" * (-len(key) % 4))
+        household, _, person = (
+            keyring().open(sealed, purpose=f"{_purpose(export)}:row").decode().partition(":")
+        )
+    except (SealBroken, ValueError):
+        return None
+    return int(household), int(person) if person else None
+
+
+def key_header(export: ListExport) -> str:
+    """The header of the column of row marks, which names the export."""
+    return f"{KEY_LABEL} {export.number}（请勿改动）"
+
+
+@contextmanager
+def original_of(export: ListExport) -> Iterator[Path]:
+    """The workbook as it left, opened for this moment; :class:`ExportRefused` where it is no longer kept."""
+    sealed = home().exports / f"{export.number}.sealed"
+    if not export.sha256 or not sealed.exists():
+        raise ExportRefused(
+            f"{export.number} 的原表已不在，无法比对。请重新导出后再改。",
+            f"The workbook of {export.number} is no longer kept; export the list again.",
+            code="export_gone",
+        )
+    plain = home().work / f"{secrets.token_hex(8)}.xlsx"
+    try:
+        with open(os.open(plain, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.writelines(open_file(sealed, purpose=_purpose(export)))
+        yield plain
+    finally:
+        plain.unlink(missing_ok=True)
+
+
 def _build_once(
     export: ListExport, sealed: Path, *, by: User, warned: QuerySet[Any] | None
 ) -> tuple[str, int]:
@@ -270,6 +323,9 @@ def _write(export: ListExport, to: Path, *, by: User, warned: QuerySet[Any] | No
         },
     )
     header = book.add_format({"bold": True, "bg_color": "#D9E1F2", "border": 1})
+    open_header = book.add_format({"bold": True, "bg_color": "#C6E0B4", "border": 1})
+    key_format = book.add_format({"num_format": "@", "font_color": "#808080", "font_size": 8})
+    editable = [column for column in EDITABLE[export.subject] if column in export.columns]
     mark = book.add_format({"italic": True, "font_color": "#9C0006"})
     text = book.add_format({"num_format": "@"})
     quoted = book.add_format({"num_format": "@", "quote_prefix": True})
@@ -283,15 +339,20 @@ def _write(export: ListExport, to: Path, *, by: User, warned: QuerySet[Any] | No
                 sheet.set_column(
                     place, place, 22 if column in ("id_number", "address", "region", "responsible") else 14
                 )
-                sheet.write_string(1, place, labels[column], header)
+                sheet.write_string(1, place, labels[column], open_header if column in editable else header)
+            if editable:
+                sheet.set_column(len(export.columns), len(export.columns), 26)
+                sheet.write_string(1, len(export.columns), key_header(export), header)
             sheet.freeze_panes(2, 0)
             sheet.set_footer(f"&L{export.number}&R&P/&N")
         values = told(row, plain, by=by) | _whole(row)
         for place, column in enumerate(export.columns):
             value = values.get(column)
             if value is None or value == "":
-                continue
-            if isinstance(value, int):
+                if column in editable:
+                    # what is typed here must stay text, or Excel takes a telephone for a number
+                    sheet.write_blank(line, place, None, text)
+            elif isinstance(value, int):
                 sheet.write_number(line, place, value)
             elif hasattr(value, "isoformat"):
                 sheet.write_datetime(line, place, value, day)
@@ -299,6 +360,8 @@ def _write(export: ListExport, to: Path, *, by: User, warned: QuerySet[Any] | No
                 sheet.write_string(
                     line, place, str(value), quoted if str(value).startswith(_FORMULA_SIGNS) else text
                 )
+        if editable:
+            sheet.write_string(line, len(export.columns), row_key(export, row), key_format)
         line, count = line + 1, count + 1
     if sheet is None:
         sheet = book.add_worksheet()
@@ -316,7 +379,9 @@ def _whole(row: Row) -> dict[str, str]:
 def _watermark(export: ListExport) -> str:
     asked_at = timezone.localtime(export.requested_at)
     approved = f"；审批：{export.decided_by}" if export.decided_by else ""
+    editable = any(column in EDITABLE[export.subject] for column in export.columns)
+    back = f"绿色表头的列可以改了回传，“{KEY_LABEL}”列请勿改动。" if editable else ""
     return (
         f"{export.number}；{export.requested_name}（{export.requested_by}）于 {asked_at:%Y-%m-%d %H:%M} 申请导出"
-        f"{approved}；事由：{export.reason}；条件：{export.told}。含个人信息，只准用于本事由，用后删除。"
+        f"{approved}；事由：{export.reason}；条件：{export.told}。含个人信息，只准用于本事由，用后删除。{back}"
     )

@@ -139,8 +139,9 @@ def person_terms(person: Person) -> set[bytes]:
     terms |= {_SIGN[Kind.NAME_PART] + name[start:].encode() for start in range(1, min(len(name), 12))}
     for full, initials in spellings(name):
         terms |= {_SIGN[Kind.PINYIN] + full.encode(), _SIGN[Kind.INITIALS] + initials.encode()}
-    former = [*person.aliases.all(), *person.merged_from.all()]
-    for number in (person.id_number.upper(), *(one.id_number.upper() for one in former)):
+    former = [alias.id_number for alias in person.aliases.all()]
+    former += [record.id_number for record in person.merged_from.all()]
+    for number in (one.upper() for one in (person.id_number, *former)):
         if len(number) >= 15:
             terms |= {_exact(Kind.ID_TAIL, number[-4:]).low, _exact(Kind.ID_TAIL, number[-6:]).low}
             terms.add(_exact(Kind.ID, number).low)

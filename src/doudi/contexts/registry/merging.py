@@ -24,6 +24,7 @@ from doudi.contexts.registry.models import (
     SupportTie,
 )
 from doudi.contexts.registry.operations import HEAD, ChangeRefused, refresh
+from doudi.engine import identity
 
 Merge = RegistryEvent
 """A merge is an event: its number, ground, what it changed, and its undoing."""
@@ -83,7 +84,12 @@ def merge_people(
         ledger.set(keep, died_on=away.died_on)
     for household in ledger.households.values():
         refresh(ledger, household, event.happened_on)
-    ledger.tell(f"{away.name}（{away.pk}）并入{keep.name}（{keep.pk}）；原证件号仍可查到本人")
+    ledger.told.insert(
+        0,
+        f"{away.name}（{identity.mask_id(away.id_number)}）并入{keep.name}（{identity.mask_id(keep.id_number)}）；"
+        "原证件号仍可查到本人",
+    )
+    _tell_of_two_homes(ledger, keep)
     moved = [
         [model._meta.label, key]
         for model in holders
@@ -174,13 +180,16 @@ def _bring_over(ledger: Ledger, keep: Person, away: Person) -> None:
                 same = {field: getattr(moved, field) for field in _SAME[model]}
                 twin = manager.filter(**same, retracted_at=None, valid_to=moved.valid_to).first()
                 if twin is None and not (model is SupportTie and same["obligor_id"] == same["supported_id"]):
-                    _only_head(ledger, moved, keep)
                     ledger.make(moved)
                 elif twin is not None and model is Membership and moved.relation == HEAD != twin.relation:
                     ledger.change(twin, twin.valid_from, relation=HEAD)
 
 
-def _only_head(ledger: Ledger, moved: Any, keep: Person) -> None:
+def _tell_of_two_homes(ledger: Ledger, keep: Person) -> None:
     """A merged person registered in two households stays so: which one is right is for a later event to say."""
-    if isinstance(moved, Membership) and moved.valid_to is None:
-        ledger.tell(f"{keep.name}：合并后同时在户 {moved.household.household_no}，请另行核实户籍")
+    homes = Membership.objects.as_known().filter(person=keep, registered=True)
+    numbers = sorted(homes.values_list("household__household_no", flat=True))
+    if len(numbers) > 1:
+        ledger.tell(
+            f"{keep.name}：现在同时登记在{'、'.join(numbers)}共 {len(numbers)} 户，请核实户籍，需要时登记“并户”"
+        )

@@ -621,7 +621,7 @@ def leave_category(ledger: Ledger, household: Household, on: date, said: dict[st
 
 
 _RELATION = {name: name for name in RELATIONS}
-_PERSON = Asked("person", "成员", "member")
+_PERSON = Asked("person", "哪一名成员", "member")
 _NEW_HEAD = Asked("new_head", "新户主（户主离开时）", "member", optional=True)
 _NUMBER = Asked("id_number", "身份证号", "id")
 _PEOPLE = Asked("people", "成员（可多选）", "members")
@@ -776,7 +776,7 @@ KINDS: dict[str, Kind] = {
                 Asked("decided_on", "决定日期（空为生效日期）", "date", optional=True),
                 Asked("document_no", "文号", "text", optional=True),
                 Asked("decided_by", "决定机关", "text"),
-                Asked("source", "来源", "choice", {"own": "本办决定", "imported": "外部导入"}),
+                Asked("source", "认定来源", "choice", {"own": "本办决定", "imported": "外部导入"}),
             ),
             recognise,
             county_only=True,

@@ -17,6 +17,7 @@ from doudi.contexts.registry.models import (
     DatedFact,
     FeedLoad,
     Household,
+    ListChange,
     Membership,
     Person,
 )
@@ -110,7 +111,7 @@ def _people(rows: Sequence[Row], *, update: bool) -> tuple[dict[str, Person], se
     blinds = dict(zip(numbers, keyring().digests(numbers, purpose=ID_PURPOSE), strict=True))
     known = people_by_blind(blinds.values())
     fresh: list[Person] = []
-    changed: list[Person] = []
+    differs: dict[int, tuple[Person, dict[str, str]]] = {}
     people: dict[str, Person] = {}
     for row in rows:
         number = row["id_number"]
@@ -128,13 +129,41 @@ def _people(rows: Sequence[Row], *, update: bool) -> tuple[dict[str, Person], se
         elif person.id_number != number and person.id_number in named:
             pass  # a former number beside the present one: the row of the present number says who it is
         elif update and number not in people and any(getattr(person, k) != v for k, v in facts.items()):
-            for key, value in facts.items():
-                setattr(person, key, value)
-            changed.append(person)
+            differs[person.pk] = person, facts
         people[number] = person
+    changed = _said_anew(differs)
     Person.objects.bulk_create(fresh, batch_size=_BATCH)
     Person.objects.bulk_update(changed, ["name", "phone", "address"], batch_size=_BATCH)
     return people, {person.pk for person in changed}
+
+
+def _said_anew(differs: dict[int, tuple[Person, dict[str, str]]]) -> list[Person]:
+    """The people whose register says something new, with it set.
+
+    A telephone or address that the office changed through a returned workbook stands until the register brings
+    another than the one the office replaced: a register that merely lags does not undo it.
+    """
+    replaced: dict[tuple[int, str], set[str]] = {}
+    own: dict[tuple[int, str], str] = {}
+    for batch in batches(differs):
+        words = ListChange.objects.filter(person_id__in=batch, field__in=("phone", "address")).order_by("pk")
+        for word in words:
+            place = (word.person_id or 0, word.field)
+            replaced.setdefault(place, set()).add(word.before)
+            own[place] = word.after
+    changed = []
+    for key, (person, facts) in differs.items():
+        new = {
+            name: value
+            for name, value in facts.items()
+            if getattr(person, name) != value
+            and not (own.get((key, name)) == getattr(person, name) and value in replaced[key, name])
+        }
+        for name, value in new.items():
+            setattr(person, name, value)
+        if new:
+            changed.append(person)
+    return changed
 
 
 def _households(rows: Sequence[Row], as_of: date, *, update: bool) -> dict[str, Household]:

@@ -142,9 +142,13 @@ from doudi.contexts.registry.regions import (
     region_path,
 )
 from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
+from doudi.contexts.registry.return_answer import marked_return
+from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused, held_return, hold_return
+from doudi.contexts.registry.returning import Return, Verdict, read_return, take_return
 from doudi.contexts.registry.saved import choose_columns, columns_of, delete_list, save_list, saved_lists
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
+from doudi.engine.errors import DoudiError
 
 __all__ = [
     "BASES",
@@ -193,10 +197,14 @@ __all__ = [
     "Receipt",
     "RegistryEvent",
     "Reported",
+    "Return",
+    "ReturnNotFound",
+    "ReturnRefused",
     "Row",
     "SearchOutcome",
     "Statistics",
     "Tails",
+    "Verdict",
     "areas",
     "asked_of",
     "bring_up_to_date",
@@ -231,6 +239,8 @@ __all__ = [
     "facts",
     "find",
     "find_duplicates",
+    "held_return",
+    "hold_return",
     "household",
     "household_briefs",
     "households",
@@ -248,6 +258,7 @@ __all__ = [
     "loads_in_force",
     "look_at_household",
     "look_at_pair",
+    "marked_return",
     "members",
     "merge_people",
     "merged_pair",
@@ -265,6 +276,7 @@ __all__ = [
     "possible_duplicates",
     "preview",
     "quarantine_workbook",
+    "read_return",
     "receipts",
     "refuse_change",
     "region_name",
@@ -274,6 +286,7 @@ __all__ = [
     "reported_in",
     "request_export",
     "require_division",
+    "require_register_date",
     "require_whole_office",
     "reveal_identity",
     "save_list",
@@ -288,6 +301,7 @@ __all__ = [
     "subtree",
     "sweep_work",
     "take_export",
+    "take_return",
     "ties",
     "told",
     "told_of",
@@ -322,6 +336,18 @@ def latest_register_date() -> date | None:
         .values_list("as_of", flat=True)
         .first()
     )
+
+
+def require_register_date() -> date:
+    """The date of the latest register; refused before the first."""
+    latest = latest_register_date()
+    if latest is None:
+        raise DoudiError(
+            "还没有花名册，无法回测。请先装载数据。",
+            "There is no register yet to back-test on.",
+            code="no_register",
+        )
+    return latest
 
 
 def category_counts(*, by: User) -> list[dict[str, Any]]:

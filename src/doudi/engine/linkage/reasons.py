@@ -88,9 +88,11 @@ _NOT_KNOWN = {
 
 
 def reasons(one: PersonRecord, other: PersonRecord, grades: Mapping[str, str]) -> list[Reason]:
-    """A sentence for each comparison, with what differs; a whole number is never told."""
+    """A sentence for each comparison, always in the same order, with what differs; a whole number is never told."""
     told = []
-    for comparison, grade in grades.items():
+    # grades that come back from PostgreSQL stand in an order of their own
+    for comparison in (known for known in _WORDS if known in grades):
+        grade = grades[comparison]
         if grade == "unknown":
             told.append(Reason(comparison, *_NOT_KNOWN[comparison], ""))
             continue

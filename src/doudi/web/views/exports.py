@@ -40,7 +40,12 @@ def _page(request: HttpRequest, problem: DoudiError | None = None) -> HttpRespon
         export.decidable = decides and not own and export.status == "waiting"  # type: ignore[attr-defined]
         labels = registry.EXPORT_COLUMNS[export.subject]
         export.labels = [labels.get(column, column) for column in export.columns]  # type: ignore[attr-defined]
-    shown: dict[str, Any] = {"page": page, "now": now, "problem": problem}
+    shown: dict[str, Any] = {
+        "page": page,
+        "now": now,
+        "problem": problem,
+        "returns": may(user, Act.RETURN_LIST),
+    }
     return render(request, "registry/exports.html", shown, status=422 if problem else 200)
 
 

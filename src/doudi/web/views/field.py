@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import doudi
+from doudi.contexts.monitoring import services as monitoring
 
 _PARTS = (
     "doudi/field-store.js",
@@ -34,7 +35,11 @@ _HERE = Path(__file__).resolve().parents[1]
 @require_safe
 def shell(request: HttpRequest) -> HttpResponse:
     """The page itself, the same for everybody."""
-    response = render(request, "field/shell.html", {"words": _words(), "addresses": _addresses()})
+    response = render(
+        request,
+        "field/shell.html",
+        {"words": _words(), "addresses": _addresses(), "consent_ways": monitoring.CONSENT_WAYS},
+    )
     response["Cache-Control"] = "no-cache"
     return response
 

@@ -95,17 +95,12 @@ def _coming(number: Number) -> list[Any]:
 
 
 def _propose(request: HttpRequest, code: str, shown: dict[str, Any]) -> HttpResponse:
-    user, form, latest = asker(request), shown["form"], shown["latest"]
+    user, form = asker(request), shown["form"]
     if not form.is_valid():
         return render(request, "monitoring/indicator.html", shown, status=422)
     typed = form.cleaned_data
     try:
-        if latest is None:
-            raise DoudiError(
-                "还没有花名册，无法回测。请先装载数据。",
-                "There is no register yet to back-test on.",
-                code="no_register",
-            )
+        latest = registry.require_register_date()
         if "submit" not in request.POST:
             change = {(typed["parameter"], user.region_code): typed["value"]}
             shown["tested"] = chain.back_test(code, as_of=latest, alternatives=[change], by=user)

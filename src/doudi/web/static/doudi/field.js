@@ -7,7 +7,7 @@
   const addresses = JSON.parse(at("addresses").textContent);
   const english = document.documentElement.lang === "en";
   const DAY = 24 * 3600 * 1000, PART = 48 * 1024, MOST_PHOTOS = 6, EDGE = 1280, LOCK_AFTER = 10 * 60 * 1000;
-  const FIELDS = ["visited_on", "visitor_1", "visitor_2", "witness_1", "witness_2", "finding"];
+  const FIELDS = ["visited_on", "visitor_1", "visitor_2", "witness_1", "witness_2", "consent_by", "consent_how", "finding"];
   const TRY = "attempt";
   let bundle = null;
   let visit = null;
@@ -189,7 +189,7 @@
     return {
       id: uuid(), number: task.number, seen: task.version, who: task.head_name || task.household_no, task: task,
       results: bundle.results, account: bundle.account, keep_days: bundle.keep_days, begun_at: Date.now(), state: "draft", files: [],
-      fields: { visited_on: today(), visitor_1: "", visitor_2: "", witness_1: "", witness_2: "", result_code: "", finding: "", consent: false, location: "" },
+      fields: { visited_on: today(), visitor_1: "", visitor_2: "", witness_1: "", witness_2: "", consent_by: "", consent_how: "", result_code: "", finding: "", consent: false, location: "" },
     };
   }
 
@@ -226,11 +226,12 @@
     await pictures();
   }
 
-  /** Witnesses are asked for only where the result asks for a signature or two of them. */
+  /** Witnesses are asked for only where the result asks for a signature or two of them; whose consent, where it was given. */
   function witnessed() {
     const chosen = document.querySelector("input[name=result_code]:checked");
     const result = chosen && visit.results.find((one) => one.code === chosen.value);
     at("witnesses").hidden = !(result && result.signature);
+    at("consented").hidden = !at("consent").checked;
   }
 
   function read() {
@@ -521,7 +522,8 @@
       client_id: one.id, number: one.number, seen: one.seen, filled_at: one.filled_at, visited_on: typed.visited_on,
       visitors: named([typed.visitor_1, typed.visitor_2]), result_code: typed.result_code === TRY ? "" : typed.result_code,
       attempt: typed.result_code === TRY, signed: one.files.some((file) => file.kind === "signature"), witnesses: named([typed.witness_1, typed.witness_2]),
-      finding: typed.finding.trim(), consent: typed.consent, location: typed.location, files: one.files.map((file) => file.name),
+      finding: typed.finding.trim(), consent: typed.consent, consent_by: typed.consent ? (typed.consent_by || "").trim() : "",
+      consent_how: typed.consent ? typed.consent_how || "" : "", location: typed.location, files: one.files.map((file) => file.name),
     });
   }
 
