@@ -148,7 +148,7 @@ def test_a_small_list_leaves_with_its_reason_and_its_hash_in_the_log(county, mak
 def test_above_the_limit_a_second_person_decides(county, make_user, monkeypatch) -> None:
     rules = chain.rules()
     small = (rules[0], type("H", (), {"exports": ExportRules(free_rows=1, valid_days=7)})())
-    monkeypatch.setattr(chain, "rules", lambda: small)
+    monkeypatch.setattr("doudi.chain.packs.rules", lambda: small)
     officer, boss = make_user("officer", "county", "520102"), make_user("boss", "director", "520102")
     worker, stranger = make_user("worker", "township", sc.TOWNSHIP_A), make_user("else", "director", "610102")
 

@@ -1,0 +1,93 @@
+"""The pack in force and what it declares beside its rules (政策包), read once for each content."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import services as registry
+from doudi.engine.errors import DoudiError
+from doudi.engine.packs import Pack, load_pack
+from doudi.engine.packs.civil import tail_months
+from doudi.engine.packs.doubting import DoubtRules, load_doubts
+from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
+from doudi.engine.packs.handling import Handling, load_handling
+from doudi.engine.packs.outreach import Outreach, load_outreach
+from doudi.engine.verification import Rules as VerificationRules
+from doudi.engine.verification import load_rules as load_verification_rules
+
+
+@lru_cache(maxsize=4)
+def _pack(folder: Path, base: Path) -> tuple[Pack, Handling]:
+    return load_pack(folder, roots=(base.parent,)), load_handling(base)
+
+
+def rules() -> tuple[Pack, Handling]:
+    """The policy pack with what was approved over it, and its handling rules (政策包); read once for each content."""
+    return _pack(monitoring.pack_in_force(settings.PACK), settings.PACK)
+
+
+def rules_now() -> tuple[Pack, Handling]:
+    """As :func:`rules`, with what was approved a moment ago in another process too."""
+    return _pack(monitoring.pack_in_force(settings.PACK, fresh=True), settings.PACK)
+
+
+def keep(pack: Pack) -> None:
+    """Keep the layers of the pack in force, the approved one among them, for a later replay."""
+    folder = monitoring.pack_in_force(settings.PACK)
+    if _pack(folder, settings.PACK)[0].hash != pack.hash:
+        # a change was approved between the two looks: nothing is kept under another pack's name
+        raise DoudiError(
+            "阈值刚被批准调整，请再办一次。", "A number was just changed; try again.", code="pack_changed"
+        )
+    monitoring.keep_pack(pack, folder, roots=(settings.PACK.parent,))
+
+
+@lru_cache(maxsize=4)
+def _doubt_rules(folder: Path) -> DoubtRules:
+    return load_doubts(folder)
+
+
+def doubt_rules() -> DoubtRules:
+    """The doubt rules of the pack in force (疑点核查规则); read once a process."""
+    return _doubt_rules(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _outreach(folder: Path) -> Outreach:
+    return load_outreach(folder)
+
+
+def outreach() -> Outreach:
+    """How the pack has reports of families taken in (主动发现); read once a process."""
+    return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _duplicate_rules(folder: Path) -> DuplicateRules:
+    return load_duplicate_rules(folder)
+
+
+def duplicate_rules() -> DuplicateRules:
+    """From which certainty on two records are one person, as the pack has it (查重); read once a process."""
+    return _duplicate_rules(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def verification_rules_of(folder: Path) -> VerificationRules:
+    """The verification rules of a pack's folder, as of one that was kept (核对规则)."""
+    return load_verification_rules(folder)
+
+
+def verification_rules() -> VerificationRules:
+    """The verification rules of the pack in force (核对规则)."""
+    return verification_rules_of(settings.PACK)
+
+
+def tails() -> registry.Tails:
+    """For how many months somebody is watched after leaving and after temporary aid, as the pack says."""
+    left, aid = tail_months(settings.PACK)
+    return registry.Tails(left_months=left, aid_months=aid)

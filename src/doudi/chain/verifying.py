@@ -1,0 +1,139 @@
+"""Verification of a household's economic status (核对)."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from doudi.chain import packs
+from doudi.contexts.accounts.services import User, take_turn
+from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import services as registry
+from doudi.contexts.verification import services as verification
+
+
+def open_verification(*, by: User, **request: Any) -> verification.VerificationRequest:
+    """Open a request (建立委托单)."""
+    return verification.open_request(packs.verification_rules(), by=by, **request)
+
+
+@transaction.atomic
+def verify_household(
+    household_no: str,
+    *,
+    declared: dict[int, dict[str, int]],
+    by: User,
+    **request: Any,
+) -> verification.VerificationRequest:
+    """Open and accept a request for a household of the register; ``declared`` by person key (委托核对)."""
+    take_turn()
+    household = registry.household(household_no, by=by)
+    people = [
+        verification.PersonAsked(
+            name=place.person.name,
+            id_number=place.person.id_number,
+            relation=place.relation,
+            living_together=place.living_together,
+            category=household.category,
+            declared=declared.get(place.person_id),
+        )
+        for place in registry.people_for(household, by=by, reason="委托核对")
+    ]
+    opened = open_verification(
+        people=people,
+        household_no=household_no,
+        region_code=household.responsible_region,
+        urban_rural=household.urban_rural,
+        by=by,
+        **request,
+    )
+    return accept_verification(opened.number, by=by)
+
+
+def accept_verification(
+    number: str, *, by: User, seen: int | None = None
+) -> verification.VerificationRequest:
+    """Accept a request; its clocks run (受理)."""
+    return verification.accept_request(number, rules=packs.verification_rules(), by=by, seen=seen)
+
+
+def authorise_verification(*, by: User, **authorisation: Any) -> verification.Authorisation:
+    """Register a signed authorisation (登记授权书)."""
+    return verification.authorise(packs.verification_rules(), by=by, **authorisation)
+
+
+def query_sources(number: str, *, by: User, **how: Any) -> dict[str, int]:
+    """Ask every source about who authorised it (查询)."""
+    return verification.start_queries(number, rules=packs.verification_rules(), by=by, **how)
+
+
+def query_list(source: str, *, by: User) -> tuple[verification.QueryBatch, bytes]:
+    """The list of a source's open queries in its own layout (查询清单)."""
+    return verification.make_query_list(
+        source, rules=packs.verification_rules(), specs=packs.rules()[0].feeds, by=by
+    )
+
+
+def take_reply(
+    source: str, path: Path, *, as_of: date, by: User, file_name: str = "", complete: bool = True
+) -> verification.ReplyOutcome:
+    """Take a department's reply file in (回复入库)."""
+    return verification.take_reply_file(
+        source,
+        path,
+        rules=packs.verification_rules(),
+        specs=packs.rules()[0].feeds,
+        as_of=as_of,
+        by=by,
+        complete=complete,
+        file_name=file_name,
+    )
+
+
+def mark_source_failed(number: str, source: str, *, why: str, by: User) -> int:
+    """Say that a source failed for a request (失败)."""
+    return verification.mark_failed(number, source, why=why, rules=packs.verification_rules(), by=by)
+
+
+def preview_report(number: str, *, by: User) -> dict[str, Any]:
+    """What the report would say now (比对)."""
+    return verification.preview(number, pack=packs.rules()[0], rules=packs.verification_rules(), by=by)
+
+
+def ask_explanations(number: str, *, by: User) -> int:
+    """Ask the applicant to explain what differs (差异说明); returns how many were asked."""
+    return len(
+        verification.ask_explanations(number, pack=packs.rules()[0], rules=packs.verification_rules(), by=by)
+    )
+
+
+def issue_report(number: str, *, by: User, seen: int | None = None) -> verification.Report:
+    """Issue the report and keep the pack it stands on (出具核对报告)."""
+    pack = packs.rules()[0]
+    packs.keep(pack)
+    return verification.issue_report(number, pack=pack, rules=packs.verification_rules(), by=by, seen=seen)
+
+
+def object_to_report(report_number: str, *, by: User, **objection: Any) -> verification.Objection:
+    """Register an objection to a report (异议)."""
+    return verification.object_to(report_number, rules=packs.verification_rules(), by=by, **objection)
+
+
+def check_report(report_number: str, *, by: User, given: bytes | None = None) -> verification.Checked:
+    """Compute a report again with the pack of then, and say whether it is the same (查验)."""
+    report = verification.report_of(report_number, by=by)
+    folder = monitoring.kept_folder(report.pack_hash)
+    return verification.check_report(
+        report,
+        pack=monitoring.kept_pack(report.pack_hash),
+        rules=packs.verification_rules_of(folder),
+        given=given,
+    )
+
+
+def report_file(report_number: str, *, by: User) -> bytes:
+    """A report's canonical content, with the export in the audit log (导出报告)."""
+    return verification.export_report(report_number, by=by)
