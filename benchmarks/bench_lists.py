@@ -77,7 +77,6 @@ def fill(persons: int) -> dict[str, Any]:
     from django.db import connection
 
     from doudi.contexts.registry import finding
-    from doudi.contexts.registry.models import Person
     from doudi.house.keyring import keyring
 
     draw = np.random.default_rng(SEED)
@@ -174,7 +173,7 @@ def fill(persons: int) -> dict[str, Any]:
             (
                 f"{place}\t\\\\x{one.hex()}\n"
                 for place, name in enumerate(pool)
-                for one in finding.person_terms(Person(name=name, id_number="", phone=""))
+                for one in finding.name_terms(name)
             ),
         )
         copy(

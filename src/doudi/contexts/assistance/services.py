@@ -20,6 +20,7 @@ from doudi.contexts.assistance.models import (
     ReferralQuerySet,
     WriteOffRequest,
 )
+from doudi.contexts.assistance.payment_stops import is_stopped, record_stop, stops_recorded
 from doudi.contexts.assistance.recovery import (
     RecoveryNotFound,
     VoucherUsed,
@@ -28,20 +29,17 @@ from doudi.contexts.assistance.recovery import (
     decide_write_off,
     deposit_cash,
     even_instalments,
-    is_stopped,
     look_at_recovery,
     open_recovery,
     plan_of,
     prove,
     receive,
-    record_stop,
     recoveries,
     recovery_for,
     recovery_of,
     reduce_claim,
     refund,
     reverse_entry,
-    stops_recorded,
     trial_balance,
 )
 from doudi.contexts.assistance.recovery_models import RecoveryQuerySet

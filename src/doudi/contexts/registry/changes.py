@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Role, User, may, record, require, take_turn
 from doudi.contexts.registry.finding import index_households
+from doudi.contexts.registry.kinds import KINDS, Asked, Kind
 from doudi.contexts.registry.ledger import Ledger, UndoRefused, readdress, take_back
 from doudi.contexts.registry.models import (
     EventPerson,
@@ -25,8 +26,8 @@ from doudi.contexts.registry.models import (
     Person,
     RegistryEvent,
 )
-from doudi.contexts.registry.operations import KINDS, Asked, ChangeRefused, Kind, refresh
 from doudi.contexts.registry.people import HouseholdNotFound, homes_of
+from doudi.contexts.registry.standing import ChangeRefused, refresh
 from doudi.engine.errors import DoudiError
 
 MERGE = "merge_people"

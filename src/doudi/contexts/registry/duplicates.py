@@ -19,8 +19,8 @@ from doudi.contexts.accounts.services import Act, User, record, require, take_tu
 from doudi.contexts.registry.changes import change_of
 from doudi.contexts.registry.merging import unmerge
 from doudi.contexts.registry.models import DuplicatePair, DuplicatePairQuerySet, Membership, Person
-from doudi.contexts.registry.operations import ChangeRefused
 from doudi.contexts.registry.people import ID_PURPOSE, people_by_blind
+from doudi.contexts.registry.standing import ChangeRefused
 from doudi.engine import identity, linkage
 from doudi.engine.errors import DoudiError
 from doudi.engine.linkage import PersonRecord, Reason

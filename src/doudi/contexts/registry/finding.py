@@ -131,14 +131,20 @@ def _digits(phone: str) -> str:
     return re.sub(r"\D", "", unicodedata.normalize("NFKC", phone)).removeprefix("86")
 
 
-def person_terms(person: Person) -> set[bytes]:
-    """Every term by which a person is found, whatever the household: by former numbers too, and by those of records
-    that were merged into this one."""
-    name = identity.normal_name(person.name)
+def name_terms(written: str) -> set[bytes]:
+    """Every term by which a name is found: its characters, its pinyin and initials in every reading."""
+    name = identity.normal_name(written)
     terms = {_SIGN[Kind.NAME] + name.encode()}
     terms |= {_SIGN[Kind.NAME_PART] + name[start:].encode() for start in range(1, min(len(name), 12))}
     for full, initials in spellings(name):
         terms |= {_SIGN[Kind.PINYIN] + full.encode(), _SIGN[Kind.INITIALS] + initials.encode()}
+    return {term[:_LONGEST] for term in terms}
+
+
+def person_terms(person: Person) -> set[bytes]:
+    """Every term by which a person is found, whatever the household: by former numbers too, and by those of records
+    that were merged into this one."""
+    terms = name_terms(person.name)
     former = [alias.id_number for alias in person.aliases.all()]
     former += [record.id_number for record in person.merged_from.all()]
     for number in (one.upper() for one in (person.id_number, *former)):

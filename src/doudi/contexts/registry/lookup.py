@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
 from doudi.contexts.registry.finding import index_households, matching
-from doudi.contexts.registry.intake import every_load_in_force, folder_of_register_on, snapshots_on
+from doudi.contexts.registry.in_force import every_load_in_force, folder_of_register_on, snapshots_on
 from doudi.contexts.registry.listing import age_on, masked_phone
 from doudi.contexts.registry.models import (
     AreaRecord,

@@ -23,7 +23,7 @@ from doudi.contexts.registry.models import (
     RegistryEvent,
     SupportTie,
 )
-from doudi.contexts.registry.operations import HEAD, ChangeRefused, refresh
+from doudi.contexts.registry.standing import HEAD, ChangeRefused, refresh
 from doudi.engine import identity
 
 Merge = RegistryEvent

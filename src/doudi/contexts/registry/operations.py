@@ -5,14 +5,12 @@ Nothing here asks who may do it or writes the event: :mod:`changes` does, and ru
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from django.utils import timezone
 
-from doudi.contexts.registry.ledger import Ledger, copy_of
+from doudi.contexts.registry.ledger import Ledger
 from doudi.contexts.registry.models import (
     AreaRecord,
     CategoryRecord,
@@ -23,12 +21,26 @@ from doudi.contexts.registry.models import (
     SupportTie,
 )
 from doudi.contexts.registry.people import ID_PURPOSE, person_by_id
-from doudi.contexts.registry.precedence import IMPORTED_ONLY, RANKS, TEMPORARY_AID
+from doudi.contexts.registry.precedence import IMPORTED_ONLY, TEMPORARY_AID
+from doudi.contexts.registry.standing import (
+    HEAD,
+    OTHER,
+    SPOUSE,
+    end_membership,
+    homes_of,
+    join_household,
+    member_of,
+    move_member,
+    name_head,
+    new_household,
+    person_entered,
+    refusal,
+    standing_facts,
+    standing_members,
+)
 from doudi.engine import identity
-from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
 
-HEAD, SPOUSE, OTHER = "户主", "配偶", "其他"
 RELATIONS = (SPOUSE, "子", "女", "父", "母", "孙子女", "兄弟姐妹", OTHER)
 BASES = {
     "spouse": "配偶",
@@ -46,222 +58,19 @@ BASES = {
 ID_REASONS = {"wrong": "原号码有误，更正", "renewed": "换发证件，号码变更", "fifteen": "十五位升十八位"}
 
 
-class ChangeRefused(DoudiError):
-    """The event cannot be: the registry as it stands says otherwise, or something is left out."""
-
-    code = "change_refused"
-
-
-def _no(zh: str, en: str) -> ChangeRefused:
-    return ChangeRefused(zh, en)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One thing that an event's form asks for; ``kind`` says how it is read."""
-
-    name: str
-    label: str
-    kind: str
-    choices: dict[str, str] = field(default_factory=dict)
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of event: its name, what it asks for, what it does, and whether only the county may record it."""
-
-    code: str
-    label: str
-    label_en: str
-    asks: tuple[Asked, ...]
-    act: Callable[[Ledger, Household, date, dict[str, Any]], None]
-    county_only: bool = False
-
-
-# ---- the facts that stand now -------------------------------------------------------------------------------------
-
-
-def standing_members(household: Household) -> list[Membership]:
-    """The household's members as known now, the head first."""
-    found = list(
-        Membership.objects.as_known()
-        .filter(household=household)
-        .select_related("person", "household")
-        .order_by("pk")
-    )
-    return sorted(found, key=lambda fact: fact.relation != HEAD)
-
-
-def member_of(household: Household, person_id: int) -> Membership:
-    """The standing membership of a person in a household."""
-    for fact in standing_members(household):
-        if fact.person_id == person_id:
-            return fact
-    raise _no(
-        f"户 {household.household_no} 现在没有这名成员，请从名单中选择。",
-        f"Household {household.household_no} has no such member now; choose one of the list.",
-    )
-
-
-def _standing(model: Any, **where: Any) -> list[Any]:
-    return list(model.objects.as_known().filter(**where))
-
-
-def _homes(person: Person) -> list[Membership]:
-    return list(Membership.objects.as_known().filter(person=person).select_related("household", "person"))
-
-
-def refresh(ledger: Ledger, household: Household, on: date, *, whole: bool = True) -> None:
-    """Bring what the household's row shows to its members: head, size, category, and whether it stands at all.
-
-    A household that goes on has one head and no more; ``whole=False`` is for one member of several being settled.
-    """
-    members = standing_members(household)
-    heads = [fact for fact in members if fact.relation == HEAD]
-    if whole and members and len(heads) != 1:
-        raise _no(
-            f"户 {household.household_no} 还有成员而没有（或不止一名）户主，请指定新户主。",
-            f"Household {household.household_no} goes on and needs exactly one head: name the new head.",
-        )
-    labels: dict[int, list[str]] = {}
-    for record in _standing(CategoryRecord, household=household):
-        if record.category and record.category != TEMPORARY_AID and record.left_on is None:
-            labels.setdefault(record.person_id, []).append(record.category)
-    best = sorted(labels.get(heads[0].person_id, []) if heads else [], key=lambda c: RANKS.get(c, 99))
-    every = sorted((c for held in labels.values() for c in held), key=lambda c: RANKS.get(c, 99))
-    ledger.set(
-        household,
-        head_name=heads[0].person.name if heads else household.head_name,
-        persons=len(members),
-        category=(best or every or [""])[0] if members else household.category,
-        listed=bool(members),
-    )
-
-
-def _name_head(ledger: Ledger, household: Household, on: date, new_head: Any, *, leaving: int | None) -> None:
-    """Make a member the head; the others' relations are told anew from the new head where that is certain."""
-    left = [fact for fact in standing_members(household) if fact.person_id != leaving]
-    if not left or any(fact.relation == HEAD for fact in left):
-        return
-    if not new_head:
-        raise _no(
-            f"户主离开而户 {household.household_no} 还在，请指定新户主。",
-            f"The head leaves and household {household.household_no} goes on: name the new head.",
-        )
-    chosen = next((fact for fact in left if fact.person_id == int(new_head)), None)
-    if chosen is None:
-        raise _no("新户主须是留在本户的成员。", "The new head must be a member who stays.")
-    was_spouse = chosen.relation == SPOUSE
-    for fact in left:
-        if fact is chosen:
-            ledger.change(fact, on, relation=HEAD)
-        elif not (was_spouse and fact.relation in ("子", "女", "孙子女")) and fact.relation != OTHER:
-            # a child of the couple stays a child; of anyone else the tie to the new head is not known
-            ledger.change(fact, on, relation=OTHER)
-    ledger.tell(f"{chosen.person.name}：自 {on} 起为户 {household.household_no} 的户主")
-
-
-def _person(ledger: Ledger, name: str, number: str, what: str) -> Person:
-    """The person of a typed number: the one who is known, or a new one."""
-    reading = identity.read_id(number, today=timezone.localdate())
-    if reading.number is None:
-        raise _no(f"{what}的身份证号不对，请核对。", f"The ID number of the {what} is not valid; check it.")
-    known = person_by_id(reading.number)
-    if known is not None:
-        if identity.normal_name(known.name) != identity.normal_name(name):
-            raise _no(
-                f"{what}的证件号已登记在另一姓名之下。请核对姓名和证件号；如登记的姓名有误，先更正。",
-                "That ID is registered under another name; check name and ID.",
-            )
-        if known.died_on is not None:
-            raise _no(f"{what}已登记死亡，请核对证件号。", "That person is registered as dead; check the ID.")
-        return known
-    return ledger.create(
-        Person(
-            id_blind=keyring().digest(reading.number, purpose=ID_PURPOSE),
-            id_number=reading.number,
-            name=name.strip(),
-            sex=identity.sex_of(reading.number),
-            born_on=identity.birth_date_of(reading.number),
-        )
-    )
-
-
-def _leave(ledger: Ledger, fact: Membership, on: date, *, categories: bool, why: str = "") -> None:
-    """A member leaves a household; its labels there end with ``categories``."""
-    ledger.end(fact, on)
-    ledger.tell(f"{fact.person.name}：自 {on} 起不再是户 {fact.household.household_no} 的成员")
-    if categories:
-        for record in _standing(CategoryRecord, household=fact.household, person=fact.person):
-            _end_label(ledger, record, on, why)
-
-
-def _end_label(ledger: Ledger, record: CategoryRecord, on: date, why: str) -> None:
-    if record.category and record.category != TEMPORARY_AID:
-        ledger.tell(f"{record.person.name}：类别“{record.category}”自 {on} 起终止（{why}）")
-    ledger.end(record, on)
-
-
-def _move_member(ledger: Ledger, fact: Membership, to: Household, relation: str, on: date) -> None:
-    """A member goes to another household and takes the labels along."""
-    ledger.end(fact, on)
-    ledger.make(copy_of(fact, household=to, relation=relation, valid_from=on, valid_to=None, load=None))
-    for record in _standing(CategoryRecord, household=fact.household, person=fact.person):
-        ledger.end(record, on)
-        ledger.make(copy_of(record, household=to, valid_from=on, valid_to=None, load=None))
-    ledger.tell(
-        f"{fact.person.name}：自 {on} 起由户 {fact.household.household_no} 转入户 {to.household_no}，为{relation}"
-    )
-
-
-def _join(
-    ledger: Ledger, household: Household, person: Person, relation: str, on: date, **flags: Any
-) -> None:
-    if any(fact.household_id == household.pk for fact in _homes(person)):
-        raise _no(
-            f"{person.name}已是户 {household.household_no} 的成员。",
-            f"{person.name} is already a member of household {household.household_no}.",
-        )
-    given = {"registered": True, "living_together": True, "basis": "", **flags}
-    ledger.make(Membership(household=household, person=person, relation=relation, valid_from=on, **given))
-    ledger.tell(f"{person.name}：自 {on} 起为户 {household.household_no} 的成员（{relation}）")
-
-
-def new_household(ledger: Ledger, number: str, like: Household) -> Household:
-    """A household under a number that is free, in the area of another."""
-    number = number.strip()
-    if not number or len(number) > 60 or "/" in number:
-        raise _no("请填写新户的户编号（不含斜线）。", "Give the number of the new household (no slash).")
-    if Household.objects.filter(household_no=number).exists():
-        raise _no(f"户编号 {number} 已经有了，请换一个。", f"Household number {number} is taken.")
-    return ledger.touches(
-        ledger.create(
-            Household(
-                household_no=number,
-                region_code=like.region_code,
-                responsible_region=like.responsible_region,
-                urban_rural=like.urban_rural,
-                register_date=like.register_date,
-                listed=False,  # until its members are in
-            )
-        )
-    )
-
-
 # ---- the events ---------------------------------------------------------------------------------------------------
 
 
 def birth(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -> None:
     """A child is born into the household (出生登记)."""
-    child = _person(ledger, said["name"], said["id_number"], "新生儿")
+    child = person_entered(ledger, said["name"], said["id_number"], "新生儿")
     if child.born_on != on:
-        raise _no(
+        raise refusal(
             "证件号里的出生日期与所填出生日期不同，请核对。",
             "The ID's birth date is not the date given; check both.",
         )
     ledger.concerns(child)
-    _join(ledger, household, child, said["relation"], on, basis="minor")
+    join_household(ledger, household, child, said["relation"], on, basis="minor")
 
 
 def death(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -> None:
@@ -269,30 +78,30 @@ def death(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) 
     fact = member_of(household, int(said["person"]))
     person = fact.person
     if person.died_on is not None:
-        raise _no(f"{person.name}已登记死亡（{person.died_on}）。", "The death is registered already.")
+        raise refusal(f"{person.name}已登记死亡（{person.died_on}）。", "The death is registered already.")
     if person.born_on is not None and on < person.born_on:
-        raise _no("死亡日期早于出生日期，请核对。", "The date of death is before the birth; check it.")
+        raise refusal("死亡日期早于出生日期，请核对。", "The date of death is before the birth; check it.")
     ledger.concerns(person, *(m.person for m in standing_members(household) if fact.relation == HEAD))
     ledger.set(person, died_on=on)
     ledger.tell(f"{person.name}：{on} 死亡")
-    for home in _homes(person):
+    for home in homes_of(person):
         other = ledger.touches(home.household)
         if home.relation == HEAD:
-            _name_head(ledger, other, on, said.get("new_head"), leaving=person.pk)
-        _leave(ledger, home, on, categories=True, why="死亡")
-    for tie in (*_standing(SupportTie, obligor=person), *_standing(SupportTie, supported=person)):
+            name_head(ledger, other, on, said.get("new_head"), leaving=person.pk)
+        end_membership(ledger, home, on, categories=True, why="死亡")
+    for tie in (*standing_facts(SupportTie, obligor=person), *standing_facts(SupportTie, supported=person)):
         ledger.end(tie, on)
 
 
 def marriage(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -> None:
     """A member marries: ties of 扶养 both ways, and who moves to whom (结婚)."""
     fact = member_of(household, int(said["person"]))
-    spouse = _person(ledger, said["spouse_name"], said["spouse_id"], "配偶")
+    spouse = person_entered(ledger, said["spouse_name"], said["spouse_id"], "配偶")
     if spouse.pk == fact.person_id:
-        raise _no("配偶不能是本人。", "Nobody marries himself.")
+        raise refusal("配偶不能是本人。", "Nobody marries himself.")
     for one in (fact.person, spouse):
-        if _standing(SupportTie, obligor=one, kind=SupportTie.Kind.SPOUSE):
-            raise _no(
+        if standing_facts(SupportTie, obligor=one, kind=SupportTie.Kind.SPOUSE):
+            raise refusal(
                 f"{one.name}已登记有配偶，请先登记离婚或配偶死亡。",
                 f"{one.name} is registered as married; record the divorce or the death first.",
             )
@@ -301,33 +110,33 @@ def marriage(ledger: Ledger, household: Household, on: date, said: dict[str, Any
         _tie(ledger, obligor, supported, SupportTie.Kind.SPOUSE, on)
     ledger.tell(f"{fact.person.name}与{spouse.name}：{on} 结婚")
     if said["where"] == "joins":
-        for home in _homes(spouse):
+        for home in homes_of(spouse):
             ledger.touches(home.household)
             if home.relation == HEAD:
-                _name_head(ledger, home.household, on, said.get("new_head"), leaving=spouse.pk)
-            _leave(ledger, home, on, categories=True, why="因结婚迁出")
+                name_head(ledger, home.household, on, said.get("new_head"), leaving=spouse.pk)
+            end_membership(ledger, home, on, categories=True, why="因结婚迁出")
         relation = SPOUSE if fact.relation == HEAD else OTHER
-        _join(ledger, household, spouse, relation, on, basis="spouse")
+        join_household(ledger, household, spouse, relation, on, basis="spouse")
     elif said["where"] == "leaves":
         if fact.relation == HEAD:
-            _name_head(ledger, household, on, said.get("new_head"), leaving=fact.person_id)
-        homes = [home for home in _homes(spouse) if home.registered]
+            name_head(ledger, household, on, said.get("new_head"), leaving=fact.person_id)
+        homes = [home for home in homes_of(spouse) if home.registered]
         if homes:
             target = ledger.touches(homes[0].household)
             relation = SPOUSE if homes[0].relation == HEAD else OTHER
-            _move_member(ledger, fact, target, relation, on)
+            move_member(ledger, fact, target, relation, on)
         else:
-            _leave(ledger, fact, on, categories=True, why="因结婚迁出")
+            end_membership(ledger, fact, on, categories=True, why="因结婚迁出")
 
 
 def divorce(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -> None:
     """Two members divorce: their ties end; one may leave, to a household of the own. Duties to children stay (离婚)."""
     one, other = (member_of(household, int(said[name])) for name in ("person", "spouse"))
     if one.person_id == other.person_id:
-        raise _no("请选择两名不同的成员。", "Choose two different members.")
+        raise refusal("请选择两名不同的成员。", "Choose two different members.")
     ledger.concerns(one.person, other.person)
     for obligor, supported in ((one, other), (other, one)):
-        for tie in _standing(
+        for tie in standing_facts(
             SupportTie, obligor=obligor.person, supported=supported.person, kind=SupportTie.Kind.SPOUSE
         ):
             ledger.end(tie, on)
@@ -339,11 +148,11 @@ def divorce(ledger: Ledger, household: Household, on: date, said: dict[str, Any]
         return
     leaver = one if said["where"] == "person_leaves" else other
     if leaver.relation == HEAD:
-        _name_head(ledger, household, on, said.get("new_head"), leaving=leaver.person_id)
+        name_head(ledger, household, on, said.get("new_head"), leaving=leaver.person_id)
     if said.get("new_number"):
-        _move_member(ledger, leaver, new_household(ledger, said["new_number"], household), HEAD, on)
+        move_member(ledger, leaver, new_household(ledger, said["new_number"], household), HEAD, on)
     else:
-        _leave(ledger, leaver, on, categories=True, why="离婚迁出")
+        end_membership(ledger, leaver, on, categories=True, why="离婚迁出")
 
 
 def split(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -> None:
@@ -352,11 +161,11 @@ def split(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) 
     members = standing_members(household)
     moving = [fact for fact in members if fact.person_id in going]
     if not moving or len(moving) != len(going):
-        raise _no("请选择分出去的成员。", "Choose the members who go.")
+        raise refusal("请选择分出去的成员。", "Choose the members who go.")
     if len(moving) == len(members):
-        raise _no("全部成员都分出去就不是分户；改户编号请另行登记。", "If all go it is no split.")
+        raise refusal("全部成员都分出去就不是分户；改户编号请另行登记。", "If all go it is no split.")
     if int(said["head"]) not in going:
-        raise _no(
+        raise refusal(
             "新户的户主须是分出去的成员之一。", "The head of the new household must be one of those who go."
         )
     ledger.concerns(*(fact.person for fact in moving))
@@ -366,7 +175,7 @@ def split(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) 
         ledger.concerns(*(fact.person for fact in staying))
         head = next((fact for fact in staying if str(fact.person_id) == str(said.get("new_head"))), None)
         if head is None:
-            raise _no(
+            raise refusal(
                 "户主分出去，请在留下的成员中指定新户主。",
                 "The head goes: name a new head among those who stay.",
             )
@@ -377,7 +186,7 @@ def split(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) 
     for fact in moving:
         keeps = lead.relation == SPOUSE and fact.relation in ("子", "女")
         relation = HEAD if fact is lead else fact.relation if keeps or lead.relation == HEAD else OTHER
-        _move_member(ledger, fact, target, relation, on)
+        move_member(ledger, fact, target, relation, on)
 
 
 def _name_head_of(ledger: Ledger, staying: list[Membership], head: Membership, on: date) -> None:
@@ -394,21 +203,21 @@ def merge_households(ledger: Ledger, household: Household, on: date, said: dict[
     """Another household joins this one, whose number and head stay (并户)."""
     other = Household.objects.filter(household_no=said["other_number"].strip()).first()
     if other is None or other.pk == household.pk or other.merged_into_id is not None:
-        raise _no(
+        raise refusal(
             "没有找到要并入的另一户，请核对户编号。", "The other household was not found; check its number."
         )
     ledger.touches(other)
     here = {fact.person_id for fact in standing_members(household)}
     members = standing_members(other)
     if not members:
-        raise _no("要并入的户已没有成员。", "The other household has no members left.")
+        raise refusal("要并入的户已没有成员。", "The other household has no members left.")
     ledger.concerns(*(fact.person for fact in members))
     for fact in members:
         if fact.person_id in here:
-            _leave(ledger, fact, on, categories=False)
+            end_membership(ledger, fact, on, categories=False)
             continue
         relation = said["relation"] if fact.relation == HEAD else OTHER
-        _move_member(ledger, fact, household, relation, on)
+        move_member(ledger, fact, household, relation, on)
     ledger.set(other, merged_into_id=household.pk)
     ledger.tell(f"户 {other.household_no} 并入户 {household.household_no}")
 
@@ -418,13 +227,13 @@ def head_change(ledger: Ledger, household: Household, on: date, said: dict[str, 
     members = standing_members(household)
     head = next((fact for fact in members if fact.relation == HEAD), None)
     if head is None or len(members) < 2:
-        raise _no("本户没有户主，或只有户主一人。", "The household has no head, or the head alone.")
+        raise refusal("本户没有户主，或只有户主一人。", "The household has no head, or the head alone.")
     if str(head.person_id) == str(said["new_head"]):
-        raise _no("新户主就是现在的户主。", "The new head is the present one.")
+        raise refusal("新户主就是现在的户主。", "The new head is the present one.")
     ledger.concerns(*(fact.person for fact in members))
-    _name_head(ledger, household, on, said["new_head"], leaving=head.person_id)
+    name_head(ledger, household, on, said["new_head"], leaving=head.person_id)
     if said["leaves"] == "yes":
-        _leave(ledger, head, on, categories=True, why="户主离开")
+        end_membership(ledger, head, on, categories=True, why="户主离开")
     else:
         new = member_of(household, int(said["new_head"]))
         was = next(fact for fact in members if fact.person_id == new.person_id).relation
@@ -436,7 +245,7 @@ def move(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -
     residence = said.get("region_code") or household.region_code
     responsible = said.get("responsible_region") or household.responsible_region
     if (residence, responsible) == (household.region_code, household.responsible_region):
-        raise _no("住址地区和负责地区都没有变。", "Neither area changes.")
+        raise refusal("住址地区和负责地区都没有变。", "Neither area changes.")
     record_area(ledger, household, residence, responsible, on)
     ledger.set(household, region_code=residence, responsible_region=responsible)
     apart = "（人户分离）" if residence[:9] != responsible[:9] else ""
@@ -445,7 +254,7 @@ def move(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -
 
 def record_area(ledger: Ledger, household: Household, residence: str, responsible: str, on: date) -> None:
     """Date the areas; what stood before the first change is recorded as of the register that said so."""
-    standing = _standing(AreaRecord, household=household)
+    standing = standing_facts(AreaRecord, household=household)
     if not standing:
         first = household.memberships.order_by("valid_from", "pk").first()
         before = AreaRecord(
@@ -470,12 +279,12 @@ def id_change(ledger: Ledger, household: Household, on: date, said: dict[str, An
     person = member_of(household, int(said["person"])).person
     reading = identity.read_id(said["id_number"], today=timezone.localdate())
     if reading.number is None:
-        raise _no("新证件号不对，请核对。", "The new ID number is not valid; check it.")
+        raise refusal("新证件号不对，请核对。", "The new ID number is not valid; check it.")
     if reading.number == person.id_number:
-        raise _no("新证件号与现在的相同。", "The new number is the present one.")
+        raise refusal("新证件号与现在的相同。", "The new number is the present one.")
     known = person_by_id(reading.number)
     if known is not None and known.pk != person.pk:
-        raise _no(
+        raise refusal(
             "这个证件号已登记在另一人名下。如是同一人，请办理人员合并。",
             "That number belongs to another person on the register; if both are one person, merge them.",
         )
@@ -502,7 +311,7 @@ def living(ledger: Ledger, household: Household, on: date, said: dict[str, Any])
     fact = member_of(household, int(said["person"]))
     counts = said["living"] == "yes"
     if fact.living_together == counts and fact.basis == said["basis"]:
-        raise _no("该成员是否计入共同生活没有变化。", "Nothing changes for this member.")
+        raise refusal("该成员是否计入共同生活没有变化。", "Nothing changes for this member.")
     ledger.concerns(fact.person, asserts=fact.living_together != counts)
     ledger.change(fact, on, living_together=counts, basis=said["basis"])
     word = "计入" if counts else "不计入"
@@ -511,30 +320,30 @@ def living(ledger: Ledger, household: Household, on: date, said: dict[str, Any])
 
 def lodger(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -> None:
     """Somebody registered elsewhere, or nowhere here, lives with this household and counts in it (他处户籍共同生活)."""
-    person = _person(ledger, said["name"], said["id_number"], "共同生活人员")
+    person = person_entered(ledger, said["name"], said["id_number"], "共同生活人员")
     ledger.concerns(person)
-    for home in _homes(person):
+    for home in homes_of(person):
         if home.living_together:
             ledger.touches(home.household)
             ledger.change(home, on, living_together=False, basis="other")
             ledger.tell(f"{person.name}：自 {on} 起不再计入户 {home.household.household_no} 的共同生活家庭")
-    _join(ledger, household, person, said["relation"], on, registered=False, basis=said["basis"])
+    join_household(ledger, household, person, said["relation"], on, registered=False, basis=said["basis"])
 
 
 def tie(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -> None:
     """A duty of support towards or of a member, with the sum where it is known (赡养、抚养、扶养)."""
     member = member_of(household, int(said["person"])).person
-    other = _person(ledger, said["name"], said["id_number"], "对方")
+    other = person_entered(ledger, said["name"], said["id_number"], "对方")
     if other.pk == member.pk:
-        raise _no("双方不能是同一人。", "Both sides are the same person.")
+        raise refusal("双方不能是同一人。", "Both sides are the same person.")
     ledger.concerns(member, other, asserts=False)
     obligor, supported = (other, member) if said["side"] == "receives" else (member, other)
-    for old in _standing(SupportTie, obligor=obligor, supported=supported, kind=said["kind"]):
+    for old in standing_facts(SupportTie, obligor=obligor, supported=supported, kind=said["kind"]):
         ledger.end(old, on)
     amount = said.get("amount_fen")
     basis = said["amount_basis"]
     if (amount is None) != (basis == SupportTie.AmountBasis.UNKNOWN):
-        raise _no(
+        raise refusal(
             "写了金额就要选金额依据；不知道金额请选“未知”，不要写 0。",
             "A sum needs its basis; if it is not known, choose unknown and write no zero.",
         )
@@ -573,7 +382,7 @@ def recognise(ledger: Ledger, household: Household, on: date, said: dict[str, An
     category = said["category"]
     imported = category in IMPORTED_ONLY
     if imported != (said["source"] == CategoryRecord.Source.IMPORTED):
-        raise _no(
+        raise refusal(
             f"“{category}”由其他部门认定，只能作为外部导入登记；其余类别由本办决定。",
             f"{category} is decided elsewhere and only imported; the other categories are decided here.",
         )
@@ -581,10 +390,14 @@ def recognise(ledger: Ledger, household: Household, on: date, said: dict[str, An
     for key in said["people"]:
         person = members.get(int(key))
         if person is None:
-            raise _no("请从本户成员中选择。", "Choose among the members of the household.")
-        held = [r for r in _standing(CategoryRecord, person=person, category=category) if r.left_on is None]
+            raise refusal("请从本户成员中选择。", "Choose among the members of the household.")
+        held = [
+            r for r in standing_facts(CategoryRecord, person=person, category=category) if r.left_on is None
+        ]
         if held and category != TEMPORARY_AID:
-            raise _no(f"{person.name}现在已是“{category}”。", f"{person.name} holds that category already.")
+            raise refusal(
+                f"{person.name}现在已是“{category}”。", f"{person.name} holds that category already."
+            )
         ledger.concerns(person)
         ledger.make(
             CategoryRecord(
@@ -607,191 +420,14 @@ def leave_category(ledger: Ledger, household: Household, on: date, said: dict[st
     for key in said["people"]:
         held = [
             record
-            for record in _standing(
+            for record in standing_facts(
                 CategoryRecord, household=household, person_id=int(key), category=said["category"]
             )
             if record.left_on is None
         ]
         if not held:
-            raise _no("所选成员现在不在该类别。", "A chosen member does not hold that category now.")
+            raise refusal("所选成员现在不在该类别。", "A chosen member does not hold that category now.")
         ledger.concerns(held[0].person)
         for record in held:
             ledger.change(record, on, left_on=on, exit_reason=said["exit_reason"])
         ledger.tell(f"{held[0].person.name}：自 {on} 起退出“{said['category']}”（{said['exit_reason']}）")
-
-
-_RELATION = {name: name for name in RELATIONS}
-_PERSON = Asked("person", "哪一名成员", "member")
-_NEW_HEAD = Asked("new_head", "新户主（户主离开时）", "member", optional=True)
-_NUMBER = Asked("id_number", "身份证号", "id")
-_PEOPLE = Asked("people", "成员（可多选）", "members")
-_BASIS = Asked("basis", "依据", "choice", BASES)
-_LABELS = {name: name for name in RANKS if name not in ("退出监测", "临时救助监测")} | {
-    TEMPORARY_AID: "临时救助（一次性）"
-}
-
-KINDS: dict[str, Kind] = {
-    kind.code: kind
-    for kind in (
-        Kind(
-            "birth",
-            "出生",
-            "Birth",
-            (
-                Asked("name", "姓名", "name"),
-                _NUMBER,
-                Asked("relation", "与户主关系", "choice", {k: k for k in ("子", "女", "孙子女", OTHER)}),
-            ),
-            birth,
-        ),
-        Kind("death", "死亡", "Death", (_PERSON, _NEW_HEAD), death),
-        Kind(
-            "marriage",
-            "结婚",
-            "Marriage",
-            (
-                _PERSON,
-                Asked("spouse_name", "配偶姓名", "name"),
-                Asked("spouse_id", "配偶身份证号", "id"),
-                Asked(
-                    "where",
-                    "婚后",
-                    "choice",
-                    {"joins": "配偶迁入本户", "leaves": "本人迁往配偶家", "stays": "各在原户"},
-                ),
-                _NEW_HEAD,
-            ),
-            marriage,
-        ),
-        Kind(
-            "divorce",
-            "离婚",
-            "Divorce",
-            (
-                _PERSON,
-                Asked("spouse", "配偶", "member"),
-                Asked(
-                    "where",
-                    "离婚后",
-                    "choice",
-                    {"person_leaves": "前者离开本户", "spouse_leaves": "后者离开本户", "stays": "都留在本户"},
-                ),
-                Asked("new_number", "离开者另立户的户编号（不另立则留空）", "number", optional=True),
-                _NEW_HEAD,
-            ),
-            divorce,
-        ),
-        Kind(
-            "split",
-            "分户",
-            "Split",
-            (
-                _PEOPLE,
-                Asked("head", "新户的户主", "member"),
-                Asked("new_number", "新户编号", "number"),
-                _NEW_HEAD,
-            ),
-            split,
-        ),
-        Kind(
-            "merge_households",
-            "并户",
-            "Households merged",
-            (
-                Asked("other_number", "并入本户的户编号", "number"),
-                Asked("relation", "对方户主与本户户主的关系", "choice", _RELATION),
-            ),
-            merge_households,
-        ),
-        Kind(
-            "head_change",
-            "户主变更",
-            "Change of head",
-            (
-                Asked("new_head", "新户主", "member"),
-                Asked("leaves", "原户主", "choice", {"yes": "离开本户", "no": "留在本户"}),
-            ),
-            head_change,
-        ),
-        Kind(
-            "move",
-            "迁移和人户分离",
-            "Move",
-            (
-                Asked("region_code", "新的住址地区（不变则留空）", "region", optional=True),
-                Asked("responsible_region", "新的负责地区（不变则留空）", "region", optional=True),
-            ),
-            move,
-        ),
-        Kind(
-            "id_change",
-            "证件号更正或换发",
-            "ID corrected or renewed",
-            (_PERSON, Asked("id_number", "新身份证号", "id"), Asked("reason", "原因", "choice", ID_REASONS)),
-            id_change,
-            county_only=True,
-        ),
-        Kind(
-            "living",
-            "共同生活变更",
-            "Living together",
-            (_PERSON, Asked("living", "是否计入", "choice", {"yes": "计入", "no": "不计入"}), _BASIS),
-            living,
-        ),
-        Kind(
-            "lodger",
-            "他处户籍共同生活",
-            "Living here, registered elsewhere",
-            (
-                Asked("name", "姓名", "name"),
-                _NUMBER,
-                Asked("relation", "与户主关系", "choice", _RELATION),
-                _BASIS,
-            ),
-            lodger,
-        ),
-        Kind(
-            "tie",
-            "赡养、抚养、扶养",
-            "Support tie",
-            (
-                _PERSON,
-                Asked("side", "该成员", "choice", {"receives": "被供养", "pays": "是义务人"}),
-                Asked("name", "对方姓名", "name"),
-                Asked("id_number", "对方身份证号", "id"),
-                Asked("kind", "种类", "choice", dict(SupportTie.Kind.choices)),
-                Asked("amount_fen", "每月金额（元，不知道则留空）", "money", optional=True),
-                Asked("amount_basis", "金额依据", "choice", dict(SupportTie.AmountBasis.choices)),
-                Asked("evidence", "凭据", "text", optional=True),
-            ),
-            tie,
-        ),
-        Kind(
-            "recognise",
-            "类别认定",
-            "Category recognised",
-            (
-                _PEOPLE,
-                Asked("category", "类别", "choice", _LABELS),
-                Asked("decided_on", "决定日期（空为生效日期）", "date", optional=True),
-                Asked("document_no", "文号", "text", optional=True),
-                Asked("decided_by", "决定机关", "text"),
-                Asked("source", "认定来源", "choice", {"own": "本办决定", "imported": "外部导入"}),
-            ),
-            recognise,
-            county_only=True,
-        ),
-        Kind(
-            "leave_category",
-            "类别退出",
-            "Category left",
-            (
-                _PEOPLE,
-                Asked("category", "类别", "choice", {k: v for k, v in _LABELS.items() if k != TEMPORARY_AID}),
-                Asked("exit_reason", "退出原因", "text"),
-            ),
-            leave_category,
-            county_only=True,
-        ),
-    )
-}

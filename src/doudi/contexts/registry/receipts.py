@@ -13,7 +13,7 @@ from datetime import date, datetime
 import duckdb
 import pyarrow as pa
 
-from doudi.contexts.registry.intake import REGISTER, loads_in_force
+from doudi.contexts.registry.in_force import REGISTER, loads_in_force
 from doudi.contexts.registry.models import FeedLoad, Grading
 from doudi.engine.feeds import FeedSpec, SnapshotSet
 from doudi.engine.feeds.snapshots import INDEX

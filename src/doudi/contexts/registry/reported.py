@@ -14,8 +14,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from doudi.contexts.registry.intake import opened, register_on
+from doudi.contexts.registry.in_force import register_on
 from doudi.contexts.registry.models import CategoryRecord, FeedLoad, Household, Membership, Person
+from doudi.contexts.registry.originals import opened
 from doudi.contexts.registry.people import ID_PURPOSE, people_by_blind
 from doudi.engine import feeds
 from doudi.engine.feeds import FeedSpec

@@ -61,29 +61,28 @@ from doudi.contexts.registry.finding import (
     index_households,
     index_if_missing,
 )
-from doudi.contexts.registry.intake import (
+from doudi.contexts.registry.in_force import (
     REGISTER,
     Evidence,
-    FolderOutcome,
-    LoadOutcome,
     bring_up_to_date,
-    check_file,
     counts_of,
-    covers_office,
-    date_missing,
     evidence_on,
-    load_file,
-    load_folder,
     loads_in_force,
-    office_region,
-    quarantine_workbook,
     register_on,
-    require_whole_office,
     snapshots_of,
     snapshots_on,
-    spec_for,
-    sweep_work,
 )
+from doudi.contexts.registry.intake import (
+    FolderOutcome,
+    LoadOutcome,
+    check_file,
+    date_missing,
+    load_file,
+    load_folder,
+    spec_for,
+)
+from doudi.contexts.registry.kinds import KINDS
+from doudi.contexts.registry.kinds import Kind as EventKind
 from doudi.contexts.registry.listing import (
     COLUMNS,
     HOUSEHOLDS,
@@ -126,8 +125,9 @@ from doudi.contexts.registry.models import (
     Person,
     RegistryEvent,
 )
-from doudi.contexts.registry.operations import BASES, KINDS, ChangeRefused
-from doudi.contexts.registry.operations import Kind as EventKind
+from doudi.contexts.registry.office import covers_office, office_region, require_whole_office
+from doudi.contexts.registry.operations import BASES
+from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
 from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
@@ -147,6 +147,7 @@ from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused,
 from doudi.contexts.registry.returning import Return, Verdict, read_return, take_return
 from doudi.contexts.registry.saved import choose_columns, columns_of, delete_list, save_list, saved_lists
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
+from doudi.contexts.registry.standing import ChangeRefused
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
 from doudi.engine.errors import DoudiError
 

@@ -11,7 +11,7 @@ from doudi.contexts.registry.changes import SETTLE, finish, open_event
 from doudi.contexts.registry.differences import OPEN, Word, open_words
 from doudi.contexts.registry.ledger import Ledger
 from doudi.contexts.registry.models import CategoryRecord, EventPerson, Household, Membership
-from doudi.contexts.registry.operations import refresh
+from doudi.contexts.registry.standing import refresh
 from doudi.engine.errors import DoudiError
 
 

@@ -22,6 +22,12 @@ from doudi.contexts.verification.authorising import (
     gaps,
     withdraw_authorisation,
 )
+from doudi.contexts.verification.contesting import (
+    answer_explanation,
+    ask_explanations,
+    begin_review,
+    object_to,
+)
 from doudi.contexts.verification.models import (
     Authorisation,
     Objection,
@@ -30,18 +36,14 @@ from doudi.contexts.verification.models import (
     Report,
     VerificationRequest,
 )
+from doudi.contexts.verification.reckoning import preview
 from doudi.contexts.verification.reporting import (
     Checked,
     ReportNotFound,
-    answer_explanation,
-    ask_explanations,
-    begin_review,
     check_report,
     export_report,
     issue_report,
     look_at_report,
-    object_to,
-    preview,
     report_of,
     reports_of,
     valid_report,

@@ -1,0 +1,221 @@
+"""What is known of a household now and what follows from it (核对结果): from kept replies to values, differences and advice."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from doudi.contexts.accounts.services import Act, User, require
+from doudi.contexts.registry.services import ID_PURPOSE
+from doudi.contexts.verification.asking import latest_queries, rows_of
+from doudi.contexts.verification.models import (
+    Query,
+    Reply,
+    RequestPerson,
+    VerificationRequest,
+)
+from doudi.contexts.verification.requests import request_of
+from doudi.engine import identity
+from doudi.engine import verification as engine
+from doudi.engine.packs import Pack
+from doudi.engine.status import Status
+from doudi.engine.verification import (
+    Answer,
+    DeclaredAmount,
+    HouseholdMember,
+    Rules,
+)
+from doudi.house.keyring import keyring
+from doudi.house.paths import home
+
+_WORST_FIRST = (Status.UNAUTHORISED, Status.FAILED, Status.NOT_ARRIVED, Status.NOT_ASKED)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One query as a report saw it: its status then, and the reply it rests on."""
+
+    query: Query
+    status: Status
+    reply: Reply | None
+
+
+def pieces_of(request: VerificationRequest) -> list[Piece]:
+    """What is known now: the newest round of every person and source."""
+    return [
+        Piece(query, Status(query.status), query.replies.order_by("-pk").first())
+        for query in latest_queries(request)
+    ]
+
+
+def preview(number: str, *, pack: Pack, rules: Rules, by: User) -> dict[str, Any]:
+    """What the report would say now (比对): situation, differences, advice; kept nowhere."""
+    request = request_of(number, by=by)
+    require(by, Act.ISSUE_REPORT, region_code=request.region_code)
+    return finding_of(request, pieces_of(request), pack, rules)
+
+
+def finding_of(
+    request: VerificationRequest, pieces: Sequence[Piece], pack: Pack, rules: Rules
+) -> dict[str, Any]:
+    people = list(request.people.all())
+    members = [person for person in people if person.part == RequestPerson.Part.MEMBER]
+    household = [
+        HouseholdMember(p.id_number, p.name, p.relation, p.living_together, p.category) for p in members
+    ]
+    answers = _answers(request, pieces, members, pack, rules)
+    declared = [
+        DeclaredAmount(person.id_number, line.item, line.amount)
+        for person in members
+        for line in person.declared.order_by("item")
+    ]
+
+    def reckon(given: Mapping[str, Answer]) -> engine.Situation:
+        with _folder() as work:
+            return engine.reckon(
+                pack,
+                household,
+                given,
+                household_no=request.household_no or request.number,
+                region_code=request.region_code,
+                urban_rural=request.urban_rural,
+                as_of=request.as_of,
+                work=work,
+                blind=lambda texts: keyring().digests(texts, purpose=ID_PURPOSE),
+            )
+
+    situation = reckon(answers)
+    differences = engine.compare(
+        rules,
+        pack.feeds,
+        situation,
+        declared,
+        answers,
+        members=household,
+        as_of=request.as_of,
+        reckon_again=reckon,
+    )
+    advice = engine.advise(pack, rules.purposes[request.purpose], situation, differences)
+    explanation = situation.explanation
+    order = {p.id_number: p.position for p in members}
+    by_key = [order[number] for number in sorted(order)]
+    return {
+        "people": [
+            {
+                "position": p.position,
+                "part": str(p.part),
+                "name": p.name,
+                "id_number": identity.mask_id(p.id_number),
+                "relation": p.relation,
+                "living_together": p.living_together,
+            }
+            for p in people
+        ],
+        "sources": _sources(request, pieces, people, rules),
+        "situation": {
+            "category": explanation.category,
+            "label": explanation.label,
+            "paragraph": explanation.paragraph,
+            "undecided": list(explanation.row["undecided"]),
+            "missing": {feed: str(status) for feed, status in sorted(explanation.missing.items())},
+            "held": dict(sorted(situation.held.items())),
+            "leads": dict(sorted(situation.leads.items())),
+            "variables": [
+                {
+                    "name": told.name,
+                    "person": by_key[told.member - 1] if told.member is not None else None,
+                    "value": _written(told.value),
+                    "unit": told.unit,
+                    "kind": told.kind,
+                    "clause": told.clause,
+                    "sentence": told.sentence,
+                    "parameters": [f"{p.parameter}={p.text}（{p.document}）" for p in told.parameters],
+                }
+                for told in explanation.variables
+                if told.name not in pack.indicators
+            ],
+        },
+        "differences": [difference.to_json() for difference in differences],
+        "advice": {
+            "advice": advice.advice,
+            "reasons": list(advice.reasons),
+            "clauses": list(advice.clauses),
+        },
+        "pack": {"name": pack.name, "version": pack.version, "hash": pack.hash},
+    }
+
+
+def _written(value: Any) -> Any:
+    """A value as the canonical form holds it: whole numbers as they are, other fractions as text."""
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    exact = Fraction(value)
+    return exact.numerator if exact.denominator == 1 else f"{exact.numerator}/{exact.denominator}"
+
+
+def _answers(
+    request: VerificationRequest,
+    pieces: Sequence[Piece],
+    members: Sequence[RequestPerson],
+    pack: Pack,
+    rules: Rules,
+) -> dict[str, Answer]:
+    """By feed: decided only where every member's query is; else the worst of them (one missing member, no total)."""
+    answers: dict[str, Answer] = {}
+    own = {person.pk for person in members}
+    for code in request.sources:
+        source = rules.sources[code]
+        spec = pack.feeds[source.feed]
+        found = [piece for piece in pieces if piece.query.source == code and piece.query.person_id in own]
+        statuses = {piece.status for piece in found} if len(found) == len(own) else {Status.NOT_ASKED}
+        worst = next((status for status in _WORST_FIRST if status in statuses), None)
+        rows = tuple(
+            row for piece in found if piece.reply is not None and piece.status.decided
+            for row in rows_of(piece.reply, spec)
+        )  # fmt: skip
+        if worst is not None:
+            answers[source.feed] = Answer(worst)
+        else:
+            answers[source.feed] = Answer(Status.KNOWN if rows else Status.NO_RECORD, rows)
+    return answers
+
+
+def _sources(
+    request: VerificationRequest, pieces: Sequence[Piece], people: Sequence[RequestPerson], rules: Rules
+) -> list[dict[str, Any]]:
+    told = []
+    for code in request.sources:
+        found = {piece.query.person_id: piece for piece in pieces if piece.query.source == code}
+        rows = []
+        for person in people:
+            piece = found.get(person.pk)
+            status = piece.status if piece is not None else Status.NOT_ASKED
+            reply = piece.reply if piece is not None and status.decided else None
+            rows.append(
+                {
+                    "person": person.position,
+                    "status": str(status),
+                    "label": status.label,
+                    "as_of": reply.source_as_of.isoformat() if reply is not None else None,
+                    "rows": reply.row_count if reply is not None else None,
+                    "raw_hash": reply.raw_hash if reply is not None else None,
+                }
+            )
+        told.append({"source": code, "label": rules.sources[code].label, "people": rows})
+    return told
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = home().work / f"verify-{secrets.token_hex(8)}"
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
