@@ -211,8 +211,8 @@ def fill(persons: int) -> dict[str, Any]:
             f"{head} convert_to('r' || reverse(h.household_no), 'UTF8'), {rest} join registry_household h"
             " on h.id = s.household where s.person % 3 = 1",
             "insert into registry_membership (valid_from, recorded_at, load_id, household_id, person_id, relation,"
-            f" living_together) select '2024-11-15', now(), {load}, household, person, case person % 3 when 1 then"
-            " '户主' else '子' end, true from staged",
+            " living_together, registered, basis) select '2024-11-15', now(),"
+            f" {load}, household, person, case person % 3 when 1 then '户主' else '子' end, true, true, '' from staged",
         ):
             cursor.execute(query)
         for _table, _index, definition in indexes:

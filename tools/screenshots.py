@@ -20,14 +20,30 @@ ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "doudi-demo"  # noqa: S105 — the demonstration's public password
 DESK, TELEPHONE = (1366, 768), (390, 844)
+_OFFICE = (
+    "/", "/warnings/?status=all", "/clocks/", "/notices/", "/indicators/", "/indicators/changes/", "/changes/",
+    "/statistics/", "/households/", "/persons/", "/quality/", "/verification/?state=all", "/reports/",
+    "/field-visits/", "/duplicates/", "/doubts/", "/stops/", "/recovery/",
+)  # fmt: skip
 LISTS = {
-    "county": ("/", "/warnings/", "/households/", "/inbox/", "/loads/", "/dashboard/"),
-    "township": ("/", "/warnings/"),
+    "county": (
+        *_OFFICE, "/clocks/handover/", "/outbox/", "/exports/", "/exports/return/", "/inbox/", "/loads/", "/dashboard/",
+        "/what-if/", "/what-if/back-test/", "/duplicates/check/", "/rectification/",
+    ),
+    "township": _OFFICE,
     "department": ("/", "/inbox/?status=all"),
-    "director": ("/", "/dashboard/"),
-    "auditor": ("/", "/audit/"),
-    "admin": ("/users/",),
-}
+    "director": ("/", "/dashboard/", "/indicators/", "/quality/", "/rectification/"),
+    "auditor": ("/", "/audit/", "/statistics/", "/verification/?state=all"),
+    "admin": ("/", "/users/"),
+    "verifier": ("/", "/verification/?state=all", "/verification/sources/"),
+}  # fmt: skip
+PUBLIC = ("/login/", "/tell/", "/tell/status/", "/field/")
+DETAILS = (
+    r"^/warnings/YJ", r"^/households/[^/?]+/$", r"/change/\w+/$", r"^/verification/HD", r"^/verification/reports/",
+    r"^/verification/new/", r"^/doubts/[^/?]+/$", r"^/reports/XS\w+", r"^/inbox/TS", r"^/indicators/[A-Z]\w+/$",
+    r"^/quality/\w+/", r"^/statistics/people/", r"^/tell/\?at=\d{6}",
+)  # fmt: skip
+"""Pages behind a list: the first link of each kind is followed, once an account."""
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -38,7 +54,7 @@ _FLAGS = [
 def signed_in(
     url: str, account: str, *, language: str = "zh-hans", size: tuple[int, int] = DESK
 ) -> Iterator[Page]:
-    """A browser in which a demonstration account is signed in."""
+    """A browser in which a demonstration account is signed in; nobody, where ``account`` is empty."""
     with sync_playwright() as play, tempfile.TemporaryDirectory() as profile:
         browser = play.chromium.launch_persistent_context(
             profile,
@@ -48,6 +64,10 @@ def signed_in(
         )
         browser.add_cookies([{"name": "django_language", "value": language, "url": url}])
         page = browser.pages[0]
+        if not account:
+            yield page
+            browser.close()
+            return
         page.goto(f"{url}/login/")
         page.fill("#id_username", account)
         page.fill("#id_password", PASSWORD)
@@ -88,29 +108,41 @@ def take_few(url: str, to: Path) -> None:
 
 
 def take_every(url: str, to: Path) -> None:
-    """Every page of every role, both languages, desk and telephone; a page wider than its screen is reported."""
+    """Every page of every role, both languages, desk and telephone; a page wider than its screen is reported.
+
+    On English pages Chinese that is not marked as such (lang="zh-Hans") is reported too.
+    """
     to.mkdir(parents=True, exist_ok=True)
     for language in ("zh-hans", "en"):
         for size in (DESK, TELEPHONE):
-            for account, addresses in LISTS.items():
+            for account, addresses in (*LISTS.items(), ("", PUBLIC)):
                 with signed_in(url, account, language=language, size=size) as page:
-                    more = []
-                    if account in ("county", "township", "director"):
-                        for status in (
-                            ("new", "dispatched", "visited") if account == "county" else ("visited",)
-                        ):
-                            show(page, f"{url}/warnings/?status={status}")
-                            more.append(first_link(page, r"^/warnings/YJ"))
-                        more.append(more[-1].replace("warnings/YJ20241115-", "households/"))
-                    if account == "department":
-                        show(page, f"{url}/inbox/?status=all")
-                        more.append(first_link(page, r"^/inbox/TS"))
-                    for number, address in enumerate((*addresses, *more)):
+                    waiting, seen, kinds = list(addresses), set(addresses), set()
+                    for number, address in enumerate(waiting):
                         show(page, url + address)
-                        name = f"{account}-{number}-{language[:2]}-{size[0]}.png"
+                        name = f"{account or 'public'}-{number:02d}-{language[:2]}-{size[0]}.png"
                         page.screenshot(path=to / name, full_page=True)
-                        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                        print(name, address, f"宽出 wider by {wide}px" if wide > 0 else "", flush=True)
+                        told = page.evaluate(_LOOK)
+                        print(name, address, told if told["wider"] > 0 or told["bare"] else "", flush=True)
+                        for link in page.evaluate("[...document.links].map(a => a.getAttribute('href'))"):
+                            kind = next((d for d in DETAILS if link and re.search(d, link)), None)
+                            if kind is not None and kind not in kinds and link not in seen:
+                                kinds.add(kind)
+                                seen.add(link)
+                                waiting.append(link)
+
+
+_LOOK = """() => {
+  const walk = document.createTreeWalker(document.querySelector('main') || document.body, NodeFilter.SHOW_TEXT);
+  const bare = [];
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent.trim();
+    const inside = walk.currentNode.parentElement;
+    if (document.documentElement.lang === 'en' && /[\u4e00-\u9fff]/.test(text) && inside.offsetParent
+        && !inside.closest('[lang="zh-Hans"], option, select, script')) bare.push(text.slice(0, 24));
+  }
+  return {wider: document.documentElement.scrollWidth - innerWidth, bare: bare.slice(0, 6)};
+}"""
 
 
 def main() -> None:

@@ -412,3 +412,46 @@ def test_another_county_sees_nothing(opened, make_user, verifier):
     with pytest.raises(verification.RequestNotFound):
         verification.look_at_request(request.number, by=stranger)
     assert not verification.requests(by=stranger).exists()
+
+
+def test_a_second_click_opens_no_second_request(opened):
+    first = opened(household_no="H001")
+    with pytest.raises(StepRefused, match=first.number):
+        opened(household_no="H001")
+    assert verification.VerificationRequest.objects.count() == 1
+
+
+def test_a_source_that_failed_may_recover_without_being_asked_again(
+    opened, sign, clerk, verifier, rules, pack, tmp_path
+):
+    request = started(opened, sign, rules, verifier, clerk)
+    answer_all(pack, rules, tmp_path, verifier, besides=("deposit",))
+    verification.mark_failed(request.number, "deposit", why="银行接口停机", rules=rules, by=verifier)
+    assert reply(pack, rules, tmp_path, "deposit", [], verifier).answered == 2
+    report = verification.issue_report(request.number, pack=pack, rules=rules, by=verifier)
+    assert not report.partial
+
+
+def test_withdrawing_the_last_open_queries_lets_the_request_go_on(
+    opened, sign, clerk, verifier, rules, pack, tmp_path
+):
+    request = opened(sources=["deposit", "vehicle"])
+    verification.accept_request(request.number, rules=rules, by=clerk)
+    given = sign("张伟", ZHANG_WEI)
+    sign("李丽", LI_LI)
+    verification.start_queries(request.number, rules=rules, by=verifier)
+    reply(pack, rules, tmp_path, "vehicle", [], verifier)
+    verification.withdraw_authorisation(given.number, why="本人要求撤回", by=clerk)
+    reply(pack, rules, tmp_path, "deposit", [], verifier)
+    request.refresh_from_db()
+    assert request.state == State.COMPARING
+
+
+def test_a_report_cannot_support_a_decision_made_before_it(
+    opened, sign, clerk, verifier, rules, pack, tmp_path
+):
+    request = started(opened, sign, rules, verifier, clerk)
+    answer_all(pack, rules, tmp_path, verifier)
+    report = verification.issue_report(request.number, pack=pack, rules=rules, by=verifier)
+    with pytest.raises(StepRefused, match="不能作为此前决定"):
+        verification.valid_report(report.number, on=report.issued_on - timedelta(days=1), by=clerk)

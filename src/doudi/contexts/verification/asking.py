@@ -29,7 +29,14 @@ from doudi.contexts.verification.models import (
     RequestPerson,
     VerificationRequest,
 )
-from doudi.contexts.verification.requests import StepRefused, go, note, request_of
+from doudi.contexts.verification.requests import (
+    StepRefused,
+    go,
+    latest_queries,
+    note,
+    request_of,
+    settle,
+)
 from doudi.engine import feeds
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec
@@ -50,14 +57,6 @@ class ReplyOutcome:
     not_asked_for: int
     quarantined: int
     late: int
-
-
-def latest_queries(request: VerificationRequest) -> list[Query]:
-    """The newest round of every person and source of a request."""
-    newest: dict[tuple[int, str], Query] = {}
-    for query in request.queries.select_related("person").order_by("round"):
-        newest[(query.person_id, query.source)] = query
-    return sorted(newest.values(), key=lambda query: (query.person.position, query.source))
 
 
 @transaction.atomic
@@ -172,12 +171,16 @@ def make_query_list(
     take_turn()
     spec = specs[_declared(rules, source).feed]
     ready: list[Query] = []
+    stopped: dict[int, VerificationRequest] = {}
     for query in open_queries(source, by=by):
         try:
             pass_gate(query, on=timezone.localdate())
         except Unauthorised:
-            continue
-        ready.append(query)
+            stopped[query.request_id] = query.request
+        else:
+            ready.append(query)
+    for request in stopped.values():
+        settle(request, by=by)
     if not ready:
         raise StepRefused(
             f"{rules.sources[source].label}没有待查询的人。",
@@ -212,9 +215,27 @@ def make_query_list(
         act="export_query_list",
         subject=f"source:{source}",
         region_code=by.region_code,
-        detail={"batch": batch.number, "queries": len(ready), "content": batch.file_hash},
+        detail={
+            "batch": batch.number,
+            "queries": len(ready),
+            "content": batch.file_hash,
+            "refused_at_the_gate": sorted(request.number for request in stopped.values()),
+        },
     )
     return batch, content
+
+
+def _answerable(source: str, by: User) -> list[Query]:
+    """The newest question of each request and person that went out and has no answer; a source that failed may recover."""
+    newest: dict[tuple[int, int], Query] = {}
+    for query in (
+        Query.objects.filter(source=source, request__region_code__startswith=by.region_code)
+        .exclude(request__state__in=[State.ARCHIVED, State.RETURNED, State.WITHDRAWN])
+        .select_related("person", "request")
+        .order_by("round")
+    ):
+        newest[(query.request_id, query.person_id)] = query
+    return [query for query in newest.values() if query.status in (Status.NOT_ARRIVED, Status.FAILED)]
 
 
 def source_board(rules: Rules, *, by: User) -> list[dict[str, Any]]:
@@ -286,7 +307,7 @@ def take_reply_file(
     asked: set[str] = set()
     outcome = {"answered": 0, "with_rows": 0, "no_record": 0, "late": 0}
     touched: dict[int, VerificationRequest] = {}
-    for query in open_queries(source, by=by).filter(asked_at__isnull=False):
+    for query in _answerable(source, by):
         asked.add(query.person.id_number)
         rows = by_person.get(query.person.id_number, [])
         if not rows and not complete:
@@ -362,27 +383,6 @@ def mark_failed(number: str, source: str, *, why: str, rules: Rules, by: User) -
                reason=why, detail={"source": source, "failed": failed})  # fmt: skip
         settle(request, by=by)
     return failed
-
-
-def settle(request: VerificationRequest, *, by: User) -> None:
-    """Bring the state to what the replies say: 部分返回 while some are out, 比对 once every one has an end."""
-    request.refresh_from_db()
-    if request.state in (State.REPORTED, State.REVIEWED):
-        go(request, State.REVIEWING)
-        note(request, by=by, kind="state", text="报告出具后收到迟到的回复，转入复核，另出报告")
-        return
-    if request.state not in (State.QUERYING, State.PARTIAL, State.COMPARING):
-        return
-    newest = latest_queries(request)
-    waiting = [query for query in newest if query.status == Status.NOT_ARRIVED]
-    if not newest:
-        return
-    wanted = State.COMPARING if not waiting else State.PARTIAL
-    if waiting and len(waiting) == len([q for q in newest if q.status != Status.UNAUTHORISED]):
-        wanted = State.QUERYING
-    if wanted != request.state:
-        go(request, wanted)
-        note(request, by=by, kind="state", text=f"转为“{wanted.label}”")
 
 
 @transaction.atomic

@@ -22,7 +22,7 @@ from doudi.contexts.verification.models import (
     RequestPerson,
     VerificationRequest,
 )
-from doudi.contexts.verification.requests import StepRefused, go, note, request_of
+from doudi.contexts.verification.requests import StepRefused, go, note, request_of, settle
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.status import Status
@@ -161,6 +161,7 @@ def withdraw_authorisation(number: str, *, why: str, by: User) -> int:
     stopped = waiting.update(status=Status.UNAUTHORISED, problem="授权已撤回，查询停止")
     for request in touched:
         note(request, by=by, kind="withdraw", text=f"{found.name}撤回授权 {number}，未返回的查询停止")
+        settle(request, by=by)
     record(
         by=by,
         act="withdraw_authorisation",

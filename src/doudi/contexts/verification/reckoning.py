@@ -13,14 +13,14 @@ from typing import Any
 
 from doudi.contexts.accounts.services import Act, User, require
 from doudi.contexts.registry.services import ID_PURPOSE
-from doudi.contexts.verification.asking import latest_queries, rows_of
+from doudi.contexts.verification.asking import rows_of
 from doudi.contexts.verification.models import (
     Query,
     Reply,
     RequestPerson,
     VerificationRequest,
 )
-from doudi.contexts.verification.requests import request_of
+from doudi.contexts.verification.requests import latest_queries, request_of
 from doudi.engine import identity
 from doudi.engine import verification as engine
 from doudi.engine.packs import Pack

@@ -201,6 +201,12 @@ def valid_report(number: str, *, on: date, by: User) -> Report:
     Raises :class:`StepRefused` for an expired or overtaken one.
     """
     report = report_of(number, by=by)
+    if on < report.issued_on:
+        raise StepRefused(
+            f"核对报告 {number} 于 {report.issued_on} 出具，不能作为此前决定的依据。",
+            f"Report {number} was issued on {report.issued_on}, after that day.",
+            code="report_later",
+        )
     if on > report.valid_to:
         raise StepRefused(
             f"核对报告 {number} 已于 {report.valid_to} 过期，不能作为审核依据。请重新核对。",

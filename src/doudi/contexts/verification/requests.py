@@ -14,6 +14,7 @@ from doudi.contexts.accounts.services import Act, User, record, require, take_tu
 from doudi.contexts.registry.services import ID_PURPOSE
 from doudi.contexts.verification.models import (
     DeclaredItem,
+    Query,
     RequestEvent,
     RequestPerson,
     RequestQuerySet,
@@ -116,6 +117,35 @@ def go(request: VerificationRequest, to: State, *, seen: int | None = None, **ch
     request.refresh_from_db()
 
 
+def latest_queries(request: VerificationRequest) -> list[Query]:
+    """The newest round of every person and source of a request."""
+    newest: dict[tuple[int, str], Query] = {}
+    for query in request.queries.select_related("person").order_by("round"):
+        newest[(query.person_id, query.source)] = query
+    return sorted(newest.values(), key=lambda query: (query.person.position, query.source))
+
+
+def settle(request: VerificationRequest, *, by: User) -> None:
+    """Bring the state to what the replies say: 部分返回 while some are out, 比对 once every one has an end."""
+    request.refresh_from_db()
+    if request.state in (State.REPORTED, State.REVIEWED):
+        go(request, State.REVIEWING)
+        note(request, by=by, kind="state", text="报告出具后收到迟到的回复，转入复核，另出报告")
+        return
+    if request.state not in (State.QUERYING, State.PARTIAL, State.COMPARING):
+        return
+    newest = latest_queries(request)
+    waiting = [query for query in newest if query.status == Status.NOT_ARRIVED]
+    if not newest:
+        return
+    wanted = State.COMPARING if not waiting else State.PARTIAL
+    if waiting and len(waiting) == len([q for q in newest if q.status != Status.UNAUTHORISED]):
+        wanted = State.QUERYING
+    if wanted != request.state:
+        go(request, wanted)
+        note(request, by=by, kind="state", text=f"转为“{wanted.label}”")
+
+
 @transaction.atomic
 def open_request(
     rules: Rules,
@@ -139,6 +169,7 @@ def open_request(
     require(by, Act.REQUEST_VERIFICATION, region_code=region_code)
     take_turn()
     _check(rules, kind, purpose, people, urban_rural, sources, as_of)
+    _refuse_a_second(household_no, kind, purpose)
     today = timezone.localdate()
     earlier = VerificationRequest.objects.filter(number__startswith=f"HD{today:%Y%m%d}").count()
     request = VerificationRequest.objects.create(
@@ -183,6 +214,23 @@ def open_request(
         detail={"kind": kind, "purpose": purpose, "people": len(people), "sources": request.sources},
     )
     return request
+
+
+def _refuse_a_second(household_no: str, kind: str, purpose: str) -> None:
+    """A second click, or a second clerk, opens no second request of a household for the same."""
+    standing = (
+        VerificationRequest.objects.open()
+        .filter(household_no=household_no, kind=kind, purpose=purpose)
+        .first()
+        if household_no
+        else None
+    )
+    if standing is not None:
+        raise StepRefused(
+            f"户 {household_no} 已有同一用途的在办委托单 {standing.number}，不必重复委托。",
+            f"Household {household_no} has the open request {standing.number} for the same purpose.",
+            code="already_open",
+        )
 
 
 def _check(

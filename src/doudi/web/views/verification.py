@@ -76,10 +76,10 @@ class RequestForm(forms.Form):
                 name = f"d{member.person_id}_{item.name}"
                 if item.measure == "数":
                     self.fields[name] = forms.IntegerField(
-                        label=item.name, required=False, min_value=0, max_value=99
+                        label=_(item.name), required=False, min_value=0, max_value=99
                     )
                 else:
-                    self.fields[name] = YuanField(label=item.name, required=False)
+                    self.fields[name] = YuanField(label=_(item.name), required=False)
 
     def by_member(self) -> list[tuple[registry.Member, list[forms.BoundField]]]:
         """The fields of each member, in the order of the pack's items."""
@@ -182,6 +182,8 @@ def _page(
         "events": list(found.events.all()),
         "next": _next(state, user, bool(gaps)),
         "today": timezone.localdate(),
+        # what was typed stays when a step is refused; a chosen file the browser asks for again
+        "typed": request.POST if problem else {},
     }
     return render(request, "verification/request.html", shown, status=422 if problem else 200)
 
