@@ -184,3 +184,28 @@ def test_two_who_decide_at_once_one_does(office, tmp_path, make_user, by, then):
         thread.join()
 
     assert sorted(outcomes) == ["decided", "told"]
+
+
+def test_a_verification_report_under_an_approved_number_is_computed_again_from_the_pack_of_then(
+    cast, then, tmp_path
+):
+    change = propose(cast)
+    chain.decide_threshold(change.number, approve=True, decision="同意", by=cast.director)
+    request = chain.verify_household(
+        "H001", declared={}, kind="new", purpose="dibao", as_of=D, requested_by="窗口", sources=["deposit"],
+        by=cast.township,
+    )  # fmt: skip
+    for person in request.people.all():
+        chain.authorise_verification(
+            name=person.name, id_number=person.id_number, region_code=request.region_code, purposes=["dibao"],
+            sources=["deposit"], signed_on=D, way="paper", signer=person.name,
+            evidence=b"%PDF-1.4 " + person.name.encode(), evidence_name="授权书.pdf", by=cast.township,
+        )  # fmt: skip
+    chain.query_sources(request.number, by=cast.verifier)
+    columns = [column.label for column in chain.rules()[0].feeds["deposit"].columns]
+    chain.take_reply("deposit", sc.write_csv(tmp_path / "reply.csv", columns, []), as_of=D, by=cast.verifier)
+    report = chain.issue_report(request.number, by=cast.verifier)
+
+    assert report.pack_hash == chain.rules()[0].hash
+    assert chain.rules()[0].layers == ("reference", "approved")
+    assert chain.check_report(report.number, by=cast.auditor).equal
