@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from dateutil.relativedelta import relativedelta
 from django.conf import settings
@@ -144,7 +145,12 @@ def _work_in_hand(people: dict[Role, User], township: str) -> None:
 def _verification(people: dict[Role, User], household_no: str) -> None:
     """Two requests for a household: one with its report, one that waits for authorisations."""
     window, verifier = people[Role.TOWNSHIP], people[Role.VERIFIER]
-    asked = {"kind": "new", "as_of": AS_OF, "requested_by": "街道社会救助窗口（演示）", "declared": {}}
+    asked: dict[str, Any] = {
+        "kind": "new",
+        "as_of": AS_OF,
+        "requested_by": "街道社会救助窗口（演示）",
+        "declared": {},
+    }
     done = chain.verify_household(household_no, purpose="dibao", by=window, **asked)
     signers = list(done.people.all())
     adult = next(person for person in signers if person.relation == "户主")

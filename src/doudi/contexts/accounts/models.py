@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
@@ -51,6 +51,29 @@ class AppendOnly(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(f"{type(self).__name__} is append-only")
+
+
+class TimelineLine(AppendOnly):
+    """One line of a case's timeline (时间线): who did what, when. A context adds what the line belongs to."""
+
+    at = models.DateTimeField("时间", auto_now_add=True)
+    actor = models.CharField("办理人", max_length=150)
+    actor_name = models.CharField("姓名", max_length=80)
+    kind = models.CharField("事项", max_length=20)
+    text = models.TextField("内容")
+
+    class Meta:
+        abstract = True
+        ordering = ["at", "pk"]
+
+    @classmethod
+    def write(cls, *, by: User, kind: str, text: str, **belongs_to: Any) -> Self:
+        """Write one line in the name of ``by``."""
+        line = cls(
+            actor=by.username, actor_name=by.display_name or by.username, kind=kind, text=text, **belongs_to
+        )
+        line.save()
+        return line
 
 
 class AuditEntry(AppendOnly):

@@ -25,7 +25,7 @@ from doudi.contexts.accounts.keys import (
     revoke_api_key,
     user_of_api_key,
 )
-from doudi.contexts.accounts.models import ApiKey, AppendOnly, User
+from doudi.contexts.accounts.models import ApiKey, AppendOnly, TimelineLine, User
 from doudi.contexts.accounts.policies import (
     ACT_LABELS,
     POLICY,
@@ -53,6 +53,7 @@ __all__ = [
     "NotAllowed",
     "Role",
     "Scope",
+    "TimelineLine",
     "User",
     "account",
     "any_users",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 
-from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.contexts.accounts.services import AppendOnly, TimelineLine, User
 from doudi.house.fields import SealedTextField
 
 if TYPE_CHECKING:
@@ -128,18 +128,10 @@ class DoubtEvidence(AppendOnly):
         constraints = [models.UniqueConstraint(fields=["doubt", "sha256"], name="each_paper_once_on_a_doubt")]
 
 
-class DoubtEvent(AppendOnly):
+class DoubtEvent(TimelineLine):
     """One line of a doubt's timeline: who did what, when."""
 
     doubt = models.ForeignKey(Doubt, on_delete=models.PROTECT, related_name="events")
-    at = models.DateTimeField("时间", auto_now_add=True)
-    actor = models.CharField("办理人", max_length=150)
-    actor_name = models.CharField("姓名", max_length=80)
-    kind = models.CharField("事项", max_length=20)
-    text = models.TextField("内容")
-
-    class Meta:
-        ordering = ["at", "pk"]
 
 
 class StopProposalQuerySet(models.QuerySet["StopProposal"]):

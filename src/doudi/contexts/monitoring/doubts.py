@@ -199,9 +199,7 @@ def _fade(doubt: Doubt, as_of: date, by: User) -> int:
 
 
 def _note(doubt: Doubt, by: User, kind: str, text: str) -> None:
-    DoubtEvent.objects.create(
-        doubt=doubt, actor=by.username, actor_name=by.display_name or by.username, kind=kind, text=text
-    )
+    DoubtEvent.write(doubt=doubt, by=by, kind=kind, text=text)
 
 
 # ---- looking ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.contexts.accounts.services import TimelineLine, User
 from doudi.contexts.monitoring.chain_models import (  # Django looks for a context's models here
     Attempt,
     Notice,
@@ -286,18 +286,10 @@ class Visit(models.Model):
         ordering = ["pk"]
 
 
-class CaseEvent(AppendOnly):
+class CaseEvent(TimelineLine):
     """One line of a warning's timeline (时间线): who did what, when."""
 
     case = models.ForeignKey(WarningCase, on_delete=models.PROTECT, related_name="events")
-    at = models.DateTimeField("时间", auto_now_add=True)
-    actor = models.CharField("办理人", max_length=150)
-    actor_name = models.CharField("姓名", max_length=80)
-    kind = models.CharField("事项", max_length=20)
-    text = models.TextField("内容")
-
-    class Meta:
-        ordering = ["at", "pk"]
 
 
 class FamilyReport(models.Model):

@@ -8,6 +8,4 @@ from doudi.contexts.monitoring.models import CaseEvent, WarningCase
 
 def note(case: WarningCase, *, by: User, kind: str, text: str) -> CaseEvent:
     """One line on the timeline."""
-    return CaseEvent.objects.create(
-        case=case, actor=by.username, actor_name=by.display_name or by.username, kind=kind, text=text
-    )
+    return CaseEvent.write(case=case, by=by, kind=kind, text=text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 
-from doudi.contexts.accounts.services import AppendOnly, User
+from doudi.contexts.accounts.services import AppendOnly, TimelineLine, User
 from doudi.engine.status import Status
 from doudi.engine.verification import State
 from doudi.house.fields import BlindIndexField, SealedTextField
@@ -269,15 +269,7 @@ class Objection(models.Model):
         ordering = ["pk"]
 
 
-class RequestEvent(AppendOnly):
+class RequestEvent(TimelineLine):
     """One line of a request's timeline (时间线): who did what, when."""
 
     request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="events")
-    at = models.DateTimeField("时间", auto_now_add=True)
-    actor = models.CharField("办理人", max_length=150)
-    actor_name = models.CharField("姓名", max_length=80)
-    kind = models.CharField("事项", max_length=20)
-    text = models.TextField("内容")
-
-    class Meta:
-        ordering = ["at", "pk"]

@@ -91,9 +91,7 @@ def look_at_request(number: str, *, by: User) -> VerificationRequest:
 
 def note(request: VerificationRequest, *, by: User, kind: str, text: str) -> RequestEvent:
     """One line on the timeline."""
-    return RequestEvent.objects.create(
-        request=request, actor=by.username, actor_name=by.display_name or by.username, kind=kind, text=text
-    )
+    return RequestEvent.write(request=request, by=by, kind=kind, text=text)
 
 
 def go(request: VerificationRequest, to: State, *, seen: int | None = None, **changes: Any) -> None:
