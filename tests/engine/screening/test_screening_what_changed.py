@@ -101,6 +101,9 @@ def test_only_the_households_that_changed_are_computed(tmp_path: Path) -> None:
     # three of four ranges are the same files
     assert sum(os.stat(path).st_nlink > 1 for path in found.files) == 3
     assert rescreen(PACK, now, previous=None, to=tmp_path / "r2").resumed == 4
+    # a second click: the same evidence, and the result that stands
+    again = rescreen(PACK, now, previous=Previous(tmp_path / "r2", now), to=tmp_path / "r2")
+    assert (again.resumed, again.why_full) == (4, "数据和规则都没有变，上次的结果仍然有效")
 
 
 @pytest.mark.parametrize("what", ["date", "register", "pack", "feed", "nothing", "much"])

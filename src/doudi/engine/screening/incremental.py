@@ -48,6 +48,9 @@ class WhyFull:
 
 
 NOTHING_BEFORE = WhyFull("没有同一数据日期的上次结果", "there is no earlier result of the same date")
+NOTHING_NEW = WhyFull(
+    "数据和规则都没有变，上次的结果仍然有效", "no data and no rule changed: the last result stands"
+)
 ANOTHER_DATE = WhyFull(
     "数据日期变了，所有“近几个月”的窗口都随之移动", "the as-of date differs, so every window of months moved"
 )
@@ -83,6 +86,8 @@ def rescreen(
         if isinstance(found, ScreeningResult):
             return replace(found, seconds=time.perf_counter() - started)
         why = found
+    elif why is None and previous is not None:
+        why = NOTHING_NEW
     result = running.screen(
         pack, snapshots, to=to, threads=threads, memory=memory, on_progress=on_progress, **options
     )
