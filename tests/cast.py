@@ -10,6 +10,14 @@ from tests.small_county import TOWNSHIP_A, TOWNSHIP_B
 
 PASSWORD = "a-long-test-password"
 DEPARTMENT = "医保"
+UNION, CHARITY, CANTEEN = "union-520102", "53520102MJ00000018", "CT-520102-1"
+ORGANISATIONS = {
+    "member": UNION,
+    "charity": CHARITY,
+    "canteen": CANTEEN,
+    "courier": CANTEEN,
+    "volunteer": CANTEEN,
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,11 @@ class Cast:
     auditor: User
     admin: User
     verifier: User
+    member: User
+    charity: User
+    canteen: User
+    courier: User
+    volunteer: User
     stranger: User
 
     def everybody(self) -> list[User]:
@@ -41,6 +54,11 @@ def assemble() -> Cast:
         "auditor": (Role.AUDITOR, "520102", "孙审计", ""),
         "admin": (Role.ADMIN, "", "周管理", ""),
         "verifier": (Role.VERIFIER, "520102", "钱核对", ""),
+        "member": (Role.MEMBER, "520102", "郑工会", ""),
+        "charity": (Role.CHARITY, "520102", "冯慈善", ""),
+        "canteen": (Role.CANTEEN, "520102", "褚食堂", ""),
+        "courier": (Role.COURIER, "520102", "卫送餐", ""),
+        "volunteer": (Role.VOLUNTEER, "520102", "蒋志愿", ""),
         "stranger": (Role.COUNTY, "610102", "郑外县", ""),
     }
     return Cast(
@@ -52,6 +70,7 @@ def assemble() -> Cast:
                 role=role,
                 region_code=region,
                 department=department,
+                organisation=ORGANISATIONS.get(name, ""),
                 by=accounts.system_user(),
             )
             for name, (role, region, shown, department) in parts.items()

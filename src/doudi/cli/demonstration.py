@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from doudi import chain
+from doudi.cli.seeds import ROOMS
 from doudi.cli.shell import console
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
@@ -29,6 +30,14 @@ from doudi.house.paths import home
 PASSWORD = "doudi-demo"  # noqa: S105 — public on purpose; doudi serve refuses a demonstration's folder
 AS_OF = date(2024, 11, 15)
 _DEPARTMENT = "医保"
+UNION, CHARITY, CANTEEN = "union-522730", "53522730MJ00000016", "CT-522730-1"
+_ORGANISATIONS = {
+    Role.MEMBER: UNION,
+    Role.CHARITY: CHARITY,
+    Role.CANTEEN: CANTEEN,
+    Role.COURIER: CANTEEN,
+    Role.VOLUNTEER: CANTEEN,
+}
 
 
 def _flag() -> bool:
@@ -92,6 +101,11 @@ def _staff(by: User, township: str) -> dict[Role, User]:
         ("auditor", "孙审计", Role.AUDITOR, "", ""),
         ("admin", "周管理", Role.ADMIN, "", ""),
         ("verifier", "钱核对", Role.VERIFIER, "", ""),
+        ("member", "郑工会", Role.MEMBER, "", ""),
+        ("charity", "冯慈善", Role.CHARITY, "", ""),
+        ("canteen", "褚食堂", Role.CANTEEN, "", ""),
+        ("courier", "卫送餐", Role.COURIER, "", ""),
+        ("volunteer", "蒋志愿", Role.VOLUNTEER, "", ""),
     )
     known = accounts.usernames()
     return {
@@ -102,6 +116,7 @@ def _staff(by: User, township: str) -> dict[Role, User]:
             role=role,
             region_code=region,
             department=department,
+            organisation=_ORGANISATIONS.get(role, ""),
             by=by,
             check_password=False,
         )
@@ -140,6 +155,8 @@ def _work_in_hand(people: dict[Role, User], township: str) -> None:
     )
     chain.find_doubts(as_of=AS_OF, by=county)
     _verification(people, monitoring.warning(mine[-1], by=county).household_no)
+    for room in ROOMS:
+        room.seed(people, township)
 
 
 def _verification(people: dict[Role, User], household_no: str) -> None:
@@ -195,6 +212,11 @@ def welcome(port: int | None) -> None:
         ("auditor", "审计人员", "审计日志，链条是否完整 / the audit log"),
         ("admin", "系统管理员", "账号管理 / accounts"),
         ("verifier", "核对经办", "委托单、来源台、核对报告 / verification requests"),
+        ("member", "成员单位（总工会）", "本单位的帮扶备案 / the own body's filings"),
+        ("charity", "慈善组织", "求助需求、资金和项目 / needs, funds, projects"),
+        ("canteen", "助餐机构", "今日订餐、备餐、结算 / today's orders"),
+        ("courier", "送餐员", "今日路线 / today's route"),
+        ("volunteer", "志愿者", "班次和积分 / shifts and points"),
     ):
         table.add_row(name, role, first)
     console.print(table)

@@ -21,10 +21,18 @@ def _group() -> None:
 @app.command()
 def add(
     username: Annotated[str, typer.Argument(help="登录名 / log-in name")],
-    role: Annotated[str, typer.Option(help="county township department director auditor admin")],
+    role: Annotated[
+        str,
+        typer.Option(
+            help="county township department director auditor admin verifier member charity canteen courier volunteer"
+        ),
+    ],
     name: Annotated[str, typer.Option(help="姓名 / display name")] = "",
     region: Annotated[str, typer.Option(help="辖区代码前缀，空为全部 / region prefix, empty for all")] = "",
     department: Annotated[str, typer.Option(help="部门（部门用户必填）/ department")] = "",
+    organisation: Annotated[
+        str, typer.Option(help="所属成员单位、慈善组织或助餐点的编号 / number of the own organisation")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """新建账号；密码从终端或标准输入读取 / open an account; the password is read from the terminal or standard input."""
@@ -43,6 +51,7 @@ def add(
         role=Role(role),
         region_code=region,
         department=department,
+        organisation=organisation,
         by=system_user(),
     )
     answer({"username": user.username, "role": user.role}, as_json=as_json, words=f"已建账号 {user}")

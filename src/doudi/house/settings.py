@@ -118,6 +118,8 @@ INSTALLED_APPS = [
     "doudi.contexts.verification",
     "doudi.contexts.monitoring",
     "doudi.contexts.assistance",
+    "doudi.contexts.charity",
+    "doudi.contexts.meals",
     "doudi.web",
 ]
 

@@ -15,27 +15,59 @@ from doudi.contexts.monitoring import services as monitoring
 
 LARGE_COOKIE = "doudi_large"
 
-_MENU: tuple[tuple[str, str, Act | None], ...] = (
-    ("home", gettext_noop("今日待办"), None),
-    ("warnings", gettext_noop("预警"), Act.VIEW_WARNINGS),
-    ("reports", gettext_noop("群众报告"), Act.VIEW_REPORTS),
-    ("clocks", gettext_noop("我的时限"), Act.VIEW_WARNINGS),
-    ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
-    ("changes", gettext_noop("登记变动"), Act.VIEW_HOUSEHOLDS),
-    ("duplicates", gettext_noop("查重"), Act.VIEW_DUPLICATES),
-    ("verifications", gettext_noop("核对"), Act.VIEW_VERIFICATION),
-    ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
-    ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
-    ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),
-    ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
-    ("statistics", gettext_noop("低收入人口统计"), Act.VIEW_DASHBOARD),
-    ("quality", gettext_noop("监测质量"), Act.VIEW_QUALITY),
-    ("what_if", gettext_noop("测算"), Act.SIMULATE),
-    ("indicators", gettext_noop("预警指标"), Act.VIEW_INDICATORS),
-    ("outbox", gettext_noop("外发消息"), Act.VIEW_OUTBOX),
-    ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
-    ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
+_ONE_ROW = 9
+"""As many pages fit beside each other on an old screen."""
+
+_MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
+    (
+        gettext_noop("监测预警"),
+        (
+            ("warnings", gettext_noop("预警"), Act.VIEW_WARNINGS),
+            ("reports", gettext_noop("群众报告"), Act.VIEW_REPORTS),
+            ("clocks", gettext_noop("我的时限"), Act.VIEW_WARNINGS),
+            ("quality", gettext_noop("监测质量"), Act.VIEW_QUALITY),
+            ("indicators", gettext_noop("预警指标"), Act.VIEW_INDICATORS),
+            ("outbox", gettext_noop("外发消息"), Act.VIEW_OUTBOX),
+        ),
+    ),
+    (
+        gettext_noop("登记"),
+        (
+            ("households", gettext_noop("家庭"), Act.VIEW_HOUSEHOLDS),
+            ("changes", gettext_noop("登记变动"), Act.VIEW_HOUSEHOLDS),
+            ("duplicates", gettext_noop("查重"), Act.VIEW_DUPLICATES),
+            ("loads", gettext_noop("数据装载"), Act.VIEW_LOADS),
+            ("statistics", gettext_noop("低收入人口统计"), Act.VIEW_DASHBOARD),
+        ),
+    ),
+    (
+        gettext_noop("核对"),
+        (("verifications", gettext_noop("核对委托"), Act.VIEW_VERIFICATION),),
+    ),
+    (
+        gettext_noop("救助"),
+        (("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),),
+    ),
+    (
+        gettext_noop("资金"),
+        (("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),),
+    ),
+    (
+        gettext_noop("总览"),
+        (
+            ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
+            ("what_if", gettext_noop("测算"), Act.SIMULATE),
+        ),
+    ),
+    (
+        gettext_noop("管理"),
+        (
+            ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
+            ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
+        ),
+    ),
 )
+"""The workbench's rooms and their pages; a page is shown to who may do its act."""
 
 _BELOW = {"households": ("/persons/", "/exports/"), "doubts": ("/stops/", "/recovery/", "/rectification/")}
 """Pages that hang under an entry of the menu though their address does not."""
@@ -56,14 +88,36 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         frame["can"] = {act.value: may(user, act) for act in Act}
         frame["unread"] = monitoring.unread_count(user)
         frame["role_label"] = _(Role(user.role).label)
-        frame["menu"] = [
+        frame["menu"], frame["submenu"] = _menu(user, at)
+    return frame
+
+
+def _menu(user: User, at: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rooms and the pages of the room one stands in; an account with few pages sees them all in one row."""
+    home = reverse("home")
+    first = {"href": home, "label": _("今日待办"), "current": at == home}
+    rooms: list[tuple[str, list[dict[str, Any]]]] = []
+    for room, pages in _MENU:
+        shown = [
             {
                 "href": href,
                 "label": _(label),
-                "current": at == href if name == "home" else at.startswith((href, *_BELOW.get(name, ()))),
+                "current": at.startswith((href, *_BELOW.get(name, ()))),
             }
-            for name, label, act in _MENU
+            for name, label, act in pages
             if act is None or may(user, act)
             for href in (reverse(name),)
         ]
-    return frame
+        if shown:
+            rooms.append((_(room), shown))
+    if sum(len(shown) for _room, shown in rooms) <= _ONE_ROW:
+        return [first, *(page for _room, shown in rooms for page in shown)], []
+    here: list[dict[str, Any]] = []
+    menu = [first]
+    for room, shown in rooms:
+        inside = any(page["current"] for page in shown)
+        label = shown[0]["label"] if len(shown) == 1 else room
+        menu.append({"href": shown[0]["href"], "label": label, "current": inside})
+        if inside and len(shown) > 1:
+            here = shown
+    return menu, here

@@ -22,6 +22,9 @@ class User(AbstractUser):
         "辖区", max_length=12, blank=True, help_text="行政区划代码前缀，空为全部", db_index=True
     )
     department = models.CharField("部门", max_length=40, blank=True)
+    organisation = models.CharField(
+        "所属组织", max_length=40, blank=True, db_index=True, help_text="成员单位、慈善组织或助餐点的编号"
+    )
     REQUIRED_FIELDS = ["display_name", "role"]
     objects = UserManager()  # type: ignore[misc]
     office_hand = False

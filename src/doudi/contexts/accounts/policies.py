@@ -32,6 +32,11 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     ADMIN = "admin"
     VERIFIER = "verifier"
+    MEMBER = "member"
+    CHARITY = "charity"
+    CANTEEN = "canteen"
+    COURIER = "courier"
+    VOLUNTEER = "volunteer"
 
     @property
     def label(self) -> str:
@@ -46,7 +51,16 @@ _ROLE_LABELS = {
     Role.AUDITOR: "审计人员",
     Role.ADMIN: "系统管理员",
     Role.VERIFIER: "核对经办",
+    Role.MEMBER: "成员单位用户",
+    Role.CHARITY: "慈善组织用户",
+    Role.CANTEEN: "助餐机构用户",
+    Role.COURIER: "送餐员",
+    Role.VOLUNTEER: "志愿者",
 }
+
+
+OF_ORGANISATIONS = frozenset({Role.MEMBER, Role.CHARITY, Role.CANTEEN, Role.COURIER, Role.VOLUNTEER})
+"""Roles whose account belongs to one organisation: a member body, a charity, a meal place."""
 
 
 class Act(StrEnum):
@@ -106,6 +120,19 @@ class Act(StrEnum):
     COLLECT_AUTHORISATION = "collect_authorisation"
     QUERY_SOURCES = "query_sources"
     ISSUE_REPORT = "issue_report"
+    # one window and applications (一门受理)
+    VIEW_APPLICATIONS = "view_applications"
+    # amounts, rosters, payment (资金发放)
+    VIEW_ROSTERS = "view_rosters"
+    # member bodies, charities, needs (慈善衔接)
+    VIEW_NEEDS = "view_needs"
+    # charity's money (慈善资金)
+    VIEW_FUNDS = "view_funds"
+    # the meal network's places, diners, orders (老年助餐)
+    VIEW_SITES = "view_sites"
+    # food safety, volunteers, points (食品安全与志愿服务)
+    VIEW_SAFETY = "view_safety"
+    # accounts, exports, privacy, security (安全)
 
 
 class Scope(StrEnum):
@@ -117,6 +144,8 @@ class Scope(StrEnum):
     """Rows sent to the account's own department, within its region."""
     AGGREGATE = "aggregate"
     """Figures of the account's region, no single person."""
+    ORGANISATION = "organisation"
+    """Rows of the account's own organisation: a member body, a charity, a meal place."""
 
 
 R, A = Role, Act
@@ -228,6 +257,47 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.COLLECT_AUTHORISATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.QUERY_SOURCES: {R.VERIFIER: Scope.REGION},
     A.ISSUE_REPORT: {R.VERIFIER: Scope.REGION},
+    # one window and applications
+    A.VIEW_APPLICATIONS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    # amounts, rosters, payment
+    A.VIEW_ROSTERS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    # member bodies, charities, needs
+    A.VIEW_NEEDS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.MEMBER: Scope.ORGANISATION,
+        R.CHARITY: Scope.ORGANISATION,
+        R.AUDITOR: Scope.REGION,
+    },
+    # charity's money
+    A.VIEW_FUNDS: {R.COUNTY: Scope.REGION, R.CHARITY: Scope.ORGANISATION, R.AUDITOR: Scope.REGION},
+    # the meal network's places, diners, orders
+    A.VIEW_SITES: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.CANTEEN: Scope.ORGANISATION,
+        R.COURIER: Scope.ORGANISATION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    # food safety, volunteers, points
+    A.VIEW_SAFETY: {
+        R.COUNTY: Scope.REGION,
+        R.CANTEEN: Scope.ORGANISATION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    # accounts, exports, privacy, security
 }
 
 
@@ -249,10 +319,17 @@ def may(user: User, act: Act) -> bool:
     return scope_of(user, act) is not None
 
 
-def require(user: User, act: Act, *, region_code: str | None = None, department: str | None = None) -> Scope:
+def require(
+    user: User,
+    act: Act,
+    *,
+    region_code: str | None = None,
+    department: str | None = None,
+    organisation: str | None = None,
+) -> Scope:
     """The scope of ``user`` for ``act``, or :class:`NotAllowed`.
 
-    ``region_code`` and ``department`` are those of the row acted on, where there is one.
+    ``region_code``, ``department`` and ``organisation`` are those of the row acted on, where there is one.
     """
     scope = scope_of(user, act)
     within = scope is not None
@@ -260,6 +337,8 @@ def require(user: User, act: Act, *, region_code: str | None = None, department:
         within = region_code.startswith(user.region_code)
     if within and scope is Scope.DEPARTMENT and department is not None:
         within = department == user.department
+    if within and scope is Scope.ORGANISATION and organisation is not None:
+        within = bool(user.organisation) and organisation == user.organisation
     if scope is None or not within:
         raise NotAllowed(
             f"账号“{user.username}”（{Role(user.role).label}）无权在此处办理“{ACT_LABELS[act]}”。"
@@ -324,4 +403,17 @@ ACT_LABELS = {
     A.COLLECT_AUTHORISATION: "收集授权",
     A.QUERY_SOURCES: "查询数据来源",
     A.ISSUE_REPORT: "出具核对报告",
+    # one window and applications
+    A.VIEW_APPLICATIONS: "查看申请",
+    # amounts, rosters, payment
+    A.VIEW_ROSTERS: "查看发放名册",
+    # member bodies, charities, needs
+    A.VIEW_NEEDS: "查看帮扶需求",
+    # charity's money
+    A.VIEW_FUNDS: "查看慈善资金",
+    # the meal network's places, diners, orders
+    A.VIEW_SITES: "查看助餐点",
+    # food safety, volunteers, points
+    A.VIEW_SAFETY: "查看食品安全",
+    # accounts, exports, privacy, security
 }

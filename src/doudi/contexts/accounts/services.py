@@ -28,6 +28,7 @@ from doudi.contexts.accounts.keys import (
 from doudi.contexts.accounts.models import ApiKey, AppendOnly, TimelineLine, User
 from doudi.contexts.accounts.policies import (
     ACT_LABELS,
+    OF_ORGANISATIONS,
     POLICY,
     SYSTEM,
     Act,
@@ -99,10 +100,14 @@ def create_user(
     role: Role,
     region_code: str = "",
     department: str = "",
+    organisation: str = "",
     by: User,
     check_password: bool = True,
 ) -> User:
-    """Open an account; the name must be free, the password strong, and a department user has a department."""
+    """Open an account; the name must be free and the password strong.
+
+    A department user has a department; who works for a member body, a charity or a meal place has its number.
+    """
     if not is_office_hand(by):
         require(by, Act.MANAGE_USERS, region_code=region_code)
     if username.strip().lower() == SYSTEM:
@@ -121,12 +126,19 @@ def create_user(
             "A department user needs --department.",
             code="department_missing",
         )
+    if role in OF_ORGANISATIONS and not organisation:
+        raise DoudiError(
+            f"{role.label}必须写明所属组织的编号（--organisation）。",
+            f"A {role} user needs --organisation.",
+            code="organisation_missing",
+        )
     user = User(
         username=username,
         display_name=display_name or username,
         role=role,
         region_code=region_code,
         department=department,
+        organisation=organisation,
         is_staff=False,
     )
     if check_password:

@@ -108,6 +108,10 @@ def _admin(user: User) -> dict[str, Any]:
     return {"users": accounts.users(by=user)}
 
 
+def _nothing_yet(user: User) -> dict[str, Any]:
+    return {}
+
+
 _WORK = {
     Role.COUNTY: _county,
     Role.TOWNSHIP: _township,
@@ -116,4 +120,9 @@ _WORK = {
     Role.AUDITOR: _auditor,
     Role.ADMIN: _admin,
     Role.VERIFIER: _verifier,
+    Role.MEMBER: _nothing_yet,
+    Role.CHARITY: _nothing_yet,
+    Role.CANTEEN: _nothing_yet,
+    Role.COURIER: _nothing_yet,
+    Role.VOLUNTEER: _nothing_yet,
 }

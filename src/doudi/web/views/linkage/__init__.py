@@ -1,0 +1,8 @@
+"""Member bodies, needs, resources, matches (慈善衔接)."""
+
+from __future__ import annotations
+
+from doudi.web.guard import Route
+
+ROUTES: tuple[Route, ...] = ()
+"""The addresses of this room; ``doudi.web.urls`` strings the rooms together."""
