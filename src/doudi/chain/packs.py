@@ -16,6 +16,7 @@ from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
 from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.outreach import Outreach, load_outreach
+from doudi.engine.packs.procedures import Procedures, load_procedures
 from doudi.engine.verification import Rules as VerificationRules
 from doudi.engine.verification import load_rules as load_verification_rules
 
@@ -64,6 +65,16 @@ def _outreach(folder: Path) -> Outreach:
 def outreach() -> Outreach:
     """How the pack has reports of families taken in (主动发现); read once a process."""
     return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _procedures(folder: Path) -> Procedures:
+    return load_procedures(folder)
+
+
+def procedures() -> Procedures:
+    """How the pack has applications handled (申请办理规程); read once a process."""
+    return _procedures(settings.PACK)
 
 
 @lru_cache(maxsize=4)

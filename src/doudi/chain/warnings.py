@@ -117,7 +117,8 @@ def close_account(username: str, *, by: User, hand_to: str = "", ground: str = "
 def run_jobs() -> dict[str, int]:
     """Everything that is due: reminders of the warnings' clocks, messages on their way out (到期任务)."""
     reminders = monitoring.run_clocks(packs.rules()[1])
-    return {"reminders": reminders, **monitoring.deliver()}
+    transfers = assistance.remind_transfers()
+    return {"reminders": reminders, "transfers": transfers, **monitoring.deliver()}
 
 
 @transaction.atomic
@@ -210,7 +211,8 @@ def return_referral(number: str, *, why: str, by: User) -> assistance.Referral:
 
 
 def _note_referral(referral: assistance.Referral, by: User, text: str) -> None:
-    monitoring.note(monitoring.case_of(referral.warning_number), by=by, kind="answer", text=text)
+    if referral.warning_number:  # a transfer of an application has its own timeline
+        monitoring.note(monitoring.case_of(referral.warning_number), by=by, kind="answer", text=text)
 
 
 @transaction.atomic

@@ -32,6 +32,7 @@ ELSEWHERE = frozenset(
         "doubts.yaml",
         "duplicates.yaml",
         "verification.yaml",
+        "procedures.yaml",
     }
 )
 
