@@ -46,6 +46,7 @@ from doudi.chain.lists import (
 from doudi.chain.packs import (
     doubt_rules,
     duplicate_rules,
+    giving_rules,
     outreach,
     rules,
     tails,
@@ -131,6 +132,7 @@ __all__ = [
     "find_doubts",
     "find_duplicates",
     "give_measure",
+    "giving_rules",
     "identify",
     "issue_report",
     "list_page",

@@ -27,6 +27,7 @@ ELSEWHERE = frozenset(
     {
         "feeds",
         "handling.yaml",
+        "giving.yaml",
         "outreach.yaml",
         "registry.yaml",
         "doubts.yaml",
