@@ -119,7 +119,9 @@ def organisation(code: str, *, by: User) -> Organisation:
 
 def own_organisation(by: User) -> Organisation:
     """The body an account belongs to, standing; refused where it is not entered or closed."""
-    found = Organisation.objects.filter(code=by.organisation, closed_on=None).first() if by.organisation else None
+    found = (
+        Organisation.objects.filter(code=by.organisation, closed_on=None).first() if by.organisation else None
+    )
     if found is None:
         raise OrganisationNotFound(
             f"账号“{by.username}”所属的组织“{by.organisation}”没有登记或已停用。请联系县级民政。",
@@ -145,7 +147,9 @@ def apply_for_qualification(code: str, *, applied_on: date, by: User) -> Qualifi
     if found.kind == Organisation.Kind.MEMBER or found.registered_on is None:
         raise StepRefused("只有登记的慈善组织可以申请。", "Only a registered charity applies.")
     if found.fundraising_since is not None:
-        raise StepRefused("已有公开募捐资格。", "It holds the qualification already.", code="already_qualified")
+        raise StepRefused(
+            "已有公开募捐资格。", "It holds the qualification already.", code="already_qualified"
+        )
     first = may_apply_from(found.registered_on)
     if applied_on < first:
         raise StepRefused(

@@ -48,10 +48,14 @@ def open_project(
         raise StepRefused("结束日期早于开始日期。", "The project ends before it starts.")
     for label, value in (("名额", places), ("预算", budget_fen), ("每户最高", most_fen)):
         if value is not None and value <= 0:
-            raise StepRefused(f"{label}应大于零；不限请留空。", f"{label} is positive; leave it empty for no limit.")
+            raise StepRefused(
+                f"{label}应大于零；不限请留空。", f"{label} is positive; leave it empty for no limit."
+            )
     wrong = [code for code in regions if not code.isdigit() or len(code) not in (2, 4, 6, 9, 12)]
     if wrong:
-        raise StepRefused(f"行政区划代码不对：{'、'.join(wrong)}。", f"No division codes: {', '.join(wrong)}.")
+        raise StepRefused(
+            f"行政区划代码不对：{'、'.join(wrong)}。", f"No division codes: {', '.join(wrong)}."
+        )
     today = timezone.localdate()
     earlier = Project.objects.filter(number__startswith=f"XM{today:%Y}").count()
     new = Project.objects.create(
