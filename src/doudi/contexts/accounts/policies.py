@@ -126,6 +126,18 @@ class Act(StrEnum):
     VIEW_ROSTERS = "view_rosters"
     # member bodies, charities, needs (慈善衔接)
     VIEW_NEEDS = "view_needs"
+    RAISE_NEED = "raise_need"
+    PUBLISH_NEED = "publish_need"
+    MATCH_NEEDS = "match_needs"
+    CLAIM_NEED = "claim_need"
+    MANAGE_ORGANISATIONS = "manage_organisations"
+    VIEW_PROJECTS = "view_projects"
+    KEEP_PROJECTS = "keep_projects"
+    VIEW_FILINGS = "view_filings"
+    FILE_AID = "file_aid"
+    VIEW_RECEIVED = "view_received"
+    VIEW_MEETINGS = "view_meetings"
+    HOLD_MEETING = "hold_meeting"
     # charity's money (慈善资金)
     VIEW_FUNDS = "view_funds"
     # the meal network's places, diners, orders (老年助餐)
@@ -293,6 +305,36 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.CHARITY: Scope.ORGANISATION,
         R.AUDITOR: Scope.REGION,
     },
+    A.RAISE_NEED: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    # who raised a need does not publish it: the service compares the accounts
+    A.PUBLISH_NEED: {R.COUNTY: Scope.REGION},
+    A.MATCH_NEEDS: {R.COUNTY: Scope.REGION},
+    A.CLAIM_NEED: {R.MEMBER: Scope.ORGANISATION, R.CHARITY: Scope.ORGANISATION},
+    A.MANAGE_ORGANISATIONS: {R.COUNTY: Scope.REGION},
+    A.VIEW_PROJECTS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.MEMBER: Scope.ORGANISATION,
+        R.CHARITY: Scope.ORGANISATION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_PROJECTS: {R.MEMBER: Scope.ORGANISATION, R.CHARITY: Scope.ORGANISATION},
+    A.VIEW_FILINGS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.MEMBER: Scope.ORGANISATION,
+        R.CHARITY: Scope.ORGANISATION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.FILE_AID: {R.MEMBER: Scope.ORGANISATION, R.CHARITY: Scope.ORGANISATION},
+    A.VIEW_RECEIVED: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION, R.AUDITOR: Scope.REGION},
+    A.VIEW_MEETINGS: {
+        R.COUNTY: Scope.REGION,
+        R.MEMBER: Scope.ORGANISATION,
+        R.CHARITY: Scope.ORGANISATION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.HOLD_MEETING: {R.COUNTY: Scope.REGION},
     # charity's money
     A.VIEW_FUNDS: {R.COUNTY: Scope.REGION, R.CHARITY: Scope.ORGANISATION, R.AUDITOR: Scope.REGION},
     # the meal network's places, diners, orders
@@ -449,6 +491,18 @@ ACT_LABELS = {
     A.VIEW_ROSTERS: "查看发放名册",
     # member bodies, charities, needs
     A.VIEW_NEEDS: "查看帮扶需求",
+    A.RAISE_NEED: "登记帮扶需求",
+    A.PUBLISH_NEED: "审核发布需求",
+    A.MATCH_NEEDS: "供需匹配",
+    A.CLAIM_NEED: "认领需求",
+    A.MANAGE_ORGANISATIONS: "管理帮扶主体",
+    A.VIEW_PROJECTS: "查看慈善项目",
+    A.KEEP_PROJECTS: "登记慈善项目",
+    A.VIEW_FILINGS: "查看帮扶备案",
+    A.FILE_AID: "帮扶备案",
+    A.VIEW_RECEIVED: "查看家庭所受帮扶",
+    A.VIEW_MEETINGS: "查看联席会议",
+    A.HOLD_MEETING: "召开联席会议",
     # charity's money
     A.VIEW_FUNDS: "查看慈善资金",
     # the meal network's places, diners, orders
