@@ -138,6 +138,9 @@ class FundEntry(AppendOnly):
     second = models.CharField("另一人", max_length=150, blank=True)
     recorded_at = models.DateTimeField("记录时间", auto_now_add=True)
     reverses = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="reversed_by")
+    of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="followed_by", verbose_name="所属安排"
+    )
     objects = Scoped.as_manager()
 
     class Meta:
