@@ -36,6 +36,7 @@ from doudi.chain.indicators import (
     decide_threshold,
     propose_threshold,
 )
+from doudi.chain.keeping import back_up, settle_restored
 from doudi.chain.lists import (
     decide_export,
     list_page,
@@ -112,6 +113,7 @@ __all__ = [
     "assign_doubt",
     "authorise_verification",
     "back_test",
+    "back_up",
     "check_doubt",
     "check_file",
     "check_report",
@@ -163,6 +165,7 @@ __all__ = [
     "run_jobs",
     "screen",
     "settle_field_visit",
+    "settle_restored",
     "simulate",
     "suspend_clock",
     "tails",
