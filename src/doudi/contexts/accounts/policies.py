@@ -142,6 +142,20 @@ class Act(StrEnum):
     VIEW_FUNDS = "view_funds"
     # the meal network's places, diners, orders (老年助餐)
     VIEW_SITES = "view_sites"
+    MANAGE_SITES = "manage_sites"
+    VIEW_DINERS = "view_diners"
+    ENROL_DINER = "enrol_diner"
+    CONFIRM_DINER = "confirm_diner"
+    KEEP_MENU = "keep_menu"
+    TAKE_ORDER = "take_order"
+    SERVE_MEAL = "serve_meal"
+    PLAN_DELIVERY = "plan_delivery"
+    DELIVER_MEAL = "deliver_meal"
+    VIEW_SETTLEMENT = "view_settlement"
+    MAKE_SETTLEMENT = "make_settlement"
+    CHECK_SETTLEMENT = "check_settlement"
+    PAY_SETTLEMENT = "pay_settlement"
+    KEEP_SITE_ACCOUNT = "keep_site_account"
     # food safety, volunteers, points (食品安全与志愿服务)
     VIEW_SAFETY = "view_safety"
     # accounts, exports, privacy, security (安全)
@@ -332,6 +346,32 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.MANAGE_SITES: {R.COUNTY: Scope.REGION},
+    A.VIEW_DINERS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.CANTEEN: Scope.ORGANISATION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.ENROL_DINER: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    # who serves and is paid for it does not confirm who is served
+    A.CONFIRM_DINER: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.KEEP_MENU: {R.CANTEEN: Scope.ORGANISATION},
+    A.TAKE_ORDER: {R.TOWNSHIP: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.SERVE_MEAL: {R.CANTEEN: Scope.ORGANISATION},
+    A.PLAN_DELIVERY: {R.CANTEEN: Scope.ORGANISATION},
+    A.DELIVER_MEAL: {R.COURIER: Scope.ORGANISATION},
+    # who makes a settlement does not check it, who checks it does not pay it
+    A.VIEW_SETTLEMENT: {
+        R.COUNTY: Scope.REGION,
+        R.CANTEEN: Scope.ORGANISATION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.MAKE_SETTLEMENT: {R.COUNTY: Scope.REGION},
+    A.CHECK_SETTLEMENT: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.PAY_SETTLEMENT: {R.COUNTY: Scope.REGION},
+    A.KEEP_SITE_ACCOUNT: {R.CANTEEN: Scope.ORGANISATION},
     # food safety, volunteers, points
     A.VIEW_SAFETY: {
         R.COUNTY: Scope.REGION,
@@ -467,6 +507,20 @@ ACT_LABELS = {
     A.VIEW_FUNDS: "查看慈善资金",
     # the meal network's places, diners, orders
     A.VIEW_SITES: "查看助餐点",
+    A.MANAGE_SITES: "管理助餐点",
+    A.VIEW_DINERS: "查看助餐对象",
+    A.ENROL_DINER: "登记助餐对象",
+    A.CONFIRM_DINER: "核实助餐对象",
+    A.KEEP_MENU: "编制菜单",
+    A.TAKE_ORDER: "登记订餐",
+    A.SERVE_MEAL: "登记就餐",
+    A.PLAN_DELIVERY: "安排送餐",
+    A.DELIVER_MEAL: "送餐",
+    A.VIEW_SETTLEMENT: "查看助餐结算",
+    A.MAKE_SETTLEMENT: "编制助餐结算",
+    A.CHECK_SETTLEMENT: "复核助餐结算",
+    A.PAY_SETTLEMENT: "拨付助餐补贴",
+    A.KEEP_SITE_ACCOUNT: "登记运营账",
     # food safety, volunteers, points
     A.VIEW_SAFETY: "查看食品安全",
     # accounts, exports, privacy, security
