@@ -16,6 +16,7 @@ from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
 from doudi.engine.packs.giving import GivingRules, load_giving
 from doudi.engine.packs.handling import Handling, load_handling
+from doudi.engine.packs.linking import LinkageRules, load_linkage
 from doudi.engine.packs.outreach import Outreach, load_outreach
 from doudi.engine.verification import Rules as VerificationRules
 from doudi.engine.verification import load_rules as load_verification_rules
@@ -75,6 +76,16 @@ def _giving(folder: Path) -> GivingRules:
 def giving_rules() -> GivingRules:
     """How the pack has charity's money kept (慈善资金); read once a process."""
     return _giving(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _linkage_rules(folder: Path) -> LinkageRules:
+    return load_linkage(folder)
+
+
+def linkage_rules() -> LinkageRules:
+    """How government and charity go hand in hand, as the pack has it (慈善衔接); read once a process."""
+    return _linkage_rules(settings.PACK)
 
 
 @lru_cache(maxsize=4)

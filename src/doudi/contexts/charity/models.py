@@ -21,6 +21,16 @@ from doudi.contexts.charity.fundraising_models import (
     DisclosureDuty,
     YearFigures,
 )
+from doudi.contexts.charity.filing_models import (
+    AgendaItem,
+    AidFiling,
+    ColumnMapping,
+    FilingBatch,
+    FilingOverlap,
+    Meeting,
+    MonthClosing,
+    Resolution,
+)
 from doudi.contexts.charity.organisation_models import (
     InterestedPerson,
     Organisation,
@@ -29,12 +39,17 @@ from doudi.contexts.charity.organisation_models import (
 )
 
 __all__ = [
+    "AgendaItem",
+    "AidFiling",
     "Allocation",
     "Campaign",
     "CampaignLine",
+    "ColumnMapping",
     "Disclosure",
     "DisclosureDuty",
     "Donation",
+    "FilingBatch",
+    "FilingOverlap",
     "Fund",
     "FundEntry",
     "FundLine",
@@ -42,12 +57,15 @@ __all__ = [
     "GiftPart",
     "Grant",
     "InterestedPerson",
+    "Meeting",
+    "MonthClosing",
     "MoveRequest",
     "Organisation",
     "Outcome",
     "PartUse",
     "Project",
     "Qualification",
+    "Resolution",
     "TiedPerson",
     "YearFigures",
 ]

@@ -32,6 +32,7 @@ ELSEWHERE = frozenset(
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",
+        "linkage.yaml",
         "verification.yaml",
     }
 )

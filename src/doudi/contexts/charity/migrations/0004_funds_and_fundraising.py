@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('charity', '0002_projects_and_qualifications'),
+        ('charity', '0003_filings_and_meetings'),
     ]
 
     operations = [
