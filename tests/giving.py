@@ -27,7 +27,7 @@ class House:
     body: charity.Organisation
 
     def fund(self, name: str = "困难群众帮扶", **how: Any) -> giving.Fund:
-        asked = {"kind": "restricted", "purposes": ["medical"], **how}
+        asked = {"kind": "restricted", "purposes": ["MEDICAL"], **how}
         return giving.open_fund(name=name, rules=chain.giving_rules(), by=self.keeper, **asked)
 
     def gift(self, fund: giving.Fund, fen: int, **how: Any) -> giving.Donation:
@@ -42,7 +42,7 @@ class House:
         return giving.record_gift(fund_number=fund.number, amount_fen=fen, by=self.keeper, **asked)
 
     def arranged(self, fund: giving.Fund, fen: int = 0, **how: Any) -> giving.Allocation:
-        asked = {"purpose": "medical", "region_code": "520102016", "use": "大病住院自付费用", **how}
+        asked = {"purpose": "MEDICAL", "region_code": "520102016", "use": "大病住院自付费用", **how}
         proposed = giving.propose_allocation(
             fund_number=fund.number, amount_fen=fen, rules=chain.giving_rules(), by=self.keeper, **asked
         )

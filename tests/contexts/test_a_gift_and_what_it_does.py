@@ -111,27 +111,27 @@ def test_the_office_sees_a_donor_masked_and_another_charity_nothing(house: House
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"purpose": "education"}, "用途不在"),
-        ({"group": "minor"}, "受益群体不在"),
+        ({"purpose": "EDUCATION"}, "用途不在"),
+        ({"group": "CHILD"}, "受益群体不在"),
         ({"region_code": "520102017"}, "使用地区不在"),
     ],
 )
 def test_a_restricted_gift_goes_only_to_its_purpose_group_and_area(house: House, how, words) -> None:
-    fund = house.fund(groups=["elderly"], regions=["520102016"])
+    fund = house.fund(groups=["ELDER"], regions=["520102016"])
     house.gift(fund, 1000)
 
     with pytest.raises(giving.Restricted) as refused:
-        house.arranged(fund, 100, **{"group": "elderly", **how})
+        house.arranged(fund, 100, **{"group": "ELDER", **how})
 
     assert words in refused.value.zh
-    assert house.arranged(fund, 100, group="elderly").status == "approved"
+    assert house.arranged(fund, 100, group="ELDER").status == "approved"
 
 
 def test_who_proposed_does_not_decide_and_who_decided_does_not_pay(house: House) -> None:
     fund = house.fund()
     house.gift(fund, 1000)
     asked = giving.propose_allocation(
-        fund_number=fund.number, amount_fen=400, purpose="medical", region_code="520102016", use="住院费用",
+        fund_number=fund.number, amount_fen=400, purpose="MEDICAL", region_code="520102016", use="住院费用",
         rules=chain.giving_rules(), by=house.keeper,
     )  # fmt: skip
 
@@ -153,7 +153,11 @@ def test_case_8_a_donors_nephew_is_no_beneficiary(house: House) -> None:
     fund = house.fund()
     house.gift(fund, 1000)
     giving.name_tied_person(
-        name="王强", id_number=sc.WANG_QIANG, relation="捐赠人的侄子", fund_number=fund.number, by=house.keeper
+        name="王强",
+        id_number=sc.WANG_QIANG,
+        relation="捐赠人的侄子",
+        fund_number=fund.number,
+        by=house.keeper,
     )
 
     with pytest.raises(giving.Tied):
@@ -168,7 +172,7 @@ def test_no_fund_is_spent_twice_and_the_database_itself_refuses_a_sum_below_noug
     house.gift(fund, 1000)
     asked = [
         giving.propose_allocation(
-            fund_number=fund.number, amount_fen=700, purpose="medical", region_code="520102016", use="住院费用",
+            fund_number=fund.number, amount_fen=700, purpose="MEDICAL", region_code="520102016", use="住院费用",
             rules=chain.giving_rules(), by=house.keeper,
         )
         for _ in range(2)
@@ -255,7 +259,7 @@ def test_administration_stays_within_what_was_agreed_with_the_donors(house: Hous
 
 
 def test_another_use_needs_the_donors_consent_and_a_second_person(house: House) -> None:
-    fund, other = house.fund(), house.fund("助学", purposes=["education"])
+    fund, other = house.fund(), house.fund("助学", purposes=["EDUCATION"])
     gift, kept = house.gift(fund, 1000), house.gift(fund, 400)
     asked = {"target": other.number, "basis": "consent", "document": "同意书1号", "reason": "受助人已痊愈"}
 
@@ -273,9 +277,9 @@ def test_another_use_needs_the_donors_consent_and_a_second_person(house: House) 
 
 
 def test_a_remainder_goes_to_a_similar_purpose_after_the_fund_expired(house: House) -> None:
-    fund = house.fund(purposes=["medical", "disabled"], opened_on=TODAY() - timedelta(days=400),
+    fund = house.fund(purposes=["MEDICAL", "REHAB"], opened_on=TODAY() - timedelta(days=400),
                       expires_on=TODAY() - timedelta(days=30))  # fmt: skip
-    like, unlike = house.fund("大病二期"), house.fund("助学", purposes=["education"])
+    like, unlike = house.fund("大病二期"), house.fund("助学", purposes=["EDUCATION"])
     house.gift(fund, 900, received_on=TODAY() - timedelta(days=40))
     asked = {"document": "理事会决议1号", "reason": "基金期满", "by": house.keeper}
 
@@ -311,7 +315,9 @@ def test_words_that_are_published_hold_no_number_of_a_person(house: House) -> No
 
     for text in (f"身份证 {sc.WANG_QIANG}", "电话 13800001234 已联系", "王强已经出院"):
         with pytest.raises(DoudiError) as refused:
-            giving.record_outcome(found.number, result="solved", people=1, text=text, on=TODAY(), by=house.keeper)
+            giving.record_outcome(
+                found.number, result="solved", people=1, text=text, on=TODAY(), by=house.keeper
+            )
         assert refused.value.code == "identity_in_text"
 
 

@@ -22,10 +22,10 @@ from tests.giving import House, open_house
 SEQUENCES = int(os.environ.get("DOUDI_FUND_SEQUENCES", "100"))
 """Random sequences of acts; DOUDI_FUND_SEQUENCES=10000 for the long proof."""
 TODAY = timezone.localdate()
-PURPOSES = ("medical", "education", "elderly")
+PURPOSES = ("MEDICAL", "EDUCATION", "CARE")
 KINDS: tuple[dict, ...] = (
-    {"name": "大病", "purposes": ["medical"], "admin_permille": 100},
-    {"name": "助学助老", "purposes": ["education", "elderly"]},
+    {"name": "大病", "purposes": ["MEDICAL"], "admin_permille": 100},
+    {"name": "助学助老", "purposes": ["EDUCATION", "CARE"]},
     {"name": "日常", "kind": "general", "purposes": []},
 )
 
@@ -55,7 +55,7 @@ class Funds(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.funds = [self.house.fund(**{**kind}) for kind in KINDS]
+        self.funds = [self.house.fund(**kind) for kind in KINDS]
         self.free: Counter[int] = Counter()
         self.goods: Counter[int] = Counter()
         self.held: Counter[int] = Counter()
@@ -102,9 +102,7 @@ class Funds(RuleBasedStateMachine):
         if not self.uses:
             return
         row = self.uses[use % len(self.uses)]
-        found = self.tried(
-            lambda: giving.pay(row[0], amount_fen=fen, on=TODAY, by=self.house.payer)
-        )
+        found = self.tried(lambda: giving.pay(row[0], amount_fen=fen, on=TODAY, by=self.house.payer))
         assert isinstance(found, DoudiError) == (fen > row[2])
         if not isinstance(found, DoudiError):
             self.held[row[1]] -= fen
@@ -144,7 +142,9 @@ class Funds(RuleBasedStateMachine):
         whole = all(step.stage == "free" for step in giving.story(found).steps)
         place = self.funds.index(found.fund)
         done = self.tried(
-            lambda: giving.reverse_entry(found.entry.voucher, reason="银行退票", on=TODAY, by=self.house.decider)
+            lambda: giving.reverse_entry(
+                found.entry.voucher, reason="银行退票", on=TODAY, by=self.house.decider
+            )
         )
         assert isinstance(done, giving.FundEntry) == whole
         if whole:
@@ -188,7 +188,9 @@ class Funds(RuleBasedStateMachine):
                 reason="方案变更后重新备案", by=self.house.keeper,
             )
         )  # fmt: skip
-        done = self.tried(lambda: giving.decide_move(asked.number, approve=True, reason="", by=self.house.decider))
+        done = self.tried(
+            lambda: giving.decide_move(asked.number, approve=True, reason="", by=self.house.decider)
+        )
         if self.free[0] == 0:
             assert isinstance(done, DoudiError)
             giving.decide_move(asked.number, approve=False, reason="没有余额", by=self.house.decider)

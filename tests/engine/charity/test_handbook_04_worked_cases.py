@@ -59,7 +59,8 @@ def test_an_unknown_income_is_undecided_and_never_a_nought() -> None:
 
 
 @pytest.mark.parametrize(
-    ("net", "share"), [(60 * MILLION, "6%"), (60 * MILLION - 1, "6%"), (4 * MILLION, "7%"), (4 * MILLION - 1, "8%")]
+    ("net", "share"),
+    [(60 * MILLION, "6%"), (60 * MILLION - 1, "6%"), (4 * MILLION, "7%"), (4 * MILLION - 1, "8%")],
 )
 def test_a_closed_foundation_is_judged_in_the_band_of_its_net_assets(net: int, share: str) -> None:
     verdict = judge_year(year(net, 0, net_fen=net), RULES.classes["closed_foundation"])
@@ -102,7 +103,9 @@ def test_a_pack_whose_bands_do_not_end_at_nought_is_refused(tmp_path: Path) -> N
     text = (PACKS / "reference" / "giving.yaml").read_text(encoding="utf-8")
     wrong = tmp_path / "wrong"
     wrong.mkdir()
-    (wrong / "pack.yaml").write_text((PACKS / "reference" / "pack.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (wrong / "pack.yaml").write_text(
+        (PACKS / "reference" / "pack.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     (wrong / "giving.yaml").write_text(text.replace("净资产起: 0元", "净资产起: 5元"), encoding="utf-8")
 
     with pytest.raises(DoudiError) as refused:

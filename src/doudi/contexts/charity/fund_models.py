@@ -175,7 +175,9 @@ class FundMonth(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["fund", "account", "month"], name="one_row_per_fund_account_month")
+            models.UniqueConstraint(
+                fields=["fund", "account", "month"], name="one_row_per_fund_account_month"
+            )
         ]
 
 

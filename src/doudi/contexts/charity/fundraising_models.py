@@ -29,7 +29,9 @@ class Campaign(models.Model):
     organisation = models.ForeignKey(
         "charity.Organisation", on_delete=models.PROTECT, related_name="campaigns"
     )
-    fund = models.ForeignKey(Fund, on_delete=models.PROTECT, related_name="campaigns", verbose_name="入账资金")
+    fund = models.ForeignKey(
+        Fund, on_delete=models.PROTECT, related_name="campaigns", verbose_name="入账资金"
+    )
     title = models.CharField("募捐活动名称", max_length=120)
     purpose = models.TextField("募捐目的")
     starts_on = models.DateField("开始日期")

@@ -115,9 +115,7 @@ def fund_of(number: str, *, by: User) -> Fund:
 
 def entries(fund: Fund) -> QuerySet[FundEntry]:
     """The fund's entries, newest first, with their lines."""
-    return (
-        FundEntry.objects.filter(lines__fund=fund).distinct().prefetch_related("lines").order_by("-pk")
-    )
+    return FundEntry.objects.filter(lines__fund=fund).distinct().prefetch_related("lines").order_by("-pk")
 
 
 def own_fund(number: str, *, by: User, act: Act) -> Fund:
@@ -158,8 +156,13 @@ def open_fund(
     if standing is not None:
         return standing
     if strange := set(purposes) - set(rules.purposes):
-        raise StepRefused(f"没有这种用途：{'、'.join(sorted(strange))}。", f"No such purpose: {sorted(strange)}.")
-    if any(not code.isdigit() or not body.region_code.startswith(code[: len(body.region_code)]) for code in regions):
+        raise StepRefused(
+            f"没有这种用途：{'、'.join(sorted(strange))}。", f"No such purpose: {sorted(strange)}."
+        )
+    if any(
+        not code.isdigit() or not body.region_code.startswith(code[: len(body.region_code)])
+        for code in regions
+    ):
         raise StepRefused(
             "使用地区请填本组织登记地区及以下的行政区划代码。", "Regions are codes within the charity's area."
         )
@@ -403,7 +406,9 @@ def reverse_entry(voucher: str, *, reason: str, on: date, by: User) -> FundEntry
             "Part of the gift is arranged already; release that first.",
         )
     pieces = ledger.turned(uses) + [ledger.Piece(part, part.left_fen, part.left_quantity) for part in made]
-    lines = {(line.fund, Account(line.account)): -line.amount_fen for line in wrong.lines.select_related("fund")}
+    lines = {
+        (line.fund, Account(line.account)): -line.amount_fen for line in wrong.lines.select_related("fund")
+    }
     fund = next(iter(lines))[0]
     entry = ledger.enter(
         kind=FundEntry.Kind.REVERSAL,
@@ -417,7 +422,9 @@ def reverse_entry(voucher: str, *, reason: str, on: date, by: User) -> FundEntry
         pieces=pieces,
         reverses=wrong,
     )
-    column = {FundEntry.Kind.GIFT: "given_fen", FundEntry.Kind.ADMIN: "admin_fen"}.get(FundEntry.Kind(wrong.kind))
+    column = {FundEntry.Kind.GIFT: "given_fen", FundEntry.Kind.ADMIN: "admin_fen"}.get(
+        FundEntry.Kind(wrong.kind)
+    )
     if column:
         setattr(fund, column, getattr(fund, column) - wrong.amount_fen)
         fund.save(update_fields=[column])

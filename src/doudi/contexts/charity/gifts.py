@@ -48,7 +48,9 @@ class GiftUnknown(DoudiError):
 
 def donations(*, by: User, fund: Fund | None = None) -> QuerySet[Donation]:
     """Gifts that ``by`` may see, newest first; who gave is in the row, sealed, and for the charity alone."""
-    found: Any = Donation.objects.visible_to(by, Act.VIEW_FUNDS).select_related("fund", "organisation", "entry")
+    found: Any = Donation.objects.visible_to(by, Act.VIEW_FUNDS).select_related(
+        "fund", "organisation", "entry"
+    )
     return found.filter(fund=fund) if fund is not None else found
 
 
@@ -111,7 +113,18 @@ def record_gift(
     fund = own_fund(fund_number, by=by, act=Act.KEEP_FUNDS)
     if (again := ledger.entry_of_token(token)) is not None:
         return Donation.objects.get(entry=again)
-    _complete(fund, amount_fen, received_on, handler, way, asset, donor_name, anonymous, receipt_no, receipt_declined)
+    _complete(
+        fund,
+        amount_fen,
+        received_on,
+        handler,
+        way,
+        asset,
+        donor_name,
+        anonymous,
+        receipt_no,
+        receipt_declined,
+    )
     if beneficiary_tied:
         raise Tied(
             "捐赠人不得指定其利害关系人作为受益人（慈善法第四十条）。请改为不指定受益人，或由捐赠人直接帮助。",
@@ -119,13 +132,23 @@ def record_gift(
         )
     if asset == Asset.GOODS:
         _goods(goods_name, unit, quantity, amount_fen, goods_expire_on, received_on)
-    if receipt_no and Donation.objects.filter(organisation=fund.organisation, receipt_no=receipt_no.strip()).exists():
-        raise StepRefused(f"票据号 {receipt_no} 已经登记。", f"Receipt {receipt_no} is entered already.", code="receipt_used")
+    if (
+        receipt_no
+        and Donation.objects.filter(organisation=fund.organisation, receipt_no=receipt_no.strip()).exists()
+    ):
+        raise StepRefused(
+            f"票据号 {receipt_no} 已经登记。",
+            f"Receipt {receipt_no} is entered already.",
+            code="receipt_used",
+        )
     campaign = _campaign(fund, campaign_number, received_on)
     number = numbered(Donation, "JZ", received_on)
     entry = ledger.enter(
         kind=FundEntry.Kind.GIFT,
-        lines={(fund, ledger.THING[Asset(asset)]): amount_fen, (fund, ledger.FREE[Asset(asset)]): -amount_fen},
+        lines={
+            (fund, ledger.THING[Asset(asset)]): amount_fen,
+            (fund, ledger.FREE[Asset(asset)]): -amount_fen,
+        },
         amount_fen=amount_fen,
         on=received_on,
         memo=f"捐赠 {number}",
@@ -190,7 +213,9 @@ def _complete(
     if asset not in Asset.values or way not in Donation.Way.values or not handler.strip():
         raise StepRefused("请填写种类、捐赠方式和经手人。", "Give the kind, the way and the handler.")
     if not anonymous and len(donor_name.strip()) < 2:
-        raise StepRefused("请填写捐赠人；不愿留名的请选“匿名”。", "Give the donor, or mark the gift as anonymous.")
+        raise StepRefused(
+            "请填写捐赠人；不愿留名的请选“匿名”。", "Give the donor, or mark the gift as anonymous."
+        )
     if not anonymous and not declined and not receipt_no.strip():
         raise StepRefused(
             "请填写票据号（财政部门统一监制的捐赠票据）；捐赠人不要票据的请勾选“不要票据”（慈善法第三十八条）。",
@@ -208,7 +233,10 @@ def _goods(
     if worth < quantity:
         raise StepRefused("每件物资的公允价值至少一分。", "Each piece is worth a fen or more.")
     if expires_on is not None and expires_on < received_on:
-        raise StepRefused("物资已经过期，不能接受（慈善法第三十六条：捐赠财产应当具有使用价值）。", "The goods have expired.")
+        raise StepRefused(
+            "物资已经过期，不能接受（慈善法第三十六条：捐赠财产应当具有使用价值）。",
+            "The goods have expired.",
+        )
 
 
 def _campaign(fund: Fund, number: str, on: date) -> Campaign | None:
@@ -334,9 +362,7 @@ def story(donation: Donation) -> Story:
         steps += _arranged(taken)
     steps += [step for stage, uses in borne.items() for step in _netted(stage, uses)]
     order = {"paid": 0, "arranged": 1, "free": 2, "admin": 3, "expired": 4, "reversed": 5}
-    return Story(
-        donation, tuple(sorted(steps, key=lambda step: (order[step.stage], step.on or date.max)))
-    )
+    return Story(donation, tuple(sorted(steps, key=lambda step: (order[step.stage], step.on or date.max))))
 
 
 _BORNE = {FundEntry.Kind.ADMIN: "admin", FundEntry.Kind.EXPIRY: "expired", FundEntry.Kind.GIFT: "reversed"}

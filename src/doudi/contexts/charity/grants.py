@@ -104,7 +104,11 @@ def propose_allocation(
     if purpose not in rules.purposes or asset not in Asset.values:
         raise StepRefused("请选择用途和种类。", "Choose the purpose and the kind.")
     if not region_code.isdigit() or not region_code.startswith(fund.organisation.region_code[:6]):
-        raise StepRefused("使用地区请填本组织所在地区内的行政区划代码。", "The place is a code within the charity's area.")
+        raise StepRefused(
+            "使用地区请填本组织所在地区内的行政区划代码。", "The place is a code within the charity's area."
+        )
+    if group and group not in rules.groups:
+        raise StepRefused("没有这种受益群体。", "No such group.")
     today = timezone.localdate()
     check_use(fund, purpose=purpose, group=group, region_code=region_code, on=today)
     blinds = list(recipient_blinds)
@@ -129,10 +133,16 @@ def propose_allocation(
                 f"“{fund.name}”未安排的只有 {show_yuan(fund.free_money_fen)}。",
                 f"The fund has {show_yuan(fund.free_money_fen)} free.",
             )
-    if claim and Allocation.objects.filter(
-        claim=claim, status__in=(Allocation.Status.PROPOSED, Allocation.Status.APPROVED, Allocation.Status.PAID)
-    ).exists():
-        raise StepRefused(f"认领 {claim} 已经安排资金。", f"The claim {claim} has its money arranged already.")
+    if (
+        claim
+        and Allocation.objects.filter(
+            claim=claim,
+            status__in=(Allocation.Status.PROPOSED, Allocation.Status.APPROVED, Allocation.Status.PAID),
+        ).exists()
+    ):
+        raise StepRefused(
+            f"认领 {claim} 已经安排资金。", f"The claim {claim} has its money arranged already."
+        )
     made = Allocation.objects.create(
         number=numbered(Allocation, "AP", today),
         organisation=fund.organisation,
@@ -221,12 +231,18 @@ def pay(
     amount = left if amount_fen is None else amount_fen
     positive(amount)
     if amount > left:
-        raise StepRefused(f"这项安排待拨付的只有 {show_yuan(left)}。", f"Only {show_yuan(left)} is held for it.")
+        raise StepRefused(
+            f"这项安排待拨付的只有 {show_yuan(left)}。", f"Only {show_yuan(left)} is held for it."
+        )
     if found.asset == Asset.GOODS and amount != left:
-        raise StepRefused("物资须一次发放；要分批发放，请分开安排。", "Goods go out whole; arrange them in parts.")
+        raise StepRefused(
+            "物资须一次发放；要分批发放，请分开安排。", "Goods go out whole; arrange them in parts."
+        )
     if found.decided_at is not None and on < timezone.localdate(found.decided_at):
         raise StepRefused("拨付日期早于审批日期。", "The payment lies before the decision.")
-    return _grant(found, amount, FundEntry.Kind.GRANT, on, memo or f"拨付 {found.number} {found.use}", by, token)
+    return _grant(
+        found, amount, FundEntry.Kind.GRANT, on, memo or f"拨付 {found.number} {found.use}", by, token
+    )
 
 
 def _grant(
@@ -258,9 +274,7 @@ def _grant(
 
 
 @transaction.atomic
-def take_back(
-    number: str, *, amount_fen: int, on: date, reason: str, by: User, token: str = ""
-) -> Grant:
+def take_back(number: str, *, amount_fen: int, on: date, reason: str, by: User, token: str = "") -> Grant:
     """Enter money or goods that came back (退回拨付): it is held again, to be paid anew or released."""
     take_turn()
     found = _own(number, by, Act.PAY_FUNDS)
@@ -273,7 +287,9 @@ def take_back(
         )
     if found.asset == Asset.GOODS and amount_fen != found.paid_fen:
         raise StepRefused("物资须整批退回。", "Goods come back whole.")
-    return _grant(found, -amount_fen, FundEntry.Kind.RETURN, on, f"退回 {found.number}：{reasoned(reason)}", by, token)
+    return _grant(
+        found, -amount_fen, FundEntry.Kind.RETURN, on, f"退回 {found.number}：{reasoned(reason)}", by, token
+    )
 
 
 def held(found: Allocation) -> int:
@@ -335,9 +351,7 @@ def _given_back(allotted: FundEntry, amount: int) -> list[ledger.Piece]:
 
 
 @transaction.atomic
-def record_outcome(
-    number: str, *, result: str, people: int, text: str, on: date, by: User
-) -> Outcome:
+def record_outcome(number: str, *, result: str, people: int, text: str, on: date, by: User) -> Outcome:
     """Enter what a paid arrangement did, in words that name nobody (登记帮扶结果)."""
     take_turn()
     found = _own(number, by, Act.KEEP_FUNDS)
@@ -350,14 +364,15 @@ def record_outcome(
     said = public_words(text, "情况")
     if found.recipient_name and found.recipient_name in said:
         raise StepRefused(
-            "情况将会公开，不要写受助人的姓名。", "These words are published: no beneficiary's name.", code="identity_in_text"
+            "情况将会公开，不要写受助人的姓名。",
+            "These words are published: no beneficiary's name.",
+            code="identity_in_text",
         )
     made = Outcome.objects.create(
         allocation=found, result=result, people=people, text=said[:500], on=on, recorded_by=by.username
     )
     _log(found, by, Act.KEEP_FUNDS, step="outcome", result=result)
     return made
-
 
 
 def _log(found: Allocation, by: User, act: Act, **detail: Any) -> None:

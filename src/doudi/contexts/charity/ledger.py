@@ -212,10 +212,7 @@ def prove(fund: Fund) -> bool:
     lines = FundLine.objects.filter(fund=fund)
     sums = dict(lines.order_by().values_list("account").annotate(total=Sum("amount_fen")))
     months = dict(
-        FundMonth.objects.filter(fund=fund)
-        .order_by()
-        .values_list("account")
-        .annotate(total=Sum("moved_fen"))
+        FundMonth.objects.filter(fund=fund).order_by().values_list("account").annotate(total=Sum("moved_fen"))
     )
     if sum(sums.values()) != 0 or any(months.get(account, 0) != total for account, total in sums.items()):
         return False
@@ -226,10 +223,7 @@ def prove(fund: Fund) -> bool:
     if any(getattr(fund, column) != -sums.get(account, 0) for column, account in _KEPT.items()):
         return False
     left = dict(
-        GiftPart.objects.filter(fund=fund)
-        .order_by()
-        .values_list("asset")
-        .annotate(total=Sum("left_fen"))
+        GiftPart.objects.filter(fund=fund).order_by().values_list("asset").annotate(total=Sum("left_fen"))
     )
     return all(left.get(asset, 0) == fund.free_fen(asset) for asset in Asset) and _parts_proved(fund)
 

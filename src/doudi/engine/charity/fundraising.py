@@ -75,5 +75,7 @@ def due_disclosures(starts_on: date, ends_on: date | None, rules: DisclosureRule
         found.append(DueDisclosure(Part.INTERIM, place, due, begins, due - timedelta(days=1)))
         begins, place = due, place + 1
     if ends_on is not None:
-        found.append(DueDisclosure(Part.FINAL, place, months_later(ends_on, rules.after_months), starts_on, ends_on))
+        found.append(
+            DueDisclosure(Part.FINAL, place, months_later(ends_on, rules.after_months), starts_on, ends_on)
+        )
     return found

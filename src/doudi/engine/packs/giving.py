@@ -13,6 +13,8 @@ import yaml
 from doudi.engine.charity import Band, Class, DisclosureRules
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.linking import LinkageRules, load_linkage
+from doudi.engine.packs.linking import Term as Kind
 from doudi.engine.packs.units import parse_quantity
 
 
@@ -46,7 +48,9 @@ class GivingRules:
     """Month and day by which the annual report of the year before is public."""
     remind_days: tuple[int, ...]
     classes: Mapping[str, Class]
-    purposes: Mapping[str, Term]
+    purposes: Mapping[str, Kind]
+    """What money may be given for: the kinds of need of the same pack, so that a need fits a fund."""
+    groups: Mapping[str, Kind]
     jurors_least: int
     first_payment_most: Fraction
     support: Mapping[str, SupportKind]
@@ -56,7 +60,7 @@ def load_giving(folder: Path) -> GivingRules:
     """The rules of a pack folder: its own ``giving.yaml``, or that of the nearest layer below it."""
     for layer in reversed(layer_folders(folder)):
         if (layer / "giving.yaml").is_file():
-            return _read(layer / "giving.yaml")
+            return _read(layer / "giving.yaml", load_linkage(folder))
     raise DoudiError(
         f"{folder} 和它的上级里都没有 giving.yaml（慈善资金）。请从 packs/reference 复制一份修改。",
         f"Neither {folder} nor its parents hold a giving.yaml; copy the one of packs/reference and change it.",
@@ -111,7 +115,7 @@ def _class(row: Mapping[str, Any]) -> Class:
     return Class(row["码"], row["名"], row["英"], row["依据"], row["标"], bands)
 
 
-def _read(path: Path) -> GivingRules:
+def _read(path: Path, linkage: LinkageRules) -> GivingRules:
     raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 — BaseLoader builds text only
     try:
         raising, told, call = raw["公开募捐"], raw["信息公开"], raw["公益创投"]
@@ -127,9 +131,12 @@ def _read(path: Path) -> GivingRules:
                 after_months=_count(told["结束后月数"], 1),
             ),
             annual_due=(month, day),
-            remind_days=tuple(sorted((int(part) for part in _value(told["提前提醒天数"]).split()), reverse=True)),
+            remind_days=tuple(
+                sorted((int(part) for part in _value(told["提前提醒天数"]).split()), reverse=True)
+            ),
             classes={row["码"]: _class(row) for row in raw["年度支出"]},
-            purposes=_terms(raw["用途"]),
+            purposes=linkage.kinds,
+            groups=linkage.groups,
             jurors_least=_count(call["评委不少于"], 1),
             first_payment_most=_share(call["首款最高比例"]),
             support={
