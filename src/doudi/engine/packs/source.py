@@ -32,6 +32,8 @@ ELSEWHERE = frozenset(
         "doubts.yaml",
         "duplicates.yaml",
         "verification.yaml",
+        "meal_price.yaml",
+        "meal_network.yaml",
     }
 )
 
