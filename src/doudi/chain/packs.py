@@ -15,6 +15,7 @@ from doudi.engine.packs.civil import tail_months
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
 from doudi.engine.packs.handling import Handling, load_handling
+from doudi.engine.packs.linking import LinkageRules, load_linkage
 from doudi.engine.packs.meals import NetworkRules, PriceRules, load_network, load_prices
 from doudi.engine.packs.outreach import Outreach, load_outreach
 from doudi.engine.verification import Rules as VerificationRules
@@ -65,6 +66,16 @@ def _outreach(folder: Path) -> Outreach:
 def outreach() -> Outreach:
     """How the pack has reports of families taken in (主动发现); read once a process."""
     return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _linkage_rules(folder: Path) -> LinkageRules:
+    return load_linkage(folder)
+
+
+def linkage_rules() -> LinkageRules:
+    """How government and charity go hand in hand, as the pack has it (慈善衔接); read once a process."""
+    return _linkage_rules(settings.PACK)
 
 
 @lru_cache(maxsize=4)

@@ -1,5 +1,15 @@
 """The models of this context's files: Django looks for them here."""
 
+from doudi.contexts.charity.filing_models import (
+    AgendaItem,
+    AidFiling,
+    ColumnMapping,
+    FilingBatch,
+    FilingOverlap,
+    Meeting,
+    MonthClosing,
+    Resolution,
+)
 from doudi.contexts.charity.organisation_models import (
     InterestedPerson,
     Organisation,
@@ -7,4 +17,17 @@ from doudi.contexts.charity.organisation_models import (
     Qualification,
 )
 
-__all__ = ["InterestedPerson", "Organisation", "Project", "Qualification"]
+__all__ = [
+    "AgendaItem",
+    "AidFiling",
+    "ColumnMapping",
+    "FilingBatch",
+    "FilingOverlap",
+    "InterestedPerson",
+    "Meeting",
+    "MonthClosing",
+    "Organisation",
+    "Project",
+    "Qualification",
+    "Resolution",
+]

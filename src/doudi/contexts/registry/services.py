@@ -45,6 +45,7 @@ from doudi.contexts.registry.exporting import (
     ExportRefused,
     asked_of,
     decide_export,
+    drop_expired_exports,
     export_of,
     exports,
     request_export,
@@ -129,6 +130,7 @@ from doudi.contexts.registry.office import covers_office, office_region, require
 from doudi.contexts.registry.operations import BASES
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
 from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
+from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.regions import (
@@ -200,6 +202,7 @@ __all__ = [
     "PairNotFound",
     "PairShown",
     "Person",
+    "Placed",
     "PossibleDuplicate",
     "Receipt",
     "RegistryEvent",
@@ -236,6 +239,7 @@ __all__ = [
     "differences",
     "different_names",
     "divisions_whole",
+    "drop_expired_exports",
     "duplicate_counts",
     "duplicate_pair",
     "duplicate_pairs",
@@ -252,6 +256,7 @@ __all__ = [
     "household",
     "household_briefs",
     "households",
+    "households_alike",
     "households_by_village",
     "index_everything",
     "index_households",
@@ -278,9 +283,11 @@ __all__ = [
     "people_by_place",
     "people_counted",
     "people_for",
+    "people_in",
     "people_of",
     "people_of_keys",
     "person_by_id",
+    "placed",
     "possible_duplicates",
     "preview",
     "quarantine_workbook",

@@ -31,6 +31,7 @@ ELSEWHERE = frozenset(
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",
+        "linkage.yaml",
         "verification.yaml",
         "meal_price.yaml",
         "meal_network.yaml",
