@@ -8,6 +8,7 @@ The chapters, in the order of the loop: ``evidence`` (files, screens, explanatio
 serve them all, ``packs`` holds the rules in force.
 """
 
+from doudi.chain.dining import enrol_diner, follow_register, place_order, quote_meal, serve_meal
 from doudi.chain.doubts import (
     assign_doubt,
     check_doubt,
@@ -60,6 +61,8 @@ from doudi.chain.packs import (
     duplicate_rules,
     giving_rules,
     linkage_rules,
+    meal_network,
+    meal_prices,
     outreach,
     rules,
     tails,
@@ -142,6 +145,7 @@ __all__ = [
     "dispatch_many",
     "doubt_rules",
     "duplicate_rules",
+    "enrol_diner",
     "explain",
     "export_rectification",
     "export_screening",
@@ -149,6 +153,7 @@ __all__ = [
     "filers",
     "find_doubts",
     "find_duplicates",
+    "follow_register",
     "give_measure",
     "giving_rules",
     "identify",
@@ -157,11 +162,14 @@ __all__ = [
     "list_page",
     "mark_source_failed",
     "marked_batch",
+    "meal_network",
+    "meal_prices",
     "merge_people",
     "object_to_report",
     "open_from_report",
     "open_verification",
     "outreach",
+    "place_order",
     "possible_duplicates",
     "preview_batch",
     "preview_report",
@@ -170,6 +178,7 @@ __all__ = [
     "quality",
     "query_list",
     "query_sources",
+    "quote_meal",
     "reassign",
     "receive_batch",
     "record_attempt",
@@ -186,6 +195,7 @@ __all__ = [
     "rules",
     "run_jobs",
     "screen",
+    "serve_meal",
     "settle_field_visit",
     "settle_restored",
     "simulate",

@@ -143,7 +143,13 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
-from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
+from doudi.contexts.registry.reported import (
+    Reported,
+    Standing,
+    people_by_place,
+    reported_in,
+    standing_of,
+)
 from doudi.contexts.registry.return_answer import marked_return
 from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused, held_return, hold_return
 from doudi.contexts.registry.returning import Return, Verdict, read_return, take_return
@@ -206,6 +212,7 @@ __all__ = [
     "ReturnRefused",
     "Row",
     "SearchOutcome",
+    "Standing",
     "Statistics",
     "Tails",
     "Verdict",
@@ -305,6 +312,7 @@ __all__ = [
     "snapshots_of",
     "snapshots_on",
     "spec_for",
+    "standing_of",
     "statistics",
     "subtree",
     "sweep_work",

@@ -34,6 +34,8 @@ ELSEWHERE = frozenset(
         "duplicates.yaml",
         "linkage.yaml",
         "verification.yaml",
+        "meal_price.yaml",
+        "meal_network.yaml",
     }
 )
 
