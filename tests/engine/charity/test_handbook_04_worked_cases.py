@@ -103,9 +103,8 @@ def test_a_pack_whose_bands_do_not_end_at_nought_is_refused(tmp_path: Path) -> N
     text = (PACKS / "reference" / "giving.yaml").read_text(encoding="utf-8")
     wrong = tmp_path / "wrong"
     wrong.mkdir()
-    (wrong / "pack.yaml").write_text(
-        (PACKS / "reference" / "pack.yaml").read_text(encoding="utf-8"), encoding="utf-8"
-    )
+    for name in ("pack.yaml", "linkage.yaml"):
+        (wrong / name).write_text((PACKS / "reference" / name).read_text(encoding="utf-8"), encoding="utf-8")
     (wrong / "giving.yaml").write_text(text.replace("净资产起: 0元", "净资产起: 5元"), encoding="utf-8")
 
     with pytest.raises(DoudiError) as refused:

@@ -19,7 +19,6 @@ from doudi.contexts.accounts.services import Act, Scope, User, record, require, 
 from doudi.contexts.charity import ledger
 from doudi.contexts.charity.errors import StepRefused
 from doudi.contexts.charity.fund_models import (
-    Account,
     Allocation,
     Asset,
     Donation,
@@ -28,8 +27,8 @@ from doudi.contexts.charity.fund_models import (
     GiftPart,
     PartUse,
 )
-from doudi.contexts.charity.funds import FundNotFound, Tied, numbered, own_fund, positive
 from doudi.contexts.charity.fundraising_models import Campaign
+from doudi.contexts.charity.funds import FundNotFound, Tied, numbered, own_fund, positive
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.money import capital_yuan, show_yuan
@@ -178,7 +177,7 @@ def record_gift(
         handler=handler.strip(),
         intent=intent.strip(),
         receipt_no=receipt_no.strip(),
-        receipt_declined=receipt_declined or anonymous and not receipt_no.strip(),
+        receipt_declined=receipt_declined or (anonymous and not receipt_no.strip()),
         recorded_by=by.username,
     )
     GiftPart.objects.create(

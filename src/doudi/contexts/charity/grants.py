@@ -20,7 +20,6 @@ from doudi.contexts.charity.errors import StepRefused
 from doudi.contexts.charity.fund_models import (
     Allocation,
     Asset,
-    Fund,
     FundEntry,
     Grant,
     Outcome,

@@ -1,5 +1,15 @@
 """The models of this context's files: Django looks for them here."""
 
+from doudi.contexts.charity.filing_models import (
+    AgendaItem,
+    AidFiling,
+    ColumnMapping,
+    FilingBatch,
+    FilingOverlap,
+    Meeting,
+    MonthClosing,
+    Resolution,
+)
 from doudi.contexts.charity.fund_models import (
     Allocation,
     Donation,
@@ -20,16 +30,6 @@ from doudi.contexts.charity.fundraising_models import (
     Disclosure,
     DisclosureDuty,
     YearFigures,
-)
-from doudi.contexts.charity.filing_models import (
-    AgendaItem,
-    AidFiling,
-    ColumnMapping,
-    FilingBatch,
-    FilingOverlap,
-    Meeting,
-    MonthClosing,
-    Resolution,
 )
 from doudi.contexts.charity.organisation_models import (
     InterestedPerson,
