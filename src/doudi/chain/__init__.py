@@ -37,7 +37,7 @@ from doudi.chain.indicators import (
     propose_threshold,
 )
 from doudi.chain.jobs import JOB_LABELS, run_jobs
-from doudi.chain.keeping import back_up, settle_restored
+from doudi.chain.keeping import back_up, drop_key, rotate_keys, settle_restored
 from doudi.chain.linkage import (
     assign_columns,
     close_month,
@@ -140,6 +140,7 @@ __all__ = [
     "dispatch",
     "dispatch_many",
     "doubt_rules",
+    "drop_key",
     "duplicate_rules",
     "explain",
     "export_rectification",
@@ -181,6 +182,7 @@ __all__ = [
     "resume_clock",
     "return_referral",
     "review_doubt",
+    "rotate_keys",
     "rules",
     "run_jobs",
     "screen",
