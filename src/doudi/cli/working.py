@@ -58,4 +58,7 @@ def _look(as_json: bool) -> None:
 
 
 def _said(done: dict[str, Any]) -> str:
-    return f"提醒 {done['reminders']}，外发成功 {done['sent']}，失败待重试 {done['failed']}，停止 {done['given_up']}"
+    return (
+        f"提醒 {done['reminders']}，外发成功 {done['sent']}，失败待重试 {done['failed']}，停止 {done['given_up']}，"
+        f"直连查询 {done['asked']}"
+    )
