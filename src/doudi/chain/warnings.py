@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from doudi.chain import packs, verifying
+from doudi.chain import packs
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import User, take_turn
 from doudi.contexts.assistance import services as assistance
@@ -112,12 +112,6 @@ def close_account(username: str, *, by: User, hand_to: str = "", ground: str = "
         monitoring.hand_over(username, hand_to, ground=ground, by=by)
     monitoring.refuse_while_work_is_left(username)
     return accounts.close_account(username, by=by)
-
-
-def run_jobs() -> dict[str, int]:
-    """Everything that is due: reminders of the warnings' clocks, messages on their way out, connected sources (到期任务)."""
-    reminders = monitoring.run_clocks(packs.rules()[1])
-    return {"reminders": reminders, **monitoring.deliver(), **verifying.ask_connected_sources()}
 
 
 @transaction.atomic
