@@ -143,12 +143,19 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
-from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
+from doudi.contexts.registry.reported import (
+    Reported,
+    Standing,
+    people_by_place,
+    reported_in,
+    standing_of,
+)
 from doudi.contexts.registry.return_answer import marked_return
 from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused, held_return, hold_return
 from doudi.contexts.registry.returning import Return, Verdict, read_return, take_return
 from doudi.contexts.registry.saved import choose_columns, columns_of, delete_list, save_list, saved_lists
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
+from doudi.contexts.registry.snapshot_rows import PersonRows, SnapshotRows, rows_of_people
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
 from doudi.engine.errors import DoudiError
@@ -196,6 +203,7 @@ __all__ = [
     "PairNotFound",
     "PairShown",
     "Person",
+    "PersonRows",
     "Placed",
     "PossibleDuplicate",
     "Receipt",
@@ -206,6 +214,8 @@ __all__ = [
     "ReturnRefused",
     "Row",
     "SearchOutcome",
+    "SnapshotRows",
+    "Standing",
     "Statistics",
     "Tails",
     "Verdict",
@@ -297,6 +307,7 @@ __all__ = [
     "require_register_date",
     "require_whole_office",
     "reveal_identity",
+    "rows_of_people",
     "save_list",
     "saved_lists",
     "settle",
@@ -305,6 +316,7 @@ __all__ = [
     "snapshots_of",
     "snapshots_on",
     "spec_for",
+    "standing_of",
     "statistics",
     "subtree",
     "sweep_work",
