@@ -38,7 +38,7 @@ from doudi.chain.indicators import (
     propose_threshold,
 )
 from doudi.chain.jobs import JOB_LABELS, run_jobs
-from doudi.chain.keeping import back_up, settle_restored
+from doudi.chain.keeping import back_up, drop_key, rotate_keys, settle_restored
 from doudi.chain.linkage import (
     assign_columns,
     close_month,
@@ -85,10 +85,13 @@ from doudi.chain.reports import (
 )
 from doudi.chain.verifying import (
     accept_verification,
+    ask_connected_sources,
     ask_explanations,
+    ask_source,
     authorise_verification,
     check_report,
     issue_report,
+    locked_query_list,
     mark_source_failed,
     object_to_report,
     open_verification,
@@ -96,6 +99,7 @@ from doudi.chain.verifying import (
     query_list,
     query_sources,
     report_file,
+    suspend_source,
     take_reply,
     verify_household,
 )
@@ -125,7 +129,9 @@ __all__ = [
     "accept_referral",
     "accept_verification",
     "answer_referral",
+    "ask_connected_sources",
     "ask_explanations",
+    "ask_source",
     "assign_columns",
     "assign_doubt",
     "authorise_verification",
@@ -144,6 +150,7 @@ __all__ = [
     "dispatch",
     "dispatch_many",
     "doubt_rules",
+    "drop_key",
     "duplicate_rules",
     "enrol_diner",
     "explain",
@@ -160,6 +167,7 @@ __all__ = [
     "issue_report",
     "linkage_rules",
     "list_page",
+    "locked_query_list",
     "mark_source_failed",
     "marked_batch",
     "meal_network",
@@ -192,6 +200,7 @@ __all__ = [
     "resume_clock",
     "return_referral",
     "review_doubt",
+    "rotate_keys",
     "rules",
     "run_jobs",
     "screen",
@@ -200,6 +209,7 @@ __all__ = [
     "settle_restored",
     "simulate",
     "suspend_clock",
+    "suspend_source",
     "tails",
     "take_batch",
     "take_export",

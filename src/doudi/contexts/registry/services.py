@@ -155,6 +155,7 @@ from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused,
 from doudi.contexts.registry.returning import Return, Verdict, read_return, take_return
 from doudi.contexts.registry.saved import choose_columns, columns_of, delete_list, save_list, saved_lists
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
+from doudi.contexts.registry.snapshot_rows import PersonRows, SnapshotRows, rows_of_people
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
 from doudi.engine.errors import DoudiError
@@ -202,6 +203,7 @@ __all__ = [
     "PairNotFound",
     "PairShown",
     "Person",
+    "PersonRows",
     "Placed",
     "PossibleDuplicate",
     "Receipt",
@@ -212,6 +214,7 @@ __all__ = [
     "ReturnRefused",
     "Row",
     "SearchOutcome",
+    "SnapshotRows",
     "Standing",
     "Statistics",
     "Tails",
@@ -304,6 +307,7 @@ __all__ = [
     "require_register_date",
     "require_whole_office",
     "reveal_identity",
+    "rows_of_people",
     "save_list",
     "saved_lists",
     "settle",
