@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from doudi.chain import packs
-from doudi.contexts.charity import giving
 from doudi.chain import packs, verifying
+from doudi.contexts.charity import giving
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 
