@@ -23,6 +23,7 @@ from doudi.contexts.assistance.accepting import (
     tell_missing,
     withdraw_application,
 )
+from doudi.contexts.assistance.aid_given import AidGiven, aid_given
 from doudi.contexts.assistance.applications import (
     Applicant,
     ApplicationNotFound,
@@ -126,6 +127,7 @@ __all__ = [
     "LETTER_FORMS",
     "RECTIFICATION_FORMATS",
     "Account",
+    "AidGiven",
     "Applicant",
     "Application",
     "ApplicationNotFound",
@@ -153,6 +155,7 @@ __all__ = [
     "accept_referral",
     "agree_plan",
     "aid_first",
+    "aid_given",
     "answer_referral",
     "application",
     "application_counts",
