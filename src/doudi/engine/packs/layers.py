@@ -61,7 +61,10 @@ class Stack:
                 json.dumps(node.plain(), ensure_ascii=False, sort_keys=True) for node in layer.files
             )
             others = []
-            own = (layer.folder / name for name in ("handling.yaml", "doubts.yaml", "verification.yaml"))
+            own = (
+                layer.folder / name
+                for name in ("handling.yaml", "doubts.yaml", "verification.yaml", "benefits.yaml")
+            )
             for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), *own):
                 if path.is_file():
                     node = read_file(path, str(path.relative_to(layer.folder)), report)

@@ -28,6 +28,7 @@ ELSEWHERE = frozenset(
         "feeds",
         "handling.yaml",
         "outreach.yaml",
+        "benefits.yaml",
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",
