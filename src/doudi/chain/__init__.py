@@ -4,7 +4,7 @@ One function per step. Each calls the context that owns the step and then the ne
 there are no queries and no rules here.
 
 The chapters, in the order of the loop: ``evidence`` (files, screens, explanation) → ``indicators`` → ``warnings`` with
-``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``doubts`` (to the money); ``people`` and ``lists``
+``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``doubts`` (to the money) → ``paying``; ``people`` and ``lists``
 serve them all, ``packs`` holds the rules in force.
 """
 
@@ -50,6 +50,17 @@ from doudi.chain.packs import (
     rules,
     tails,
     verification_rules,
+)
+from doudi.chain.paying import (
+    benefit_rules,
+    compute_roster,
+    explain_decision,
+    make_batch,
+    open_books,
+    payment_file,
+    record_decision,
+    take_bank_return,
+    taper_benefit,
 )
 from doudi.chain.people import (
     REFERENCES,
@@ -112,11 +123,13 @@ __all__ = [
     "assign_doubt",
     "authorise_verification",
     "back_test",
+    "benefit_rules",
     "check_doubt",
     "check_file",
     "check_report",
     "close",
     "close_account",
+    "compute_roster",
     "decide_export",
     "decide_pair",
     "decide_stop",
@@ -126,6 +139,7 @@ __all__ = [
     "doubt_rules",
     "duplicate_rules",
     "explain",
+    "explain_decision",
     "export_rectification",
     "export_screening",
     "find_doubts",
@@ -134,12 +148,15 @@ __all__ = [
     "identify",
     "issue_report",
     "list_page",
+    "make_batch",
     "mark_source_failed",
     "merge_people",
     "object_to_report",
+    "open_books",
     "open_from_report",
     "open_verification",
     "outreach",
+    "payment_file",
     "possible_duplicates",
     "preview_report",
     "propose_threshold",
@@ -149,6 +166,7 @@ __all__ = [
     "query_sources",
     "reassign",
     "record_attempt",
+    "record_decision",
     "record_revisit",
     "record_visit",
     "rectify",
@@ -166,6 +184,7 @@ __all__ = [
     "simulate",
     "suspend_clock",
     "tails",
+    "take_bank_return",
     "take_export",
     "take_field_visit",
     "take_hotline_file",
@@ -173,6 +192,7 @@ __all__ = [
     "take_in_folder",
     "take_reply",
     "take_report",
+    "taper_benefit",
     "undo_change",
     "verification_rules",
     "verify_household",

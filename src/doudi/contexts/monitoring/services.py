@@ -148,6 +148,7 @@ from doudi.contexts.monitoring.screens import (
     Replay,
     export_result,
     latest_run,
+    per_capita_incomes,
     replay,
     result_folder,
     result_rows,
@@ -161,6 +162,7 @@ from doudi.contexts.monitoring.stops import (
     propose_stops,
     stop_of,
     stops,
+    stops_waiting,
 )
 from doudi.contexts.monitoring.thresholds import (
     IndicatorState,
@@ -301,6 +303,7 @@ __all__ = [
     "open_work",
     "outbox",
     "pack_in_force",
+    "per_capita_incomes",
     "period",
     "precision_in_the_database",
     "preview_handover",
@@ -338,6 +341,7 @@ __all__ = [
     "step_of",
     "stop_of",
     "stops",
+    "stops_waiting",
     "suspend_clock",
     "take_along",
     "take_hotline_file",

@@ -131,6 +131,14 @@ from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
 from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
+from doudi.contexts.registry.recipients import (
+    PersonBrief,
+    RecipientHousehold,
+    counted_members,
+    heads_of,
+    people_briefs,
+    recipients,
+)
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -194,8 +202,10 @@ __all__ = [
     "PairNotFound",
     "PairShown",
     "Person",
+    "PersonBrief",
     "PossibleDuplicate",
     "Receipt",
+    "RecipientHousehold",
     "RegistryEvent",
     "Reported",
     "Return",
@@ -219,6 +229,7 @@ __all__ = [
     "columns_of",
     "confirm_change",
     "contact_of",
+    "counted_members",
     "counties_taken_in",
     "counts_of",
     "covers_office",
@@ -240,6 +251,7 @@ __all__ = [
     "facts",
     "find",
     "find_duplicates",
+    "heads_of",
     "held_return",
     "hold_return",
     "household",
@@ -268,6 +280,7 @@ __all__ = [
     "numbers_answered_for",
     "office_region",
     "path_of",
+    "people_briefs",
     "people_by_place",
     "people_counted",
     "people_for",
@@ -279,6 +292,7 @@ __all__ = [
     "quarantine_workbook",
     "read_return",
     "receipts",
+    "recipients",
     "refuse_change",
     "region_name",
     "region_path",

@@ -257,7 +257,9 @@ def _hardship(at: _Reckoning, benefit: Benefit, people: tuple[Recipient, ...]) -
             )
         if person.failed_items is None:
             if at.explain:
-                at.add("照料护理", "未作生活自理能力评估，暂不发照料护理费", None, None, at.rules.hardship_clause)
+                at.add(
+                    "照料护理", "未作生活自理能力评估，暂不发照料护理费", None, None, at.rules.hardship_clause
+                )
             continue
         grade = next((one for one in at.rules.care if person.failed_items <= one.up_to), at.rules.care[-1])
         value = at.number(grade.parameter)

@@ -110,7 +110,9 @@ def read_return(layout: Layout, content: bytes, sent: Mapping[int, Payment]) -> 
         raise BankFileRefused("回盘文件超过 64 MB，不像回盘文件。", "The return file is larger than 64 MB.")
     rows = list(_rows(layout, content))
     if not rows:
-        raise BankFileRefused("回盘文件里没有一行结果。请核对是否选错文件。", "The return file holds no result.")
+        raise BankFileRefused(
+            "回盘文件里没有一行结果。请核对是否选错文件。", "The return file holds no result."
+        )
     found: dict[int, Outcome] = {}
     faults: list[str] = []
     for place, cells in rows:
@@ -141,7 +143,9 @@ def _answer(
         return f"序号 {serial} 的账号与代发文件不同"
     fen = _fen(layout, cells["金额"])
     if fen != payment.amount_fen:
-        return f"序号 {serial} 的金额“{cells['金额'][:20]}”与代发的 {_amount(layout, payment.amount_fen)} 不同"
+        return (
+            f"序号 {serial} 的金额“{cells['金额'][:20]}”与代发的 {_amount(layout, payment.amount_fen)} 不同"
+        )
     paid = cells["结果"] in layout.success
     if not paid and not cells["结果"]:
         return f"序号 {serial} 没有处理结果"
@@ -174,9 +178,7 @@ def _rows(layout: Layout, content: bytes) -> Iterator[tuple[int, dict[str, str]]
     try:
         for place, row in enumerate(csv.reader(io.StringIO(text), delimiter=layout.separator), 1):
             if place > MAX_ROWS:
-                raise BankFileRefused(
-                    "回盘文件超过五十万行。", "The return file has more than 500,000 rows."
-                )
+                raise BankFileRefused("回盘文件超过五十万行。", "The return file has more than 500,000 rows.")
             cells = [cell.strip().lstrip("'").strip() for cell in row]
             line = layout.separator.join(cells)
             if not any(cells) or (header and line.startswith(header)) or (footer and line.startswith(footer)):

@@ -169,7 +169,9 @@ def _read(path: Path) -> BenefitRules:
         raise _invalid(path, str(problem).splitlines()[0]) from None
     fault = next(iter(sorted(_validator().iter_errors(raw), key=lambda error: str(error.path))), None)
     if fault is not None:
-        raise _invalid(path, f"{' → '.join(map(str, fault.absolute_path)) or '文件顶层'}: {fault.message[:120]}")
+        raise _invalid(
+            path, f"{' → '.join(map(str, fault.absolute_path)) or '文件顶层'}: {fault.message[:120]}"
+        )
     benefits = {row["码"]: _benefit(row) for row in raw["待遇"]}
     if strange := {code for row in raw["互斥"] for code in row} - set(benefits):
         raise _invalid(path, f"互斥 {'、'.join(sorted(strange))}")
