@@ -14,7 +14,10 @@ from doudi.engine.packs import Pack, load_pack
 from doudi.engine.packs.civil import tail_months
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
+from doudi.engine.packs.giving import GivingRules, load_giving
 from doudi.engine.packs.handling import Handling, load_handling
+from doudi.engine.packs.linking import LinkageRules, load_linkage
+from doudi.engine.packs.meals import NetworkRules, PriceRules, load_network, load_prices
 from doudi.engine.packs.outreach import Outreach, load_outreach
 from doudi.engine.verification import Rules as VerificationRules
 from doudi.engine.verification import load_rules as load_verification_rules
@@ -67,6 +70,26 @@ def outreach() -> Outreach:
 
 
 @lru_cache(maxsize=4)
+def _giving(folder: Path) -> GivingRules:
+    return load_giving(folder)
+
+
+def giving_rules() -> GivingRules:
+    """How the pack has charity's money kept (慈善资金); read once a process."""
+    return _giving(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _linkage_rules(folder: Path) -> LinkageRules:
+    return load_linkage(folder)
+
+
+def linkage_rules() -> LinkageRules:
+    """How government and charity go hand in hand, as the pack has it (慈善衔接); read once a process."""
+    return _linkage_rules(settings.PACK)
+
+
+@lru_cache(maxsize=4)
 def _duplicate_rules(folder: Path) -> DuplicateRules:
     return load_duplicate_rules(folder)
 
@@ -91,3 +114,18 @@ def tails() -> registry.Tails:
     """For how many months somebody is watched after leaving and after temporary aid, as the pack says."""
     left, aid = tail_months(settings.PACK)
     return registry.Tails(left_months=left, aid_months=aid)
+
+
+@lru_cache(maxsize=4)
+def _meal_rules(folder: Path) -> tuple[PriceRules, NetworkRules]:
+    return load_prices(folder), load_network(folder)
+
+
+def meal_prices() -> PriceRules:
+    """The price schemes of the pack in force (助餐价格); read once a process."""
+    return _meal_rules(settings.PACK)[0]
+
+
+def meal_network() -> NetworkRules:
+    """How the pack in force has the meal network run (助餐运行); read once a process."""
+    return _meal_rules(settings.PACK)[1]

@@ -2,53 +2,154 @@
 
 from __future__ import annotations
 
-from datetime import date
+from doudi.contexts.charity.batches import (
+    Preview,
+    assign_columns,
+    batch_of,
+    batches,
+    drop_batch,
+    marked_batch,
+    preview_batch,
+    receive_batch,
+    suggested_columns,
+    take_batch,
+)
+from doudi.contexts.charity.closing import (
+    Filer,
+    MonthRow,
+    close_month,
+    closing_due,
+    coverage,
+    filers,
+    overlaps,
+    year_table,
+)
+from doudi.contexts.charity.errors import (
+    FilingNotFound,
+    MeetingNotFound,
+    NeedNotFound,
+    OrganisationNotFound,
+    ProjectNotFound,
+    StepRefused,
+)
+from doudi.contexts.charity.filing import (
+    Aid,
+    file_aid,
+    filing,
+    filings,
+    limit,
+    look_at_filing,
+    month_of,
+    reverse_filing,
+)
+from doudi.contexts.charity.filing_models import Way
+from doudi.contexts.charity.meetings import (
+    add_item,
+    call_meeting,
+    keep_minutes,
+    meeting_of,
+    meetings,
+    report_resolution,
+    resolutions,
+    resolve,
+)
+from doudi.contexts.charity.models import (
+    AidFiling,
+    FilingBatch,
+    FilingOverlap,
+    InterestedPerson,
+    Meeting,
+    MonthClosing,
+    Organisation,
+    Project,
+    Qualification,
+    Resolution,
+)
+from doudi.contexts.charity.organisations import (
+    apply_for_qualification,
+    close_organisation,
+    decide_qualification,
+    may_apply_from,
+    may_raise_funds,
+    organisation,
+    organisations,
+    own_organisation,
+    register_organisation,
+)
+from doudi.contexts.charity.projects import (
+    barred,
+    name_interested_person,
+    open_project,
+    project,
+    projects,
+    set_project_status,
+)
 
-from django.db import transaction
-from django.db.models import QuerySet
-
-from doudi.contexts.accounts.services import Act, Scope, User, record, require
-from doudi.contexts.charity.models import Organisation
-from doudi.engine.errors import DoudiError
-
-__all__ = ["Organisation", "OrganisationNotFound", "organisation", "organisations", "register_organisation"]
-
-
-class OrganisationNotFound(DoudiError):
-    """No such organisation that the asker may see."""
-
-    code = "organisation_not_found"
-
-
-@transaction.atomic
-def register_organisation(
-    *, code: str, name: str, kind: str, region_code: str, registered_on: date | None = None, by: User
-) -> Organisation:
-    """Enter a body that gives; the same code twice gives the one that is there."""
-    require(by, Act.VIEW_NEEDS, region_code=region_code)
-    found, new = Organisation.objects.get_or_create(
-        code=code,
-        defaults={"name": name, "kind": kind, "region_code": region_code, "registered_on": registered_on},
-    )
-    if new:
-        record(by=by, act="register_organisation", subject=f"organisation:{code}", region_code=region_code)
-    return found
-
-
-def organisations(*, by: User, kind: str = "") -> QuerySet[Organisation]:
-    """The bodies of the account's area; a body's own account sees itself."""
-    scope = require(by, Act.VIEW_NEEDS)
-    found = Organisation.objects.filter(closed_on=None)
-    if scope is Scope.ORGANISATION:
-        found = found.filter(code=by.organisation)
-    elif by.region_code:
-        found = found.filter(region_code__startswith=by.region_code[:6])
-    return found.filter(kind=kind) if kind else found
-
-
-def organisation(code: str, *, by: User) -> Organisation:
-    """One body that ``by`` may see, or :class:`OrganisationNotFound`."""
-    found = organisations(by=by).filter(code=code).first()
-    if found is None:
-        raise OrganisationNotFound(f"没有找到组织 {code}。", f"No organisation {code} for you.")
-    return found
+__all__ = [
+    "Aid",
+    "AidFiling",
+    "Filer",
+    "FilingBatch",
+    "FilingNotFound",
+    "FilingOverlap",
+    "InterestedPerson",
+    "Meeting",
+    "MeetingNotFound",
+    "MonthClosing",
+    "MonthRow",
+    "NeedNotFound",
+    "Organisation",
+    "OrganisationNotFound",
+    "Preview",
+    "Project",
+    "ProjectNotFound",
+    "Qualification",
+    "Resolution",
+    "StepRefused",
+    "Way",
+    "add_item",
+    "apply_for_qualification",
+    "assign_columns",
+    "barred",
+    "batch_of",
+    "batches",
+    "call_meeting",
+    "close_month",
+    "close_organisation",
+    "closing_due",
+    "coverage",
+    "decide_qualification",
+    "drop_batch",
+    "file_aid",
+    "filers",
+    "filing",
+    "filings",
+    "keep_minutes",
+    "limit",
+    "look_at_filing",
+    "marked_batch",
+    "may_apply_from",
+    "may_raise_funds",
+    "meeting_of",
+    "meetings",
+    "month_of",
+    "name_interested_person",
+    "open_project",
+    "organisation",
+    "organisations",
+    "overlaps",
+    "own_organisation",
+    "preview_batch",
+    "project",
+    "projects",
+    "receive_batch",
+    "register_organisation",
+    "report_resolution",
+    "resolutions",
+    "resolve",
+    "reverse_filing",
+    "set_project_status",
+    "suggested_columns",
+    "take_batch",
+    "year_table",
+]

@@ -2,50 +2,166 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
+from doudi.contexts.meals.diners import (
+    CONSENT_WAYS,
+    COOKING,
+    LIVING,
+    MOBILITY,
+    WAYS,
+    DinerNotFound,
+    Enrolment,
+    Followed,
+    age_on,
+    assess,
+    confirm_diner,
+    diner,
+    diners,
+    enrol_diner,
+    follow_register,
+    give_card,
+    leave,
+    look_at_diner,
+    numbers_to_follow,
+    places_for,
+    record_stop,
+    stop_on,
+)
+from doudi.contexts.meals.eaten import served
+from doudi.contexts.meals.menus import (
+    TEXTURES,
+    clashes_of,
+    copy_week,
+    dishes,
+    keep_dish,
+    menu_of,
+    menus,
+    nutrition,
+    publish_menu,
+)
+from doudi.contexts.meals.models import (
+    Diner,
+    DinerStop,
+    Dish,
+    Meal,
+    MealOrder,
+    MealServed,
+    Menu,
+    Site,
+    SitePaper,
+)
+from doudi.contexts.meals.orders import Count as KitchenCount
+from doudi.contexts.meals.orders import (
+    Made,
+    OrderNotFound,
+    cancel_order,
+    keep_pattern,
+    kitchen_count,
+    order,
+    orders,
+    orders_from_patterns,
+    pause,
+    place_order,
+)
+from doudi.contexts.meals.sites import (
+    Expiry,
+    SiteNotFound,
+    StepRefused,
+    change_site_state,
+    evaluate_site,
+    expiring,
+    keep_paper,
+    open_site,
+    set_hours,
+    site,
+    sites,
+)
+from doudi.contexts.meals.till import (
+    Given,
+    Quoted,
+    SentDifferently,
+    ServingNotFound,
+    Tap,
+    quote,
+    reverse_serving,
+    serve_meal,
+    serve_order,
+    serving,
+    servings,
+)
 
-from django.db import transaction
-from django.db.models import QuerySet
-
-from doudi.contexts.accounts.services import Act, Scope, User, record, require
-from doudi.contexts.meals.models import Site
-from doudi.engine.errors import DoudiError
-
-__all__ = ["Site", "SiteNotFound", "open_site", "site", "sites"]
-
-
-class SiteNotFound(DoudiError):
-    """No such place that the asker may see."""
-
-    code = "site_not_found"
-
-
-@transaction.atomic
-def open_site(
-    *, code: str, name: str, kind: str, region_code: str, opened_on: date, by: User, **more: Any
-) -> Site:
-    """Enter a place of the network; the same code twice gives the one that is there."""
-    require(by, Act.VIEW_SITES, region_code=region_code)
-    found, new = Site.objects.get_or_create(
-        code=code,
-        defaults={"name": name, "kind": kind, "region_code": region_code, "opened_on": opened_on, **more},
-    )
-    if new:
-        record(by=by, act="open_site", subject=f"site:{code}", region_code=region_code)
-    return found
-
-
-def sites(*, by: User) -> QuerySet[Site]:
-    """The places of the account's area; a canteen's own account sees its own."""
-    scope = require(by, Act.VIEW_SITES)
-    found = Site.objects.filter(region_code__startswith=by.region_code)
-    return found.filter(code=by.organisation) if scope is Scope.ORGANISATION else found
-
-
-def site(code: str, *, by: User) -> Site:
-    """One place that ``by`` may see, or :class:`SiteNotFound`."""
-    found = sites(by=by).filter(code=code).first()
-    if found is None:
-        raise SiteNotFound(f"没有找到助餐点 {code}。", f"No meal place {code} for you.")
-    return found
+__all__ = [
+    "CONSENT_WAYS",
+    "COOKING",
+    "LIVING",
+    "MOBILITY",
+    "TEXTURES",
+    "WAYS",
+    "Diner",
+    "DinerNotFound",
+    "DinerStop",
+    "Dish",
+    "Enrolment",
+    "Expiry",
+    "Followed",
+    "Given",
+    "KitchenCount",
+    "Made",
+    "Meal",
+    "MealOrder",
+    "MealServed",
+    "Menu",
+    "OrderNotFound",
+    "Quoted",
+    "SentDifferently",
+    "ServingNotFound",
+    "Site",
+    "SiteNotFound",
+    "SitePaper",
+    "StepRefused",
+    "Tap",
+    "age_on",
+    "assess",
+    "cancel_order",
+    "change_site_state",
+    "clashes_of",
+    "confirm_diner",
+    "copy_week",
+    "diner",
+    "diners",
+    "dishes",
+    "enrol_diner",
+    "evaluate_site",
+    "expiring",
+    "follow_register",
+    "give_card",
+    "keep_dish",
+    "keep_paper",
+    "keep_pattern",
+    "kitchen_count",
+    "leave",
+    "look_at_diner",
+    "menu_of",
+    "menus",
+    "numbers_to_follow",
+    "nutrition",
+    "open_site",
+    "order",
+    "orders",
+    "orders_from_patterns",
+    "pause",
+    "place_order",
+    "places_for",
+    "publish_menu",
+    "quote",
+    "record_stop",
+    "reverse_serving",
+    "serve_meal",
+    "serve_order",
+    "served",
+    "serving",
+    "servings",
+    "set_hours",
+    "site",
+    "sites",
+    "stop_on",
+]

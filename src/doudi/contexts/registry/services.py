@@ -45,6 +45,7 @@ from doudi.contexts.registry.exporting import (
     ExportRefused,
     asked_of,
     decide_export,
+    drop_expired_exports,
     export_of,
     exports,
     request_export,
@@ -129,6 +130,7 @@ from doudi.contexts.registry.office import covers_office, office_region, require
 from doudi.contexts.registry.operations import BASES
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
 from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
+from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.recipients import (
@@ -149,12 +151,19 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
-from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
+from doudi.contexts.registry.reported import (
+    Reported,
+    Standing,
+    people_by_place,
+    reported_in,
+    standing_of,
+)
 from doudi.contexts.registry.return_answer import marked_return
 from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused, held_return, hold_return
 from doudi.contexts.registry.returning import Return, Verdict, read_return, take_return
 from doudi.contexts.registry.saved import choose_columns, columns_of, delete_list, save_list, saved_lists
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
+from doudi.contexts.registry.snapshot_rows import PersonRows, SnapshotRows, rows_of_people
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
 from doudi.engine.errors import DoudiError
@@ -203,6 +212,8 @@ __all__ = [
     "PairShown",
     "Person",
     "PersonBrief",
+    "PersonRows",
+    "Placed",
     "PossibleDuplicate",
     "Receipt",
     "RecipientHousehold",
@@ -213,6 +224,8 @@ __all__ = [
     "ReturnRefused",
     "Row",
     "SearchOutcome",
+    "SnapshotRows",
+    "Standing",
     "Statistics",
     "Tails",
     "Verdict",
@@ -240,6 +253,7 @@ __all__ = [
     "differences",
     "different_names",
     "divisions_whole",
+    "drop_expired_exports",
     "duplicate_counts",
     "duplicate_pair",
     "duplicate_pairs",
@@ -257,6 +271,7 @@ __all__ = [
     "household",
     "household_briefs",
     "households",
+    "households_alike",
     "households_by_village",
     "index_everything",
     "index_households",
@@ -284,9 +299,11 @@ __all__ = [
     "people_by_place",
     "people_counted",
     "people_for",
+    "people_in",
     "people_of",
     "people_of_keys",
     "person_by_id",
+    "placed",
     "possible_duplicates",
     "preview",
     "quarantine_workbook",
@@ -304,6 +321,7 @@ __all__ = [
     "require_register_date",
     "require_whole_office",
     "reveal_identity",
+    "rows_of_people",
     "save_list",
     "saved_lists",
     "settle",
@@ -312,6 +330,7 @@ __all__ = [
     "snapshots_of",
     "snapshots_on",
     "spec_for",
+    "standing_of",
     "statistics",
     "subtree",
     "sweep_work",

@@ -18,6 +18,7 @@ from doudi.engine.packs.structure import check_structure
 from doudi.engine.packs.worksheets import SUFFIXES, read_worksheet
 
 SHIPPED = Path(__file__).resolve().parents[4] / "packs"
+MEAL_FILES = ("meal_price.yaml", "meal_network.yaml")
 MAX_LAYERS = 8
 HEADER = ("名称", "版本", "上级", "地区", "说明", "虚构")
 _MAPS = ("输出", "文件", "参数", "变量", "指标", "措施", "标签")
@@ -63,7 +64,14 @@ class Stack:
             others = []
             own = (
                 layer.folder / name
-                for name in ("handling.yaml", "doubts.yaml", "verification.yaml", "benefits.yaml")
+                for name in (
+                    "handling.yaml",
+                    "doubts.yaml",
+                    "verification.yaml",
+                    "linkage.yaml",
+                    "benefits.yaml",
+                    *MEAL_FILES,
+                )
             )
             for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), *own):
                 if path.is_file():

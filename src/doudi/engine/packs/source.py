@@ -27,12 +27,16 @@ ELSEWHERE = frozenset(
     {
         "feeds",
         "handling.yaml",
+        "giving.yaml",
         "outreach.yaml",
         "benefits.yaml",
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",
+        "linkage.yaml",
         "verification.yaml",
+        "meal_price.yaml",
+        "meal_network.yaml",
     }
 )
 
