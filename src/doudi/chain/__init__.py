@@ -6,6 +6,7 @@ there are no queries and no rules here.
 The chapters, in the order of the loop: ``evidence`` (files, screens, explanation) → ``indicators`` → ``warnings`` with
 ``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``applying`` (window to
 decision) → ``doubts`` (to the money); ``people`` and ``lists``
+``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``doubts`` (to the money) → ``paying``; ``people`` and ``lists``
 serve them all, ``packs`` holds the rules in force.
 """
 
@@ -95,6 +96,17 @@ from doudi.chain.packs import (
     tails,
     verification_rules,
 )
+from doudi.chain.paying import (
+    benefit_rules,
+    compute_roster,
+    explain_decision,
+    make_batch,
+    open_books,
+    payment_file,
+    record_decision,
+    take_bank_return,
+    taper_benefit,
+)
 from doudi.chain.people import (
     REFERENCES,
     decide_pair,
@@ -167,6 +179,7 @@ __all__ = [
     "authorise_verification",
     "back_test",
     "back_up",
+    "benefit_rules",
     "check_doubt",
     "check_file",
     "check_report",
@@ -175,6 +188,7 @@ __all__ = [
     "close_month",
     "close_notice",
     "complete_papers",
+    "compute_roster",
     "decide_application",
     "decide_export",
     "decide_pair",
@@ -188,6 +202,7 @@ __all__ = [
     "duplicate_rules",
     "enrol_diner",
     "explain",
+    "explain_decision",
     "export_rectification",
     "export_screening",
     "extend_application",
@@ -206,16 +221,19 @@ __all__ = [
     "linkage_rules",
     "list_page",
     "locked_query_list",
+    "make_batch",
     "mark_source_failed",
     "marked_batch",
     "meal_network",
     "meal_prices",
     "merge_people",
     "object_to_report",
+    "open_books",
     "open_from_report",
     "open_verification",
     "outreach",
     "pause_application",
+    "payment_file",
     "place_order",
     "possible_duplicates",
     "post_notice",
@@ -233,6 +251,7 @@ __all__ = [
     "receive_batch",
     "record_application_visit",
     "record_attempt",
+    "record_decision",
     "record_revisit",
     "record_visit",
     "rectify",
@@ -258,6 +277,7 @@ __all__ = [
     "suspend_clock",
     "suspend_source",
     "tails",
+    "take_bank_return",
     "take_batch",
     "take_export",
     "take_field_visit",
@@ -267,6 +287,7 @@ __all__ = [
     "take_paper",
     "take_reply",
     "take_report",
+    "taper_benefit",
     "tell_missing",
     "transfer_application",
     "undo_change",

@@ -136,6 +136,15 @@ class Act(StrEnum):
     KEEP_RESOURCES = "keep_resources"
     # amounts, rosters, payment (资金发放)
     VIEW_ROSTERS = "view_rosters"
+    DECIDE_BENEFIT = "decide_benefit"
+    COMPUTE_ROSTER = "compute_roster"
+    CHECK_ROSTER = "check_roster"
+    PAY_ROSTER = "pay_roster"
+    PROPOSE_ACCOUNT = "propose_account"
+    CONFIRM_ACCOUNT = "confirm_account"
+    KEEP_BUDGET = "keep_budget"
+    FOLLOW_UP = "follow_up"
+    REVIEW_BENEFIT = "review_benefit"
     # member bodies, charities, needs (慈善衔接)
     VIEW_NEEDS = "view_needs"
     RAISE_NEED = "raise_need"
@@ -343,6 +352,16 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    # who decides, who reckons, who checks and who pays are different people: the services hold each pair apart
+    A.DECIDE_BENEFIT: {R.COUNTY: Scope.REGION},
+    A.COMPUTE_ROSTER: {R.COUNTY: Scope.REGION},
+    A.CHECK_ROSTER: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.PAY_ROSTER: {R.COUNTY: Scope.REGION},
+    A.PROPOSE_ACCOUNT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CONFIRM_ACCOUNT: {R.COUNTY: Scope.REGION},
+    A.KEEP_BUDGET: {R.COUNTY: Scope.REGION},
+    A.FOLLOW_UP: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REVIEW_BENEFIT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     # member bodies, charities, needs
     A.VIEW_NEEDS: {
         R.COUNTY: Scope.REGION,
@@ -576,6 +595,15 @@ ACT_LABELS = {
     A.KEEP_RESOURCES: "维护救助资源",
     # amounts, rosters, payment
     A.VIEW_ROSTERS: "查看发放名册",
+    A.DECIDE_BENEFIT: "登记待遇决定",
+    A.COMPUTE_ROSTER: "计算发放名册",
+    A.CHECK_ROSTER: "核对发放名册",
+    A.PAY_ROSTER: "发放",
+    A.PROPOSE_ACCOUNT: "登记收款账户",
+    A.CONFIRM_ACCOUNT: "确认收款账户",
+    A.KEEP_BUDGET: "登记预算",
+    A.FOLLOW_UP: "成效随访",
+    A.REVIEW_BENEFIT: "定期复查",
     # member bodies, charities, needs
     A.VIEW_NEEDS: "查看帮扶需求",
     A.RAISE_NEED: "登记帮扶需求",

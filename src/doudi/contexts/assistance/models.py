@@ -24,6 +24,8 @@ from doudi.contexts.assistance.application_models import (
     SampleResult,
     SupplementNotice,
 )
+from doudi.contexts.assistance.benefit_models import BenefitDecision, OffsetAgreement, PayAccount
+from doudi.contexts.assistance.outcome_models import FollowUp, Review, WorkRefusal
 from doudi.contexts.assistance.recovery_models import (
     Account,
     Instalment,
@@ -32,6 +34,17 @@ from doudi.contexts.assistance.recovery_models import (
     PaymentStop,
     Recovery,
     WriteOffRequest,
+)
+from doudi.contexts.assistance.roster_models import (
+    BankReturn,
+    Budget,
+    PayBatch,
+    PayEntry,
+    PayItem,
+    PayLine,
+    PayResult,
+    Roster,
+    RosterRow,
 )
 from doudi.house.fields import SealedTextField
 
@@ -46,7 +59,11 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "ApplicationPaper",
     "ApplicationPause",
     "ApplicationVisit",
+    "BankReturn",
+    "BenefitDecision",
+    "Budget",
     "Decision",
+    "FollowUp",
     "Instalment",
     "KinRecord",
     "LedgerEntry",
@@ -54,16 +71,27 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "LetterIssue",
     "MeasureGiven",
     "NoticeObjection",
+    "OffsetAgreement",
     "Opinion",
+    "PayAccount",
+    "PayBatch",
+    "PayEntry",
+    "PayItem",
+    "PayLine",
+    "PayResult",
     "PaymentStop",
     "PublicNotice",
     "Recovery",
     "Referral",
     "ReferralQuerySet",
+    "Review",
     "ReviewMeeting",
+    "Roster",
+    "RosterRow",
     "SampleDraw",
     "SampleResult",
     "SupplementNotice",
+    "WorkRefusal",
     "WriteOffRequest",
 ]
 

@@ -141,6 +141,14 @@ from doudi.contexts.registry.people import HouseholdNotFound, kept_persons, pers
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
+from doudi.contexts.registry.recipients import (
+    PersonBrief,
+    RecipientHousehold,
+    counted_members,
+    heads_of,
+    people_briefs,
+    recipients,
+)
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -213,10 +221,12 @@ __all__ = [
     "PairNotFound",
     "PairShown",
     "Person",
+    "PersonBrief",
     "PersonRows",
     "Placed",
     "PossibleDuplicate",
     "Receipt",
+    "RecipientHousehold",
     "RegistryEvent",
     "Reported",
     "Return",
@@ -243,6 +253,7 @@ __all__ = [
     "columns_of",
     "confirm_change",
     "contact_of",
+    "counted_members",
     "counties_taken_in",
     "counts_of",
     "covers_office",
@@ -265,6 +276,7 @@ __all__ = [
     "facts",
     "find",
     "find_duplicates",
+    "heads_of",
     "held_return",
     "hold_return",
     "household",
@@ -295,6 +307,7 @@ __all__ = [
     "numbers_answered_for",
     "office_region",
     "path_of",
+    "people_briefs",
     "people_by_place",
     "people_counted",
     "people_for",
@@ -309,6 +322,7 @@ __all__ = [
     "quarantine_workbook",
     "read_return",
     "receipts",
+    "recipients",
     "record_decision",
     "record_end",
     "refuse_change",

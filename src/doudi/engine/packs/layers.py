@@ -27,6 +27,7 @@ _HASHED = (
     "verification.yaml",
     "procedures.yaml",
     "linkage.yaml",
+    "benefits.yaml",
     *MEAL_FILES,
 )
 _MAPS = ("输出", "文件", "参数", "变量", "指标", "措施", "标签")

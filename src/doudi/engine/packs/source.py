@@ -29,6 +29,7 @@ ELSEWHERE = frozenset(
         "handling.yaml",
         "giving.yaml",
         "outreach.yaml",
+        "benefits.yaml",
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistance', '0002_recovery_ledger'),
+        ('assistance', '0003_money'),
     ]
 
     operations = [
