@@ -4,7 +4,7 @@ One function per step. Each calls the context that owns the step and then the ne
 there are no queries and no rules here.
 
 The chapters, in the order of the loop: ``evidence`` (files, screens, explanation) → ``indicators`` → ``warnings`` with
-``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``doubts`` (to the money); ``people`` and ``lists``
+``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``doubts`` (to the money) → ``paying``; ``people`` and ``lists``
 serve them all, ``packs`` holds the rules in force.
 """
 
@@ -47,7 +47,7 @@ from doudi.chain.indicators import (
     propose_threshold,
 )
 from doudi.chain.jobs import JOB_LABELS, run_jobs
-from doudi.chain.keeping import back_up, settle_restored
+from doudi.chain.keeping import back_up, drop_key, rotate_keys, settle_restored
 from doudi.chain.linkage import (
     assign_columns,
     close_month,
@@ -68,6 +68,7 @@ from doudi.chain.lists import (
 from doudi.chain.packs import (
     doubt_rules,
     duplicate_rules,
+    giving_rules,
     linkage_rules,
     meal_network,
     meal_prices,
@@ -75,6 +76,17 @@ from doudi.chain.packs import (
     rules,
     tails,
     verification_rules,
+)
+from doudi.chain.paying import (
+    benefit_rules,
+    compute_roster,
+    explain_decision,
+    make_batch,
+    open_books,
+    payment_file,
+    record_decision,
+    take_bank_return,
+    taper_benefit,
 )
 from doudi.chain.people import (
     REFERENCES,
@@ -93,10 +105,13 @@ from doudi.chain.reports import (
 )
 from doudi.chain.verifying import (
     accept_verification,
+    ask_connected_sources,
     ask_explanations,
+    ask_source,
     authorise_verification,
     check_report,
     issue_report,
+    locked_query_list,
     mark_source_failed,
     object_to_report,
     open_verification,
@@ -104,6 +119,7 @@ from doudi.chain.verifying import (
     query_list,
     query_sources,
     report_file,
+    suspend_source,
     take_reply,
     verify_household,
 )
@@ -133,18 +149,22 @@ __all__ = [
     "accept_referral",
     "accept_verification",
     "answer_referral",
+    "ask_connected_sources",
     "ask_explanations",
+    "ask_source",
     "assign_columns",
     "assign_doubt",
     "authorise_verification",
     "back_test",
     "back_up",
+    "benefit_rules",
     "check_doubt",
     "check_file",
     "check_report",
     "close",
     "close_account",
     "close_month",
+    "compute_roster",
     "decide_export",
     "decide_pair",
     "decide_stop",
@@ -153,9 +173,11 @@ __all__ = [
     "dispatch_many",
     "door_shut",
     "doubt_rules",
+    "drop_key",
     "duplicate_rules",
     "enrol_diner",
     "explain",
+    "explain_decision",
     "export_rectification",
     "export_screening",
     "file_aid",
@@ -164,20 +186,25 @@ __all__ = [
     "find_duplicates",
     "follow_register",
     "give_measure",
+    "giving_rules",
     "hand_over",
     "identify",
     "issue_report",
     "linkage_rules",
     "list_page",
+    "locked_query_list",
+    "make_batch",
     "mark_source_failed",
     "marked_batch",
     "meal_network",
     "meal_prices",
     "merge_people",
     "object_to_report",
+    "open_books",
     "open_from_report",
     "open_verification",
     "outreach",
+    "payment_file",
     "place_order",
     "possible_duplicates",
     "preview_batch",
@@ -192,6 +219,7 @@ __all__ = [
     "receive_batch",
     "record_attempt",
     "record_call",
+    "record_decision",
     "record_revisit",
     "record_visit",
     "rectify",
@@ -202,6 +230,7 @@ __all__ = [
     "resume_clock",
     "return_referral",
     "review_doubt",
+    "rotate_keys",
     "rules",
     "run_jobs",
     "screen",
@@ -210,7 +239,9 @@ __all__ = [
     "settle_restored",
     "simulate",
     "suspend_clock",
+    "suspend_source",
     "tails",
+    "take_bank_return",
     "take_batch",
     "take_export",
     "take_field_visit",
@@ -219,6 +250,7 @@ __all__ = [
     "take_in_folder",
     "take_reply",
     "take_report",
+    "taper_benefit",
     "undo_change",
     "verification_rules",
     "verify_household",

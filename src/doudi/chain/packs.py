@@ -14,6 +14,7 @@ from doudi.engine.packs import Pack, load_pack
 from doudi.engine.packs.civil import tail_months
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
+from doudi.engine.packs.giving import GivingRules, load_giving
 from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.linking import LinkageRules, load_linkage
 from doudi.engine.packs.meals import NetworkRules, PriceRules, load_network, load_prices
@@ -66,6 +67,16 @@ def _outreach(folder: Path) -> Outreach:
 def outreach() -> Outreach:
     """How the pack has reports of families taken in (主动发现); read once a process."""
     return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _giving(folder: Path) -> GivingRules:
+    return load_giving(folder)
+
+
+def giving_rules() -> GivingRules:
+    """How the pack has charity's money kept (慈善资金); read once a process."""
+    return _giving(settings.PACK)
 
 
 @lru_cache(maxsize=4)

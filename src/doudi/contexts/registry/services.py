@@ -133,6 +133,14 @@ from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
+from doudi.contexts.registry.recipients import (
+    PersonBrief,
+    RecipientHousehold,
+    counted_members,
+    heads_of,
+    people_briefs,
+    recipients,
+)
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -155,6 +163,7 @@ from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused,
 from doudi.contexts.registry.returning import Return, Verdict, read_return, take_return
 from doudi.contexts.registry.saved import choose_columns, columns_of, delete_list, save_list, saved_lists
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
+from doudi.contexts.registry.snapshot_rows import PersonRows, SnapshotRows, rows_of_people
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
 from doudi.engine.errors import DoudiError
@@ -202,9 +211,12 @@ __all__ = [
     "PairNotFound",
     "PairShown",
     "Person",
+    "PersonBrief",
+    "PersonRows",
     "Placed",
     "PossibleDuplicate",
     "Receipt",
+    "RecipientHousehold",
     "RegistryEvent",
     "Reported",
     "Return",
@@ -212,6 +224,7 @@ __all__ = [
     "ReturnRefused",
     "Row",
     "SearchOutcome",
+    "SnapshotRows",
     "Standing",
     "Statistics",
     "Tails",
@@ -229,6 +242,7 @@ __all__ = [
     "columns_of",
     "confirm_change",
     "contact_of",
+    "counted_members",
     "counties_taken_in",
     "counts_of",
     "covers_office",
@@ -251,6 +265,7 @@ __all__ = [
     "facts",
     "find",
     "find_duplicates",
+    "heads_of",
     "held_return",
     "hold_return",
     "household",
@@ -280,6 +295,7 @@ __all__ = [
     "numbers_answered_for",
     "office_region",
     "path_of",
+    "people_briefs",
     "people_by_place",
     "people_counted",
     "people_for",
@@ -293,6 +309,7 @@ __all__ = [
     "quarantine_workbook",
     "read_return",
     "receipts",
+    "recipients",
     "refuse_change",
     "region_name",
     "region_path",
@@ -304,6 +321,7 @@ __all__ = [
     "require_register_date",
     "require_whole_office",
     "reveal_identity",
+    "rows_of_people",
     "save_list",
     "saved_lists",
     "settle",

@@ -64,7 +64,14 @@ class Stack:
             others = []
             own = (
                 layer.folder / name
-                for name in ("handling.yaml", "doubts.yaml", "verification.yaml", "linkage.yaml", *MEAL_FILES)
+                for name in (
+                    "handling.yaml",
+                    "doubts.yaml",
+                    "verification.yaml",
+                    "linkage.yaml",
+                    "benefits.yaml",
+                    *MEAL_FILES,
+                )
             )
             for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), *own):
                 if path.is_file():

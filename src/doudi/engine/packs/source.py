@@ -27,7 +27,9 @@ ELSEWHERE = frozenset(
     {
         "feeds",
         "handling.yaml",
+        "giving.yaml",
         "outreach.yaml",
+        "benefits.yaml",
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",
