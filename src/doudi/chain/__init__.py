@@ -35,7 +35,16 @@ from doudi.chain.applying import (
     transfer_application,
     verify_application,
 )
-from doudi.chain.dining import enrol_diner, follow_register, place_order, quote_meal, serve_meal
+from doudi.chain.dining import (
+    door_shut,
+    enrol_diner,
+    follow_register,
+    hand_over,
+    place_order,
+    quote_meal,
+    record_call,
+    serve_meal,
+)
 from doudi.chain.doubts import (
     assign_doubt,
     check_doubt,
@@ -196,6 +205,7 @@ __all__ = [
     "decide_threshold",
     "dispatch",
     "dispatch_many",
+    "door_shut",
     "doubt_rules",
     "draw_sample",
     "drop_key",
@@ -214,6 +224,7 @@ __all__ = [
     "give_measure",
     "give_opinion",
     "giving_rules",
+    "hand_over",
     "identify",
     "issue_letter",
     "issue_report",
@@ -251,6 +262,7 @@ __all__ = [
     "receive_batch",
     "record_application_visit",
     "record_attempt",
+    "record_call",
     "record_decision",
     "record_revisit",
     "record_visit",
