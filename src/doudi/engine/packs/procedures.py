@@ -69,6 +69,8 @@ class Procedure:
     department: str
     category: str
     """The label of the register that a positive decision gives; '' where it gives none."""
+    benefit: str
+    """The benefit of ``benefits.yaml`` that a positive decision is paid as; '' for a mere recognition."""
     outcomes: tuple[str, ...]
     """Categories of a report (codes of the pack) that support a positive decision."""
     purpose: str
@@ -231,6 +233,7 @@ def _kind(row: Mapping[str, Any], papers: Mapping[str, PaperAsked]) -> Procedure
         layer=row["层"],
         department=row["部门"],
         category=row.get("类别", ""),
+        benefit=row.get("待遇", ""),
         outcomes=tuple(row.get("结论", ())),
         purpose=row.get("核对用途", ""),
         steps=tuple(row["步骤"]),
