@@ -18,6 +18,8 @@ PUBLIC = {
     "set_large",
     "tell",
     "tell_status",
+    "apply",
+    "apply_progress",
     "field",
     "field_worker",
     "field_manifest",
@@ -36,6 +38,8 @@ ARGUMENTS = {
     "form": "docx",
     "source": "deposit",
     "step": "query",
+    "letter_no": "SQ20241115-0001-受理-1",
+    "resource_no": "ZY-520102-0001",
 }
 
 

@@ -135,6 +135,13 @@ from doudi.chain.reports import (
     take_hotline_file,
     take_report,
 )
+from doudi.chain.resources import (
+    entitlements,
+    keep_resource,
+    referral_workbook,
+    take_referral_workbook,
+    take_resource_workbook,
+)
 from doudi.chain.verifying import (
     accept_verification,
     ask_connected_sources,
@@ -218,6 +225,7 @@ __all__ = [
     "duplicate_rules",
     "end_decision",
     "enrol_diner",
+    "entitlements",
     "explain",
     "explain_decision",
     "export_rectification",
@@ -235,6 +243,7 @@ __all__ = [
     "identify",
     "issue_letter",
     "issue_report",
+    "keep_resource",
     "letters_due",
     "linkage_rules",
     "list_page",
@@ -274,6 +283,7 @@ __all__ = [
     "record_revisit",
     "record_visit",
     "rectify",
+    "referral_workbook",
     "reopen_pair",
     "replay",
     "report_file",
@@ -304,8 +314,10 @@ __all__ = [
     "take_in_file",
     "take_in_folder",
     "take_paper",
+    "take_referral_workbook",
     "take_reply",
     "take_report",
+    "take_resource_workbook",
     "taper_benefit",
     "tell_missing",
     "transfer_application",

@@ -139,6 +139,7 @@ from doudi.contexts.registry.operations import BASES, RELATIONS
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
 from doudi.contexts.registry.people import HouseholdNotFound, kept_persons, person_by_id
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
+from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.recipients import (
@@ -178,6 +179,7 @@ from doudi.engine.errors import DoudiError
 
 __all__ = [
     "BASES",
+    "CATEGORY_CODES",
     "COLUMNS",
     "EVENT_LABELS",
     "EXPORT_COLUMNS",

@@ -152,6 +152,8 @@ class Procedures:
     longest_pause: int
     review_words: str
     letters: Mapping[str, Letter]
+    exclusive: tuple[tuple[str, ...], ...]
+    """Groups of measures of which a person has one at a time (互斥)."""
     standard: str
     """The parameter of which months make the ceiling of a single sum (一次性救助上限)."""
 
@@ -210,6 +212,7 @@ def _read(path: Path) -> Procedures:
             longest_pause=int(raw["中止最长"]["天数"]),
             review_words=raw["复议"],
             letters={name: _letter(raw["文书"][name]) for name in LETTERS},
+            exclusive=tuple(tuple(group) for group in raw.get("互斥措施", [])),
             standard=raw["标准"],
         )
     except (KeyError, TypeError, ValueError) as problem:
