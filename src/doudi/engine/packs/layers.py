@@ -34,6 +34,17 @@ class Layer:
     files: tuple[Node, ...]
 
 
+_HASHED = (
+    "handling.yaml",
+    "doubts.yaml",
+    "verification.yaml",
+    "food_safety.yaml",
+    "siting.yaml",
+    "volunteers.yaml",
+)
+"""Files with a shape of their own that a decision may rest on."""
+
+
 @dataclass
 class Stack:
     """All layers, base first, and their sections laid over one another."""
@@ -61,7 +72,7 @@ class Stack:
                 json.dumps(node.plain(), ensure_ascii=False, sort_keys=True) for node in layer.files
             )
             others = []
-            own = (layer.folder / name for name in ("handling.yaml", "doubts.yaml", "verification.yaml"))
+            own = (layer.folder / name for name in _HASHED)
             for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), *own):
                 if path.is_file():
                     node = read_file(path, str(path.relative_to(layer.folder)), report)

@@ -31,6 +31,9 @@ ELSEWHERE = frozenset(
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",
+        "food_safety.yaml",
+        "siting.yaml",
+        "volunteers.yaml",
         "verification.yaml",
     }
 )

@@ -17,13 +17,14 @@ SCHEMA = Path(__file__).with_name("pack.schema.json")
 
 
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
+def _validator(schema: Path) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(schema.read_text("utf-8")))
 
 
-def check_structure(node: Node, report: Report) -> bool:
-    """Whether the file has the shape of a pack's file; faults go to the report with their line."""
-    errors = sorted(_validator().iter_errors(node.plain()), key=lambda error: [str(p) for p in error.path])
+def check_structure(node: Node, report: Report, schema: Path = SCHEMA) -> bool:
+    """Whether the file has the shape of a pack's file, or of ``schema``; faults go to the report with their line."""
+    found = _validator(schema).iter_errors(node.plain())
+    errors = sorted(found, key=lambda error: [str(p) for p in error.path])
     for error in errors:
         place = _place(node, list(error.absolute_path), error)
         zh, en = _say(error)
