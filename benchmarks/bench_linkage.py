@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from benchmarks.measuring import in_a_process, machine, peer_python, timed
 from benchmarks.people import Entry, entries
-from doudi.engine.linkage import COMPARISONS, PersonRecord, search
-from doudi.engine.linkage.model import WEIGHTS, linker_of
+from doudi.engine.linkage import PersonRecord, search
+from doudi.engine.linkage.model import WEIGHTS, linker_of, prior, weights_of
 from doudi.engine.linkage.records import columns_of
 
 REVIEW_AT = 0.9  # packs/cn/duplicates.yaml 送审概率
@@ -219,23 +219,14 @@ def refit(persons: int) -> None:
     table, _ = columns_of([entry.record for entry in made], most_alike=400)
     table = table.append_column("person", pa.array([str(entry.person) for entry in made]))
     with duckdb.connect(config={"threads": 2}) as db:
-        linker = linker_of(db, table, expected_share=EXPECTED, weights=None)
+        linker = linker_of(db, table, start=prior(table.num_rows, EXPECTED), weights=None)
         linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=FIT_SEED)
         linker.training.estimate_m_from_label_column("person")
         trained = linker.misc.save_model_to_json()
-    # a slip that these records happen not to hold is rare, not impossible
-    least = {"m_probability": 1e-3, "u_probability": 1e-6}
-    levels: dict[str, dict[str, tuple[float, float]]] = {}
-    for name, comparison in zip(COMPARISONS, trained["comparisons"], strict=True):
-        held = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
-        levels[name] = {
-            level.grade: tuple(float(f"{max(seen.get(k) or 0, floor):.3g}") for k, floor in least.items())
-            for level, seen in zip(COMPARISONS[name], held, strict=True)
-        }
     told = {
         "made_by": f"python -m benchmarks.bench_linkage --refit --persons {persons}",
         "records": len(made),
-        "levels": levels,
+        "levels": weights_of(trained).levels,
     }
     WEIGHTS.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

@@ -17,7 +17,11 @@ from typing import Any
 
 from benchmarks.population import OUT, ROOT
 
-_PACKAGES = {"openfisca": ("openfisca-core", "pandas", "pyarrow"), "spark": ("pyspark",)}
+_PACKAGES = {
+    "openfisca": ("openfisca-core", "pandas", "pyarrow"),
+    "recordlinkage": ("recordlinkage", "pandas"),
+    "spark": ("pyspark",),
+}
 REQUIREMENTS = ROOT / "benchmarks" / "requirements-peers.txt"
 
 

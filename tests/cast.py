@@ -10,7 +10,7 @@ from tests.small_county import TOWNSHIP_A, TOWNSHIP_B
 
 PASSWORD = "a-long-test-password"
 DEPARTMENT = "医保"
-UNION, CHARITY, CANTEEN = "union-520102", "53520102MJ00000018", "CT-520102-1"
+UNION, CHARITY, CANTEEN = "union-520102", "53520102MJ00000014", "CT-520102-1"
 ORGANISATIONS = {
     "member": UNION,
     "charity": CHARITY,

@@ -181,6 +181,35 @@ def test_above_the_limit_a_second_person_decides(county, make_user, monkeypatch)
         chain.take_export(export.pk, by=officer)
 
 
+def test_a_workbook_past_its_time_is_removed_and_its_entry_stays(
+    county, make_user, django_capture_on_commit_callbacks
+) -> None:
+    officer = make_user("exporter2", "county", "520102")
+    export = chain.request_export(
+        subject=HOUSEHOLDS, asked=Conditions(), columns=["household_no"], reason=REASON, by=officer
+    )
+    _export, content = chain.take_export(export.pk, by=officer)
+    b"".join(content)
+    sealed = home().exports / f"{export.number}.sealed"
+    rules = ExportRules(kept_days=30)
+
+    def drop() -> int:
+        with django_capture_on_commit_callbacks(execute=True):
+            return registry.drop_expired_exports(rules)
+
+    ListExport.objects.filter(pk=export.pk).update(expires_at=timezone.now() - timedelta(days=29))
+    assert drop() == 0
+    assert sealed.exists()
+
+    ListExport.objects.filter(pk=export.pk).update(expires_at=timezone.now() - timedelta(days=31))
+    assert (drop(), drop()) == (1, 0)
+    assert not sealed.exists()
+    auditor = make_user("checker2", "auditor", "520102")
+    entries = accounts.audit_entries(by=auditor, act="drop_export")
+    assert [entry.subject for entry in entries] == [f"export:{export.number}"]
+    assert ListExport.objects.get(pk=export.pk).sha256
+
+
 def test_whole_identity_numbers_always_wait_and_are_not_for_a_director(county, make_user) -> None:
     worker, boss = make_user("worker", "township", sc.TOWNSHIP_A), make_user("boss", "director", "520102")
 

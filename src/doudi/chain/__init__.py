@@ -36,6 +36,7 @@ from doudi.chain.indicators import (
     decide_threshold,
     propose_threshold,
 )
+from doudi.chain.jobs import JOB_LABELS, run_jobs
 from doudi.chain.lists import (
     decide_export,
     list_page,
@@ -98,11 +99,11 @@ from doudi.chain.warnings import (
     record_visit,
     resume_clock,
     return_referral,
-    run_jobs,
     suspend_clock,
 )
 
 __all__ = [
+    "JOB_LABELS",
     "REFERENCES",
     "Dispatched",
     "accept_referral",

@@ -114,12 +114,6 @@ def close_account(username: str, *, by: User, hand_to: str = "", ground: str = "
     return accounts.close_account(username, by=by)
 
 
-def run_jobs() -> dict[str, int]:
-    """Everything that is due: reminders of the warnings' clocks, messages on their way out (到期任务)."""
-    reminders = monitoring.run_clocks(packs.rules()[1])
-    return {"reminders": reminders, **monitoring.deliver()}
-
-
 @transaction.atomic
 def give_measure(
     number: str, *, code: str, amount_fen: int, given_on: date, ground: str, by: User

@@ -30,7 +30,7 @@ from doudi.house.paths import home
 PASSWORD = "doudi-demo"  # noqa: S105 — public on purpose; doudi serve refuses a demonstration's folder
 AS_OF = date(2024, 11, 15)
 _DEPARTMENT = "医保"
-UNION, CHARITY, CANTEEN = "union-522730", "53522730MJ00000016", "CT-522730-1"
+UNION, CHARITY, CANTEEN = "union-522730", "53522730MJ0000001D", "CT-522730-1"
 _ORGANISATIONS = {
     Role.MEMBER: UNION,
     Role.CHARITY: CHARITY,

@@ -18,8 +18,8 @@ def worker(
     ] = 30,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """做到期的事：预警时限提醒、外发消息重试；可同时开几个，随时可停 / do what is due: reminders of the warnings' limits,
-    messages that go out again; several may run, each may be stopped at any time."""
+    """做到期的事：时限提醒、外发消息重试、清除过期文件；可同时开几个，随时可停 / do what is due: reminders of limits,
+    messages that go out again, files past their time; several may run, each may be stopped at any time."""
     open_office(quiet=as_json)
     from doudi import chain
 
@@ -58,4 +58,6 @@ def _look(as_json: bool) -> None:
 
 
 def _said(done: dict[str, Any]) -> str:
-    return f"提醒 {done['reminders']}，外发成功 {done['sent']}，失败待重试 {done['failed']}，停止 {done['given_up']}"
+    from doudi.chain import JOB_LABELS
+
+    return "，".join(f"{JOB_LABELS[key]} {count}" for key, count in done.items())

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,15 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, may, record, require, take_turn
+from doudi.contexts.accounts.services import (
+    Act,
+    User,
+    may,
+    record,
+    require,
+    system_user,
+    take_turn,
+)
 from doudi.contexts.registry.listing import (
     COLUMNS,
     HOUSEHOLDS,
@@ -226,6 +235,38 @@ def take_export(
         )
     found.refresh_from_db()
     return found, open_file(sealed, purpose=_purpose(found))
+
+
+@transaction.atomic
+def drop_expired_exports(rules: ExportRules) -> int:
+    """Remove the sealed workbooks that can neither be taken nor sent back any more; returns how many (到期清除).
+
+    The request, its reason, rows and hash stay; an entry of the log says that the file is gone (个人信息保护法 第十九条:
+    kept no longer than the purpose needs).
+    """
+    take_turn()
+    past = timezone.now() - timedelta(days=rules.kept_days)
+    dropped = 0
+    for found in ListExport.objects.filter(expires_at__lt=past).exclude(sha256="").order_by("pk"):
+        sealed = home().exports / f"{found.number}.sealed"
+        if not sealed.exists():
+            continue
+        record(
+            by=system_user(),
+            act="drop_export",
+            subject=f"export:{found.number}",
+            region_code=found.region_code,
+            detail={"sha256": found.sha256, "expired": found.expires_at.date() if found.expires_at else None},
+        )
+        # after the commit: a file that went while its entry did not would be gone unaccounted for
+        transaction.on_commit(partial(_unlink, sealed))
+        dropped += 1
+    return dropped
+
+
+def _unlink(sealed: Path) -> None:
+    sealed.unlink(missing_ok=True)
+    sealed.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _purpose(export: ListExport) -> str:

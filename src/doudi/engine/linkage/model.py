@@ -18,9 +18,10 @@ from typing import Any
 import duckdb
 
 from doudi.engine.errors import DoudiError
-from doudi.engine.linkage.records import KEYS, PersonRecord, columns_of
+from doudi.engine.linkage.records import KEYS, SWAPPED, PersonRecord, columns_of
 
 _SMALLEST = 1_000
+_LEAST_M, _LEAST_U = 1e-3, 1e-6
 WEIGHTS = Path(__file__).with_name("weights.json")
 
 
@@ -238,11 +239,10 @@ def search(
     if table.num_rows < 2:
         return Search((), table.num_rows, dropped)
     with duckdb.connect(config={"threads": threads}) as db:
-        linker = linker_of(
-            db, table, expected_share=expected_share, weights=None if fit else weights or shipped_weights()
-        )
+        start = prior(table.num_rows, expected_share)
         if fit:
-            _fit(linker)
+            start, weights = _fitted(linker_of(db, table, start=start, weights=None))
+        linker = linker_of(db, table, start=start, weights=weights or shipped_weights())
         predicted = linker.inference.predict(threshold_match_probability=at_least, warning_mode="never")
         grades = ", ".join(f"gamma_{name}" for name in COMPARISONS)
         rows = db.execute(
@@ -262,8 +262,11 @@ def _grade(comparison: str, gamma: int) -> str:
     return UNKNOWN if gamma < 0 else levels[len(levels) - 1 - gamma].grade
 
 
-def linker_of(db: Any, table: Any, *, expected_share: float, weights: Weights | None) -> Any:
-    """Splink's linker over a table of :func:`columns_of`, with these weights or untrained."""
+def linker_of(db: Any, table: Any, *, start: float, weights: Weights | None) -> Any:
+    """Splink's linker over a table of :func:`columns_of`, with these weights or untrained.
+
+    ``start`` is the probability that two records drawn at random are one person (:func:`prior`).
+    """
     try:
         from splink import DuckDBAPI, Linker, SettingsCreator, block_on
         from splink.comparison_level_library import CustomLevel, NullLevel
@@ -290,16 +293,19 @@ def linker_of(db: Any, table: Any, *, expected_share: float, weights: Weights | 
     settings = SettingsCreator(
         link_type="dedupe_only",
         comparisons=comparisons,
-        blocking_rules_to_generate_predictions=[block_on(key) for key in KEYS],
-        probability_two_random_records_match=prior(table.num_rows, expected_share),
+        blocking_rules_to_generate_predictions=[
+            *(block_on(key) for key in KEYS),
+            *(f"l.{one} = r.{other}" for pair in SWAPPED for one, other in (pair, pair[::-1])),
+        ],
+        probability_two_random_records_match=start,
         retain_matching_columns=True,
         retain_intermediate_calculation_columns=False,
     )
     return Linker(DuckDBAPI(db).register(table), settings, log_level=None)
 
 
-def _fit(linker: Any) -> None:
-    """Estimate without labels; a block must be on columns of the comparison itself, which is then left out of it."""
+def _fitted(linker: Any) -> tuple[float, Weights]:
+    """Prior and weights estimated without labels; a block is on columns of one comparison, which is then left out."""
     from splink import block_on
 
     training = linker.training
@@ -309,3 +315,28 @@ def _fit(linker: Any) -> None:
     training.estimate_u_using_random_sampling(max_pairs=1e6, seed=7)
     for column in ("name_normal", "born", "id_number"):
         training.estimate_parameters_using_expectation_maximisation(block_on(column))
+    trained = linker.misc.save_model_to_json()
+    return trained["probability_two_random_records_match"], weights_of(trained)
+
+
+def weights_of(trained: Mapping[str, Any]) -> Weights:
+    """The weights of a model that Splink trained (its own JSON), every grade left possible.
+
+    A slip that the training records happen not to hold is rare, not impossible: without a floor one such grade would
+    overrule all other evidence.
+    """
+    levels: dict[str, dict[str, tuple[float, float]]] = {}
+    for name, comparison in zip(COMPARISONS, trained["comparisons"], strict=True):
+        held = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
+        levels[name] = {
+            level.grade: (
+                _rounded(max(seen.get("m_probability") or 0, _LEAST_M)),
+                _rounded(max(seen.get("u_probability") or 0, _LEAST_U)),
+            )
+            for level, seen in zip(COMPARISONS[name], held, strict=True)
+        }
+    return Weights(levels)
+
+
+def _rounded(probability: float) -> float:
+    return float(f"{probability:.3g}")

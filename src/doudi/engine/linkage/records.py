@@ -94,10 +94,22 @@ KEYS = (
     "k_sound_serial",
     "k_phone",
     "k_address",
+    "k_place",
+    "k_place_given",
+    "k_numbers",
+    "k_numbers_given",
+    "k_postcode",
+    "k_postcode_given",
     "k_born",
     "k_name",
 )
 """Two records are compared when they share one of these; see :func:`columns_of`."""
+SWAPPED = (
+    ("k_place", "k_place_given"),
+    ("k_numbers", "k_numbers_given"),
+    ("k_postcode", "k_postcode_given"),
+)
+"""Or one of these, crosswise: given name and surname written in each other's field."""
 _MOST_NAMESAKES = 50
 """Beyond so many a name alone is no reason to look closer."""
 
@@ -143,6 +155,9 @@ def _row(person: PersonRecord) -> dict[str, object]:
     born = f"{person.born_on:%Y%m%d}" if person.born_on else None
     address = plain_address(person.address)
     numbers = " ".join(_DIGITS.findall(address))
+    several = numbers if " " in numbers else None
+    # a house has three figures at most; in an address of names alone a postcode is its steadiest part
+    postcode = next((number for number in reversed(numbers.split()) if len(number) in (4, 5, 6)), None)
     sound = name.close_sounds[0] if name.close_sounds else ""
     surname = name.parts[-1] if name.parts else _first_sound(name)
     given = name.parts[0] if name.parts else sound.removeprefix(surname)
@@ -174,9 +189,22 @@ def _row(person: PersonRecord) -> dict[str, object]:
         "k_sound_serial": _key(sound, number[-4:]),
         "k_phone": _key(phone, surname),
         "k_address": _key(address, given),
+        "k_place": _key(surname, *_place(address)),
+        "k_place_given": _key(given, *_place(address)),
+        "k_numbers": _key(surname, several),
+        "k_numbers_given": _key(given, several),
+        "k_postcode": _key(surname, postcode),
+        "k_postcode_given": _key(given, postcode),
         "k_born": born,
         "k_name": name.ordered or None,
     }
+
+
+def _place(address: str) -> tuple[str | None, str | None]:
+    """The first number of an address and the first piece without one: what is left when its end is written otherwise."""
+    number = _DIGITS.search(address)
+    named = next((piece for piece in address_pieces(address) if not _DIGITS.search(piece)), None)
+    return (number[0] if number else None, named)
 
 
 def _first_sound(name: NameReading) -> str:

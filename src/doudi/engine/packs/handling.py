@@ -85,6 +85,8 @@ class ExportRules:
     """Up to so many rows nobody else is asked."""
     valid_days: int = 7
     """Calendar days from the consent on in which the file can be taken."""
+    kept_days: int = 90
+    """Calendar days after that for which the sealed workbook is kept, so that a filled one can still come back."""
     whole_ids_need_approval: bool = True
     """Whole identity numbers are never taken without a second person's consent."""
 
@@ -154,6 +156,7 @@ def _export_rules(raw: Mapping[str, str]) -> ExportRules:
     return ExportRules(
         free_rows=int(raw.get("免审批行数", "1000")),
         valid_days=int(raw.get("有效天数", "7")),
+        kept_days=int(raw.get("回传天数", "90")),
         whole_ids_need_approval=raw.get("完整证件号须审批", "是") == "是",
     )
 

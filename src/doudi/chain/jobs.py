@@ -1,0 +1,30 @@
+"""What is due without anybody asking (到期任务): one entry per job, each safe to run twice and at two places at once.
+
+Messages go out last, so that what the other jobs had to say leaves with the same look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from doudi.chain import packs
+from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import services as registry
+
+JOBS: dict[str, tuple[str, Callable[[], int]]] = {
+    "reminders": ("提醒", lambda: monitoring.run_clocks(packs.rules()[1])),
+    "exports_dropped": ("清除过期导出文件", lambda: registry.drop_expired_exports(packs.rules()[1].exports)),
+}
+"""By the key of its count: the words before it, and the service that does it and says how many."""
+
+JOB_LABELS = {
+    **{key: label for key, (label, _job) in JOBS.items()},
+    "sent": "外发成功",
+    "failed": "失败待重试",
+    "given_up": "停止",
+}
+
+
+def run_jobs() -> dict[str, int]:
+    """Do everything that is due and say how much of each there was."""
+    return {**{key: job() for key, (_label, job) in JOBS.items()}, **monitoring.deliver()}
