@@ -47,10 +47,13 @@ from doudi.chain.lists import (
 from doudi.chain.packs import (
     doubt_rules,
     duplicate_rules,
+    food_safety,
     outreach,
     rules,
+    siting_rules,
     tails,
     verification_rules,
+    volunteer_rules,
 )
 from doudi.chain.people import (
     REFERENCES,
@@ -131,6 +134,7 @@ __all__ = [
     "export_screening",
     "find_doubts",
     "find_duplicates",
+    "food_safety",
     "give_measure",
     "identify",
     "issue_report",
@@ -165,6 +169,7 @@ __all__ = [
     "screen",
     "settle_field_visit",
     "simulate",
+    "siting_rules",
     "suspend_clock",
     "tails",
     "take_export",
@@ -177,4 +182,5 @@ __all__ = [
     "undo_change",
     "verification_rules",
     "verify_household",
+    "volunteer_rules",
 ]

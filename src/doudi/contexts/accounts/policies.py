@@ -158,6 +158,22 @@ class Act(StrEnum):
     KEEP_SITE_ACCOUNT = "keep_site_account"
     # food safety, volunteers, points (食品安全与志愿服务)
     VIEW_SAFETY = "view_safety"
+    KEEP_SAFETY = "keep_safety"
+    SUPERVISE_SAFETY = "supervise_safety"
+    STOP_MEAL = "stop_meal"
+    TRACE_MEAL = "trace_meal"
+    ISSUE_RATING_CODES = "issue_rating_codes"
+    RECORD_RATING = "record_rating"
+    VIEW_VOLUNTEERS = "view_volunteers"
+    MANAGE_VOLUNTEERS = "manage_volunteers"
+    SERVE_SHIFT = "serve_shift"
+    CONFIRM_SERVICE = "confirm_service"
+    CONFIRM_RECEIPT = "confirm_receipt"
+    USE_POINTS = "use_points"
+    CORRECT_POINTS = "correct_points"
+    VIEW_PLANS = "view_plans"
+    PLAN_SITES = "plan_sites"
+    ADOPT_PLAN = "adopt_plan"
     # accounts, exports, privacy, security (安全)
 
 
@@ -375,10 +391,42 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     # food safety, volunteers, points
     A.VIEW_SAFETY: {
         R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
         R.CANTEEN: Scope.ORGANISATION,
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.KEEP_SAFETY: {R.CANTEEN: Scope.ORGANISATION},
+    # who cooks does not accept the rectification, nor free what was stopped
+    A.SUPERVISE_SAFETY: {R.COUNTY: Scope.REGION},
+    A.STOP_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.TRACE_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.ISSUE_RATING_CODES: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    # who is rated does not enter the stars
+    A.RECORD_RATING: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_VOLUNTEERS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.CANTEEN: Scope.ORGANISATION,
+        R.VOLUNTEER: Scope.ORGANISATION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.MANAGE_VOLUNTEERS: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.SERVE_SHIFT: {R.VOLUNTEER: Scope.ORGANISATION},
+    # a service counts when its place and its receiver both confirm it, never by the volunteer
+    A.CONFIRM_SERVICE: {R.CANTEEN: Scope.ORGANISATION},
+    A.CONFIRM_RECEIPT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.USE_POINTS: {R.CANTEEN: Scope.ORGANISATION, R.VOLUNTEER: Scope.ORGANISATION},
+    A.CORRECT_POINTS: {R.COUNTY: Scope.REGION},
+    A.VIEW_PLANS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.PLAN_SITES: {R.COUNTY: Scope.REGION},
+    # who plans does not adopt
+    A.ADOPT_PLAN: {R.DIRECTOR: Scope.REGION},
     # accounts, exports, privacy, security
 }
 
@@ -523,5 +571,21 @@ ACT_LABELS = {
     A.KEEP_SITE_ACCOUNT: "登记运营账",
     # food safety, volunteers, points
     A.VIEW_SAFETY: "查看食品安全",
+    A.KEEP_SAFETY: "登记食品安全台账",
+    A.SUPERVISE_SAFETY: "监管食品安全",
+    A.STOP_MEAL: "暂停供餐和登记事件",
+    A.TRACE_MEAL: "追溯就餐人员",
+    A.ISSUE_RATING_CODES: "发放评价码",
+    A.RECORD_RATING: "登记满意度",
+    A.VIEW_VOLUNTEERS: "查看志愿者",
+    A.MANAGE_VOLUNTEERS: "管理志愿者",
+    A.SERVE_SHIFT: "志愿服务签到",
+    A.CONFIRM_SERVICE: "确认志愿服务",
+    A.CONFIRM_RECEIPT: "回访确认志愿服务",
+    A.USE_POINTS: "使用服务积分",
+    A.CORRECT_POINTS: "更正服务积分",
+    A.VIEW_PLANS: "查看选址方案",
+    A.PLAN_SITES: "编制选址方案",
+    A.ADOPT_PLAN: "采纳选址方案",
     # accounts, exports, privacy, security
 }

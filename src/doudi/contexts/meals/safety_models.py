@@ -133,7 +133,9 @@ class DishUse(Record):
     class Meta:
         ordering = ["-day", "-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["batch", "dish", "day", "meal"], name="one_use_of_a_batch_in_a_dish")
+            models.UniqueConstraint(
+                fields=["batch", "dish", "day", "meal"], name="one_use_of_a_batch_in_a_dish"
+            )
         ]
 
 
@@ -179,7 +181,9 @@ class FoodSample(models.Model):
     class Meta:
         ordering = ["-taken_at", "-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["site", "dish", "day", "meal"], name="one_sample_of_a_dish_and_meal")
+            models.UniqueConstraint(
+                fields=["site", "dish", "day", "meal"], name="one_sample_of_a_dish_and_meal"
+            )
         ]
 
 
@@ -341,10 +345,3 @@ class RatingCode(models.Model):
     issued_on = models.DateField("发放日期")
     issued_by = models.CharField("发放人", max_length=150)
     used_at = models.DateTimeField("使用时间", null=True)
-
-
-class PublicKnock(models.Model):
-    """One use of the public's door by an address, for the limits; the address is a keyed digest and goes after a day."""
-
-    address = models.BinaryField("网络地址摘要", max_length=32, db_index=True)
-    at = models.DateTimeField("时间", auto_now_add=True, db_index=True)

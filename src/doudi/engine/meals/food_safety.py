@@ -109,13 +109,17 @@ class FoodSafety:
 
     # ---- verdicts ------------------------------------------------------------------------------------------------
 
-    def fit_for_work(self, *, tenths: int, symptoms: list[str], certificate_until: date | None, on: date) -> Verdict:
+    def fit_for_work(
+        self, *, tenths: int, symptoms: list[str], certificate_until: date | None, on: date
+    ) -> Verdict:
         """Whether somebody may touch ready-to-eat food on a day: certificate in force, no fever, none of the symptoms."""
         if certificate_until is None:
             return Verdict(False, "没有健康证", "no health certificate")
         if on > certificate_until:
             return Verdict(
-                False, f"健康证已于 {certificate_until} 到期", f"the health certificate ended on {certificate_until}"
+                False,
+                f"健康证已于 {certificate_until} 到期",
+                f"the health certificate ended on {certificate_until}",
             )
         if tenths >= self.fever:
             return Verdict(False, f"体温 {degrees(tenths)} ℃", f"temperature {degrees(tenths)} °C")
@@ -155,7 +159,9 @@ class FoodSafety:
         """Whether a kept sample (留样) is heavy enough and was kept long enough."""
         if grams < self.sample_grams:
             return Verdict(
-                False, f"留样 {grams} 克，少于 {self.sample_grams} 克", f"{grams} g, less than {self.sample_grams} g"
+                False,
+                f"留样 {grams} 克，少于 {self.sample_grams} 克",
+                f"{grams} g, less than {self.sample_grams} g",
             )
         if hours < self.sample_hours:
             return Verdict(

@@ -78,7 +78,8 @@ def load_volunteer_rules(folder: Path) -> VolunteerRules:
         },
         late_minutes=int(plain["未到"]["迟到分钟"]),
         offers={
-            row["码"]: Offer(row["码"], row["名"], row["英"], row["类"], int(row["积分"])) for row in plain["兑换"]
+            row["码"]: Offer(row["码"], row["名"], row["英"], row["类"], int(row["积分"]))
+            for row in plain["兑换"]
         },
         stars=(int(plain["满意度"]["起"]), int(plain["满意度"]["止"])),
         satisfied=int(plain["满意度"]["满意"]),
