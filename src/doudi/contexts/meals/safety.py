@@ -44,6 +44,10 @@ from doudi.contexts.meals.safety_papers import (
     staff,
     standing,
     use_batch,
+    dishes_of,
+    stock_of,
+    suppliers_of,
+    workers_of,
     worker_left,
 )
 from doudi.contexts.meals.safety_public import (
@@ -137,5 +141,9 @@ __all__ = [
     "tours_due",
     "use_batch",
     "words",
+    "dishes_of",
+    "stock_of",
+    "suppliers_of",
+    "workers_of",
     "worker_left",
 ]

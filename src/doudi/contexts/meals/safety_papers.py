@@ -407,3 +407,26 @@ def running_out(*, by: User, within_days: int) -> QuerySet[FoodBatch]:
         shelf_life_until__range=(today - timedelta(days=7), today + timedelta(days=within_days)),
         corrected_by=None,
     )
+
+
+# ---- what the forms of a place choose from, for a caller that was shown the place ----------------------------------
+
+
+def workers_of(place: Site) -> QuerySet[KitchenWorker]:
+    """Who works at a place now."""
+    return KitchenWorker.objects.filter(site=place, left_on=None).select_related("site")
+
+
+def suppliers_of(place: Site) -> QuerySet[Supplier]:
+    """Who delivers to a place."""
+    return Supplier.objects.filter(site=place)
+
+
+def stock_of(place: Site) -> QuerySet[FoodBatch]:
+    """Deliveries to a place that stand, newest first."""
+    return FoodBatch.objects.filter(site=place, corrected_by=None).select_related("site")
+
+
+def dishes_of(place: Site) -> QuerySet[Dish]:
+    """The dishes that a place cooks."""
+    return Dish.objects.filter(kitchen=place, retired_on=None)
