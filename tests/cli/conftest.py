@@ -29,7 +29,7 @@ class Ran:
 
 @pytest.fixture(scope="session")
 def run_doudi() -> Callable[..., Ran]:
-    def run(home: Path, *arguments: object, database: str = "") -> Ran:
+    def run(home: Path, *arguments: object, database: str = "", typed: str = "") -> Ran:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("DOUDI_", "DJANGO_"))}
         environment["DOUDI_HOME"] = str(home)
         if database:
@@ -37,6 +37,7 @@ def run_doudi() -> Callable[..., Ran]:
         done = subprocess.run(
             [sys.executable, "-c", "from doudi.cli import main; main()", *map(str, arguments)],
             env=environment,
+            input=typed,
             capture_output=True,
             text=True,
             check=False,

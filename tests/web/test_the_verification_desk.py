@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from doudi import chain
 from doudi.contexts.verification.models import Authorisation, Query, VerificationRequest
-from doudi.web.views.verification import _STEPS
+from doudi.web.views.verification.requests import _STEPS
 
 
 @pytest.fixture

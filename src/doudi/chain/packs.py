@@ -10,14 +10,17 @@ from django.conf import settings
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
-from doudi.engine.meals.food_safety import FoodSafety, load_food_safety
-from doudi.engine.meals.volunteers import VolunteerRules, load_volunteer_rules
 from doudi.engine.packs import Pack, load_pack
 from doudi.engine.packs.civil import tail_months
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
+from doudi.engine.packs.food_safety import FoodSafety, load_food_safety
+from doudi.engine.packs.giving import GivingRules, load_giving
 from doudi.engine.packs.handling import Handling, load_handling
+from doudi.engine.packs.linking import LinkageRules, load_linkage
+from doudi.engine.packs.meals import NetworkRules, PriceRules, load_network, load_prices
 from doudi.engine.packs.outreach import Outreach, load_outreach
+from doudi.engine.packs.volunteers import VolunteerRules, load_volunteer_rules
 from doudi.engine.siting.rules import SitingRules, load_siting_rules
 from doudi.engine.verification import Rules as VerificationRules
 from doudi.engine.verification import load_rules as load_verification_rules
@@ -67,6 +70,26 @@ def _outreach(folder: Path) -> Outreach:
 def outreach() -> Outreach:
     """How the pack has reports of families taken in (主动发现); read once a process."""
     return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _giving(folder: Path) -> GivingRules:
+    return load_giving(folder)
+
+
+def giving_rules() -> GivingRules:
+    """How the pack has charity's money kept (慈善资金); read once a process."""
+    return _giving(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _linkage_rules(folder: Path) -> LinkageRules:
+    return load_linkage(folder)
+
+
+def linkage_rules() -> LinkageRules:
+    """How government and charity go hand in hand, as the pack has it (慈善衔接); read once a process."""
+    return _linkage_rules(settings.PACK)
 
 
 @lru_cache(maxsize=4)
@@ -124,3 +147,18 @@ def tails() -> registry.Tails:
     """For how many months somebody is watched after leaving and after temporary aid, as the pack says."""
     left, aid = tail_months(settings.PACK)
     return registry.Tails(left_months=left, aid_months=aid)
+
+
+@lru_cache(maxsize=4)
+def _meal_rules(folder: Path) -> tuple[PriceRules, NetworkRules]:
+    return load_prices(folder), load_network(folder)
+
+
+def meal_prices() -> PriceRules:
+    """The price schemes of the pack in force (助餐价格); read once a process."""
+    return _meal_rules(settings.PACK)[0]
+
+
+def meal_network() -> NetworkRules:
+    """How the pack in force has the meal network run (助餐运行); read once a process."""
+    return _meal_rules(settings.PACK)[1]

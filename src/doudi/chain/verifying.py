@@ -9,10 +9,12 @@ from typing import Any
 from django.db import transaction
 
 from doudi.chain import packs
+from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import User, take_turn
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
+from doudi.engine.errors import DoudiError
 
 
 def open_verification(*, by: User, **request: Any) -> verification.VerificationRequest:
@@ -70,6 +72,12 @@ def query_sources(number: str, *, by: User, **how: Any) -> dict[str, int]:
     return verification.start_queries(number, rules=packs.verification_rules(), by=by, **how)
 
 
+def locked_query_list(source: str, *, by: User) -> tuple[verification.QueryBatch, bytes]:
+    """As :func:`query_list`, in a zip that opens with the password agreed with the source (加密清单)."""
+    batch, content = query_list(source, by=by)
+    return batch, verification.lock_for(source, f"{batch.number}.xlsx", content, by=by)
+
+
 def query_list(source: str, *, by: User) -> tuple[verification.QueryBatch, bytes]:
     """The list of a source's open queries in its own layout (查询清单)."""
     return verification.make_query_list(
@@ -91,6 +99,34 @@ def take_reply(
         complete=complete,
         file_name=file_name,
     )
+
+
+def ask_source(source: str, *, by: User) -> verification.AskOutcome:
+    """Ask a connected source everything that is open (直连查询)."""
+    return verification.ask_source(
+        source, rules=packs.verification_rules(), specs=packs.rules()[0].feeds, by=by
+    )
+
+
+def ask_connected_sources() -> int:
+    """Ask every connected source what is due, in the name of the accounts whose queries they are (到期任务); how many."""
+    asked = 0
+    try:
+        work = verification.connected_work(packs.verification_rules())
+    except verification.ConnectorsInvalid:
+        return 0  # the source board says what is wrong with the file
+    for source, username in work:
+        try:
+            asked += ask_source(source, by=accounts.account(username)).asked
+        except DoudiError:
+            # a source or an account that cannot be used stops neither the others nor the rest of what is due
+            continue
+    return asked
+
+
+def suspend_source(source: str, *, why: str, by: User) -> None:
+    """Stop asking a source by connection (停用来源)."""
+    verification.suspend_source(source, why=why, rules=packs.verification_rules(), by=by)
 
 
 def mark_source_failed(number: str, source: str, *, why: str, by: User) -> int:

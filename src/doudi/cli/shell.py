@@ -26,11 +26,13 @@ def open_office(*, quiet: bool = False) -> None:
     The first command on an empty ``DOUDI_HOME`` makes everything; of two that begin together one waits.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "doudi.house.settings")
+    from doudi.house.backup import refuse_half_restored
     from doudi.house.keyring import keyring
     from doudi.house.paths import home
 
     home().create()
     with office_lock():
+        refuse_half_restored(home())
         keyring()
         import django
 

@@ -1,4 +1,4 @@
-"""``doudi verify``: query lists out, replies in, reports out and checked again."""
+"""``doudi verify``: sources asked by list or connection, replies in, reports out and checked again."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ def query_list(
     acting: As,
     as_json: Json = False,
 ) -> None:
-    """待查询名单，按来源部门自己的表样 / a source's open queries in its own layout."""
+    """待查询名单，按来源部门自己的表样；写到 .zip 的用约定口令加密 / a source's open queries in its own layout; a .zip is
+    encrypted with the agreed password."""
     open_office(quiet=as_json)
     from doudi import chain
     from doudi.house.keyring import write_aside
 
-    batch, content = chain.query_list(source, by=_acting(acting))
+    listed = chain.locked_query_list if to.suffix.lower() == ".zip" else chain.query_list
+    batch, content = listed(source, by=_acting(acting))
     write_aside(to, content)
     told = {"batch": batch.number, "source": source, "queries": batch.queries.count(), "file": str(to)}
     answer(told, as_json=as_json, words=f"{told['queries']} 项查询 → {to}（批次 {batch.number}）")
@@ -78,6 +80,114 @@ def reply(
         words=f"回复 {outcome.answered} 项（查得 {outcome.with_rows}，查无 {outcome.no_record}），"
         f"未委托的人 {outcome.not_asked_for} 行不留，坏行 {outcome.quarantined}",
     )
+
+
+@app.command()
+def ask(
+    source: Annotated[str, typer.Argument(help="来源代码 / source code")],
+    acting: As,
+    as_json: Json = False,
+) -> None:
+    """向直连的来源发出全部待查询 / ask a connected source everything that is open."""
+    open_office(quiet=as_json)
+    from doudi import chain
+
+    outcome = chain.ask_source(source, by=_acting(acting))
+    words = (
+        f"询问 {outcome.asked} 项：查得 {outcome.known}，查无 {outcome.no_record}，稍后 {outcome.pending}，"
+        f"失败 {outcome.failed}，再试 {outcome.again}，拒收 {outcome.refused}"
+    )
+    for why in (outcome.held_back, outcome.problem):
+        words += f"\n{why}" if why else ""
+    answer(outcome.to_json(), as_json=as_json, words=words)
+    if outcome.problem or (outcome.held_back and not outcome.asked):
+        raise typer.Exit(1)
+
+
+@app.command()
+def password(
+    source: Annotated[str, typer.Argument(help="来源代码 / source code")],
+    acting: As,
+) -> None:
+    """与来源约定的压缩包口令，另行告知对方 / the agreed password of encrypted files, to be told over another channel."""
+    open_office()
+    from doudi import chain
+    from doudi.contexts.verification import services as verification
+
+    print(verification.password_for(source, rules=chain.verification_rules(), by=_acting(acting)))
+
+
+@app.command()
+def secret(
+    name: Annotated[str, typer.Argument(help="connectors.yaml 里 {sealed: 名称} 的名称 / its name")],
+) -> None:
+    """从标准输入读一个密钥，加密保存 / seal a secret read from standard input."""
+    open_office()
+    import sys
+
+    from doudi.contexts.verification import services as verification
+
+    text = typer.prompt("密钥 / secret", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+    if not text.strip():
+        raise DoudiError("密钥是空的。", "The secret is empty.", code="secret_empty")
+    verification.keep_secret(name, text.strip())
+    console.print(f"已保存 {{sealed: {name}}} / kept")
+
+
+@app.command("serve-source")
+def serve_source(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="放着 来源.csv 的文件夹 / a folder of FEED.csv", file_okay=False, exists=True),
+    ],
+    pack: Annotated[
+        Path, typer.Option("--pack", help="声明这些表的政策包 / the pack that declares the files")
+    ],
+    as_of: Annotated[
+        date, typer.Option("--as-of", parser=parse_date, metavar="DATE", help="数据日期 / as-of date")
+    ],
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8090,
+    key: Annotated[str, typer.Option(help="查询方账号 / the asking house's key")] = "doudi",
+    secret_env: Annotated[
+        str, typer.Option("--secret-env", help="密钥所在的环境变量 / variable with the secret")
+    ] = "DOUDI_SOURCE_SECRET",  # noqa: S107 — the name of a variable
+    fault: Annotated[
+        list[str] | None,
+        typer.Option("--fault", help="slow|fail|cut|lie=比例，可多次 / a fault and how often"),
+    ] = None,
+) -> None:
+    """参考来源：按接口说明答复 CSV 里的记录，供对接和测试 / a reference department server over CSV files, for integrators."""
+    import os
+
+    from doudi.cli import reference_source
+    from doudi.engine.packs import load_pack
+
+    given = os.environ.get(secret_env, "")
+    if len(given) < 16:
+        raise DoudiError(
+            f"请在环境变量 {secret_env} 里放至少 16 个字符的密钥。",
+            f"Put a secret of 16 characters or more into {secret_env}.",
+            code="secret_missing",
+        )
+    faults: dict[str, float] = {}
+    for text in fault or []:
+        name, _equals, share = text.partition("=")
+        try:
+            faults[name] = float(share)
+        except ValueError:
+            raise typer.BadParameter(f"--fault {text}: slow|fail|cut|lie=0..1") from None
+        if name not in reference_source.FAULTS or not 0 <= faults[name] <= 1:
+            raise typer.BadParameter(f"--fault {text}: slow|fail|cut|lie=0..1")
+    rows = reference_source.load_rows(folder, load_pack(pack).feeds)
+    peer = reference_source.ReferenceSource(rows, {key: given}, as_of, faults)
+    with reference_source.serve(peer, port=port) as server:
+        console.print(
+            f"参考来源 http://127.0.0.1:{server.server_address[1]}/ ：{'、'.join(rows) or '没有文件'}（Ctrl+C 停 / stops）"
+        )
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            console.print("停止 / stopped", style="dim")
 
 
 @app.command()

@@ -22,10 +22,12 @@ def worker(
     messages that go out again, files past their time; several may run, each may be stopped at any time."""
     open_office(quiet=as_json)
     from doudi import chain
+    from doudi.cli.checks import sign_of_life
 
     stop = threading.Event()
     if once:
         done = chain.run_jobs()
+        sign_of_life()
         answer(done, as_json=as_json, words=_said(done))
         return
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -35,6 +37,7 @@ def worker(
     )
     while not stop.is_set():
         _look(as_json)
+        sign_of_life()
         stop.wait(every)
 
 

@@ -133,6 +133,17 @@ def mask_name(name: str) -> str:
     return name[:1] + "*" * max(1, len(name) - 1) if name else ""
 
 
+_NUMBERS = re.compile(
+    r"(?<![0-9])(?:[0-9]{17}[0-9Xx]|[0-9]{15}|1[3-9][0-9]{9}|0[0-9]{2,3}-?[0-9]{7,8})(?![0-9])"
+)
+
+
+def holds_number(text: str) -> bool:
+    """Whether a text holds what looks like an ID or a telephone number, however it is spaced or written full-width."""
+    plain = re.sub(r"(?<=[0-9])[\s\u3000·.-](?=[0-9])", "", text.translate(FULL_WIDTH))
+    return _NUMBERS.search(plain) is not None
+
+
 def valid_uscc(code: str) -> bool:
     """Whether a 统一社会信用代码 is right by GB 32100-2015 (check character included)."""
     return bool(uscc.is_valid(code))

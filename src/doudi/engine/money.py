@@ -74,6 +74,48 @@ def show_yuan(fen: int) -> str:
     return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02d}元"
 
 
+_DIGITS = "零壹贰叁肆伍陆柒捌玖"
+
+
+def capital_yuan(fen: int) -> str:
+    """Fen in the capital numerals of vouchers (大写金额): ``壹仟贰佰叁拾元整``, ``壹元零伍分``; not below nought."""
+    if fen < 0:
+        raise ValueError("capital numerals are for sums of nought and more")
+    yuan, rest = divmod(fen, 100)
+    said = f"{_capital(yuan)}元" if yuan else ""
+    jiao, cent = divmod(rest, 10)
+    if not rest:
+        return f"{said or '零元'}整"
+    if jiao:
+        said += f"{_DIGITS[jiao]}角"
+    elif said:
+        said += "零"
+    return said + (f"{_DIGITS[cent]}分" if cent else "整")
+
+
+def _capital(number: int) -> str:
+    """A whole number above nought in capital numerals, by groups of four (万, 亿, 万亿)."""
+    groups: list[str] = []
+    zero = False
+    for place, unit in ((12, "万亿"), (8, "亿"), (4, "万"), (0, "")):
+        group = number // 10**place % 10_000
+        if not group:
+            zero = zero or bool(groups)
+            continue
+        if groups and (zero or group < 1000):
+            groups.append("零")
+        inner, gap = "", False
+        for digit, weight in zip(f"{group:04d}", ("仟", "佰", "拾", ""), strict=True):
+            if digit == "0":
+                gap = gap or bool(inner)
+                continue
+            inner += ("零" if gap else "") + _DIGITS[int(digit)] + weight
+            gap = False
+        groups.append(inner + unit)
+        zero = False
+    return "".join(groups)
+
+
 # ---- whole columns -------------------------------------------------------------------------------------------
 
 FAULTS = tuple(MoneyFault)

@@ -122,31 +122,7 @@ ROUTES: tuple[Route, ...] = (
     Route("loads/upload/", loads.upload, "upload", Act.LOAD_FEEDS),
     Route("loads/screen/", loads.screen, "screen", Act.SCREEN),
     Route("loads/<int:pk>/quarantine.xlsx", loads.quarantine, "quarantine", Act.VIEW_LOADS),
-    Route("verification/", verification.desk, "verifications", Act.VIEW_VERIFICATION),
-    Route("verification/sources/", verification.sources, "verification_sources", Act.VIEW_VERIFICATION),
-    Route(
-        "verification/sources/<slug:source>/list/", verification.query_list, "query_list", Act.QUERY_SOURCES
-    ),
-    Route(
-        "verification/sources/<slug:source>/reply/", verification.take_reply, "take_reply", Act.QUERY_SOURCES
-    ),
-    Route("verification/new/<path:household_no>/", verification.new, "verify", Act.REQUEST_VERIFICATION),
-    Route(
-        "verification/reports/<slug:number>/",
-        verification.report_page,
-        "verification_report",
-        Act.VIEW_VERIFICATION,
-    ),
-    Route(
-        "verification/<slug:number>/failed/", verification.source_failed, "source_failed", Act.QUERY_SOURCES
-    ),
-    Route(
-        "verification/<slug:number>/do/<slug:step>/",
-        verification.step,
-        "verification_step",
-        Act.VIEW_VERIFICATION,
-    ),
-    Route("verification/<slug:number>/", verification.request_page, "verification", Act.VIEW_VERIFICATION),
+    *verification.ROUTES,
     Route("dashboard/", dashboard.dashboard, "dashboard", Act.VIEW_DASHBOARD),
     Route("dashboard/boundaries.geojson", dashboard.boundaries, "boundaries", Act.VIEW_DASHBOARD),
     Route("what-if/", whatif.what_if, "what_if", Act.SIMULATE),

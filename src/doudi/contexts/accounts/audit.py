@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -113,6 +114,11 @@ def verify_audit() -> AuditReport:
     if not ends:
         return AuditReport(entries=expected - 1, whole=False, first_break=expected)
     return AuditReport(entries=expected - 1, whole=True, first_break=None)
+
+
+def last_entry_at() -> datetime | None:
+    """When the newest entry was written; None in an empty log."""
+    return AuditEntry.objects.order_by("-number").values_list("at", flat=True).first()
 
 
 def _seal_of(head: AuditHead) -> bytes:

@@ -124,6 +124,15 @@ class Act(StrEnum):
     VIEW_APPLICATIONS = "view_applications"
     # amounts, rosters, payment (资金发放)
     VIEW_ROSTERS = "view_rosters"
+    DECIDE_BENEFIT = "decide_benefit"
+    COMPUTE_ROSTER = "compute_roster"
+    CHECK_ROSTER = "check_roster"
+    PAY_ROSTER = "pay_roster"
+    PROPOSE_ACCOUNT = "propose_account"
+    CONFIRM_ACCOUNT = "confirm_account"
+    KEEP_BUDGET = "keep_budget"
+    FOLLOW_UP = "follow_up"
+    REVIEW_BENEFIT = "review_benefit"
     # member bodies, charities, needs (慈善衔接)
     VIEW_NEEDS = "view_needs"
     RAISE_NEED = "raise_need"
@@ -140,6 +149,20 @@ class Act(StrEnum):
     HOLD_MEETING = "hold_meeting"
     # charity's money (慈善资金)
     VIEW_FUNDS = "view_funds"
+    KEEP_FUNDS = "keep_funds"
+    DECIDE_FUNDS = "decide_funds"
+    PAY_FUNDS = "pay_funds"
+    FILE_FUNDRAISING = "file_fundraising"
+    RECORD_FUNDRAISING = "record_fundraising"
+    VIEW_VENTURES = "view_ventures"
+    RUN_VENTURE = "run_venture"
+    APPLY_VENTURE = "apply_venture"
+    SCORE_VENTURE = "score_venture"
+    DECIDE_VENTURE = "decide_venture"
+    PAY_VENTURE = "pay_venture"
+    INCUBATE = "incubate"
+    REVIEW_IDEA = "review_idea"
+    SUPPORT_CHARITY = "support_charity"
     # the meal network's places, diners, orders (老年助餐)
     VIEW_SITES = "view_sites"
     MANAGE_SITES = "manage_sites"
@@ -313,6 +336,16 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    # who decides, who reckons, who checks and who pays are different people: the services hold each pair apart
+    A.DECIDE_BENEFIT: {R.COUNTY: Scope.REGION},
+    A.COMPUTE_ROSTER: {R.COUNTY: Scope.REGION},
+    A.CHECK_ROSTER: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.PAY_ROSTER: {R.COUNTY: Scope.REGION},
+    A.PROPOSE_ACCOUNT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CONFIRM_ACCOUNT: {R.COUNTY: Scope.REGION},
+    A.KEEP_BUDGET: {R.COUNTY: Scope.REGION},
+    A.FOLLOW_UP: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REVIEW_BENEFIT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     # member bodies, charities, needs
     A.VIEW_NEEDS: {
         R.COUNTY: Scope.REGION,
@@ -353,6 +386,35 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.HOLD_MEETING: {R.COUNTY: Scope.REGION},
     # charity's money
     A.VIEW_FUNDS: {R.COUNTY: Scope.REGION, R.CHARITY: Scope.ORGANISATION, R.AUDITOR: Scope.REGION},
+    A.KEEP_FUNDS: {R.CHARITY: Scope.ORGANISATION},
+    A.DECIDE_FUNDS: {R.CHARITY: Scope.ORGANISATION},
+    A.PAY_FUNDS: {R.CHARITY: Scope.ORGANISATION},
+    A.FILE_FUNDRAISING: {R.CHARITY: Scope.ORGANISATION},
+    A.RECORD_FUNDRAISING: {R.COUNTY: Scope.REGION},
+    A.VIEW_VENTURES: {
+        R.COUNTY: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+        R.CHARITY: Scope.ORGANISATION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DEPARTMENT: Scope.REGION,
+        R.MEMBER: Scope.REGION,
+        R.VERIFIER: Scope.REGION,
+    },
+    A.RUN_VENTURE: {R.COUNTY: Scope.REGION},
+    A.APPLY_VENTURE: {R.CHARITY: Scope.ORGANISATION},
+    # jurors are appointed one by one; the county that runs a call and the director who decides it do not score
+    A.SCORE_VENTURE: {
+        R.TOWNSHIP: Scope.REGION,
+        R.DEPARTMENT: Scope.REGION,
+        R.MEMBER: Scope.REGION,
+        R.VERIFIER: Scope.REGION,
+    },
+    A.DECIDE_VENTURE: {R.DIRECTOR: Scope.REGION},
+    A.PAY_VENTURE: {R.COUNTY: Scope.REGION},
+    A.INCUBATE: {R.CHARITY: Scope.ORGANISATION},
+    A.REVIEW_IDEA: {R.COUNTY: Scope.REGION},
+    A.SUPPORT_CHARITY: {R.COUNTY: Scope.REGION},
     # the meal network's places, diners, orders
     A.VIEW_SITES: {
         R.COUNTY: Scope.REGION,
@@ -537,6 +599,15 @@ ACT_LABELS = {
     A.VIEW_APPLICATIONS: "查看申请",
     # amounts, rosters, payment
     A.VIEW_ROSTERS: "查看发放名册",
+    A.DECIDE_BENEFIT: "登记待遇决定",
+    A.COMPUTE_ROSTER: "计算发放名册",
+    A.CHECK_ROSTER: "核对发放名册",
+    A.PAY_ROSTER: "发放",
+    A.PROPOSE_ACCOUNT: "登记收款账户",
+    A.CONFIRM_ACCOUNT: "确认收款账户",
+    A.KEEP_BUDGET: "登记预算",
+    A.FOLLOW_UP: "成效随访",
+    A.REVIEW_BENEFIT: "定期复查",
     # member bodies, charities, needs
     A.VIEW_NEEDS: "查看帮扶需求",
     A.RAISE_NEED: "登记帮扶需求",
@@ -553,6 +624,20 @@ ACT_LABELS = {
     A.HOLD_MEETING: "召开联席会议",
     # charity's money
     A.VIEW_FUNDS: "查看慈善资金",
+    A.KEEP_FUNDS: "登记慈善资金",
+    A.DECIDE_FUNDS: "审批慈善资金",
+    A.PAY_FUNDS: "拨付慈善资金",
+    A.FILE_FUNDRAISING: "报送募捐方案和信息公开",
+    A.RECORD_FUNDRAISING: "募捐方案备案",
+    A.VIEW_VENTURES: "查看公益创投",
+    A.RUN_VENTURE: "组织公益创投",
+    A.APPLY_VENTURE: "申报公益创投",
+    A.SCORE_VENTURE: "评审公益创投",
+    A.DECIDE_VENTURE: "决定创投资助",
+    A.PAY_VENTURE: "拨付创投资助",
+    A.INCUBATE: "提出孵化项目",
+    A.REVIEW_IDEA: "评审孵化项目",
+    A.SUPPORT_CHARITY: "登记支持激励",
     # the meal network's places, diners, orders
     A.VIEW_SITES: "查看助餐点",
     A.MANAGE_SITES: "管理助餐点",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, Scope
+from doudi.contexts.assistance.benefit_models import BenefitDecision, OffsetAgreement, PayAccount
+from doudi.contexts.assistance.outcome_models import FollowUp, Review, WorkRefusal
 from doudi.contexts.assistance.recovery_models import (
     Account,
     Instalment,
@@ -16,6 +18,17 @@ from doudi.contexts.assistance.recovery_models import (
     Recovery,
     WriteOffRequest,
 )
+from doudi.contexts.assistance.roster_models import (
+    BankReturn,
+    Budget,
+    PayBatch,
+    PayEntry,
+    PayItem,
+    PayLine,
+    PayResult,
+    Roster,
+    RosterRow,
+)
 from doudi.house.fields import SealedTextField
 
 if TYPE_CHECKING:
@@ -24,14 +37,29 @@ if TYPE_CHECKING:
 __all__ = [  # the models of other files too: Django looks for a context's models here
     "PENDING",
     "Account",
+    "BankReturn",
+    "BenefitDecision",
+    "Budget",
+    "FollowUp",
     "Instalment",
     "LedgerEntry",
     "LedgerLine",
     "MeasureGiven",
+    "OffsetAgreement",
+    "PayAccount",
+    "PayBatch",
+    "PayEntry",
+    "PayItem",
+    "PayLine",
+    "PayResult",
     "PaymentStop",
     "Recovery",
     "Referral",
     "ReferralQuerySet",
+    "Review",
+    "Roster",
+    "RosterRow",
+    "WorkRefusal",
     "WriteOffRequest",
 ]
 

@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require, take_turn
+from doudi.contexts.assistance.aid_given import AidGiven, aid_given
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.models import (
     Account,
@@ -58,6 +59,7 @@ from doudi.engine.workdays import add_workdays
 __all__ = [
     "RECTIFICATION_FORMATS",
     "Account",
+    "AidGiven",
     "LedgerEntry",
     "MeasureGiven",
     "PaymentStop",
@@ -73,6 +75,7 @@ __all__ = [
     "WriteOffRequest",
     "accept_referral",
     "agree_plan",
+    "aid_given",
     "answer_referral",
     "ask_write_off",
     "decide_write_off",

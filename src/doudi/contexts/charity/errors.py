@@ -19,3 +19,21 @@ class StepRefused(DoudiError):
     """The step does not fit the state, or something it needs is missing."""
 
     code = "step_refused"
+
+
+class FilingNotFound(DoudiError):
+    """No such filing or batch that the asker may see."""
+
+    code = "filing_not_found"
+
+
+class MeetingNotFound(DoudiError):
+    """No such meeting that the asker may see."""
+
+    code = "meeting_not_found"
+
+
+class NeedNotFound(DoudiError):
+    """No such need that the asker may see."""
+
+    code = "need_not_found"

@@ -1,5 +1,36 @@
 """The models of this context's files: Django looks for them here."""
 
+from doudi.contexts.charity.filing_models import (
+    AgendaItem,
+    AidFiling,
+    ColumnMapping,
+    FilingBatch,
+    FilingOverlap,
+    Meeting,
+    MonthClosing,
+    Resolution,
+)
+from doudi.contexts.charity.fund_models import (
+    Allocation,
+    Donation,
+    Fund,
+    FundEntry,
+    FundLine,
+    FundMonth,
+    GiftPart,
+    Grant,
+    MoveRequest,
+    Outcome,
+    PartUse,
+    TiedPerson,
+)
+from doudi.contexts.charity.fundraising_models import (
+    Campaign,
+    CampaignLine,
+    Disclosure,
+    DisclosureDuty,
+    YearFigures,
+)
 from doudi.contexts.charity.organisation_models import (
     InterestedPerson,
     Organisation,
@@ -7,4 +38,34 @@ from doudi.contexts.charity.organisation_models import (
     Qualification,
 )
 
-__all__ = ["InterestedPerson", "Organisation", "Project", "Qualification"]
+__all__ = [
+    "AgendaItem",
+    "AidFiling",
+    "Allocation",
+    "Campaign",
+    "CampaignLine",
+    "ColumnMapping",
+    "Disclosure",
+    "DisclosureDuty",
+    "Donation",
+    "FilingBatch",
+    "FilingOverlap",
+    "Fund",
+    "FundEntry",
+    "FundLine",
+    "FundMonth",
+    "GiftPart",
+    "Grant",
+    "InterestedPerson",
+    "Meeting",
+    "MonthClosing",
+    "MoveRequest",
+    "Organisation",
+    "Outcome",
+    "PartUse",
+    "Project",
+    "Qualification",
+    "Resolution",
+    "TiedPerson",
+    "YearFigures",
+]

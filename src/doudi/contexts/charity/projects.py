@@ -35,8 +35,8 @@ def open_project(
     by: User,
 ) -> Project:
     """Enter a project of the account's own body; the same name while one is open gives the one that is there."""
+    require(by, Act.KEEP_PROJECTS)
     body = own_organisation(by)
-    require(by, Act.KEEP_PROJECTS, organisation=body.code)
     take_turn()
     name = name.strip()
     if len(name) < 2:

@@ -31,7 +31,7 @@ from doudi.contexts.meals.safety_papers import one, seen
 from doudi.contexts.meals.site_models import Site
 from doudi.contexts.meals.sites import StepRefused, require_at
 from doudi.contexts.monitoring import services as monitoring
-from doudi.engine.meals.food_safety import FoodSafety
+from doudi.engine.packs.food_safety import FoodSafety
 
 # ---- stops -------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from doudi.contexts.meals.safety_models import FoodSample, Reading
 from doudi.contexts.meals.safety_papers import seen
 from doudi.contexts.meals.site_models import Meal, Site
 from doudi.contexts.meals.sites import StepRefused, require_at
-from doudi.engine.meals.food_safety import FoodSafety, Verdict
+from doudi.engine.packs.food_safety import FoodSafety, Verdict
 
 
 @transaction.atomic

@@ -27,7 +27,7 @@ from doudi.contexts.meals.site_models import Meal, Site
 from doudi.contexts.meals.sites import StepRefused, reach, require_at
 from doudi.engine import pictures
 from doudi.engine.errors import DoudiError
-from doudi.engine.meals.food_safety import FoodSafety, Verdict
+from doudi.engine.packs.food_safety import FoodSafety, Verdict
 from doudi.house.attachments import keep_attachment
 
 

@@ -32,8 +32,8 @@ from doudi.contexts.meals.safety_tours import tours_due
 from doudi.contexts.meals.site_models import Site
 from doudi.contexts.meals.sites import StepRefused, require_at, sites
 from doudi.contexts.monitoring import services as monitoring
-from doudi.engine.meals.food_safety import FoodSafety, Grade
-from doudi.engine.meals.volunteers import VolunteerRules
+from doudi.engine.packs.food_safety import FoodSafety, Grade
+from doudi.engine.packs.volunteers import VolunteerRules
 from doudi.house.keyring import keyring
 
 MOST_CODES = 200

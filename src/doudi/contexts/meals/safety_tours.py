@@ -16,7 +16,7 @@ from doudi.contexts.meals.safety_models import Mending, SafetyPhoto, Tour
 from doudi.contexts.meals.safety_papers import SafetyNotFound, kept_paper, seen
 from doudi.contexts.meals.site_models import Site
 from doudi.contexts.meals.sites import StepRefused, require_at
-from doudi.engine.meals.food_safety import FoodSafety
+from doudi.engine.packs.food_safety import FoodSafety
 from doudi.house.attachments import open_attachment
 
 SUPERVISION = "supervision"

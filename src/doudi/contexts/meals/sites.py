@@ -15,6 +15,7 @@ from django.utils import timezone
 from doudi.contexts.accounts.services import Act, Scope, User, record, require, take_turn
 from doudi.contexts.meals.site_models import Meal, Site, SiteEvaluation, SiteHours, SitePaper
 from doudi.engine.errors import DoudiError
+from doudi.engine.packs.meals import EvaluationRules
 
 
 class SiteNotFound(DoudiError):
@@ -206,22 +207,6 @@ def expiring(*, by: User, within_days: int, on: date | None = None) -> list[Expi
     return sorted(due, key=lambda row: (row.until, row.site.name))
 
 
-EVALUATED = {
-    "safety": 30,
-    "coverage": 20,
-    "price": 10,
-    "satisfaction": 15,
-    "operation": 15,
-    "charity": 5,
-    "information": 5,
-}
-"""Items of the evaluation and their full marks (handbook 05 §5.8)."""
-PASS_MARK = 80
-LEAST_REPLIES = 30
-LEAST_RESULT = -10
-VALID_YEARS = 2
-
-
 @transaction.atomic
 def evaluate_site(
     found: Site,
@@ -232,34 +217,35 @@ def evaluate_site(
     cost_fen: int,
     accident: bool,
     evaluated_on: date,
+    rules: EvaluationRules,
     by: User,
     ground: str = "",
 ) -> SiteEvaluation:
     """Score a demonstration agency (示范机构评价): a lapsed licence or an accident takes the marks for safety and the pass.
 
-    Too few replies (under 30) or a loss above a tenth of the cost take the marks of their item (§5.8, assumed).
+    Too few replies or too great a loss take the marks of their item. Items and numbers are the pack's (§5.8).
     """
     require(by, Act.MANAGE_SITES, region_code=found.region_code)
-    wrong = [name for name, most in EVALUATED.items() if not 0 <= scores.get(name, -1) <= most]
+    wrong = [name for name, most in rules.full.items() if not 0 <= scores.get(name, -1) <= most]
     if wrong:
         raise StepRefused(
             f"得分缺项或超出满分：{'、'.join(wrong)}。",
             f"Marks missing or above the full mark: {', '.join(wrong)}.",
         )
-    marks = {name: scores[name] for name in EVALUATED}
+    marks = {name: scores[name] for name in rules.full}
     red = []
     if not found.licensed(evaluated_on):
         red.append("licence")
     if accident:
         red.append("accident")
     if red:
-        marks["safety"] = 0
-    if replies < LEAST_REPLIES:
+        marks["food_safety"] = 0
+    if replies < rules.least_replies:
         marks["satisfaction"] = 0
-    if (income_fen - cost_fen) * 100 < LEAST_RESULT * cost_fen:
+    if (income_fen - cost_fen) * 100 < rules.least_result * cost_fen:
         marks["operation"] = 0
     total = sum(marks.values())
-    passed = not red and total >= PASS_MARK
+    passed = not red and total >= rules.pass_mark
     kept = SiteEvaluation.objects.create(
         site=found,
         evaluated_on=evaluated_on,
@@ -267,7 +253,7 @@ def evaluate_site(
         red_lines=red,
         total=total,
         passed=passed,
-        valid_until=evaluated_on + relativedelta(years=VALID_YEARS) if passed else None,
+        valid_until=evaluated_on + relativedelta(years=rules.valid_years) if passed else None,
         replies=replies,
         ground=ground,
         by=by.username,

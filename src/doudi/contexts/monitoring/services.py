@@ -153,6 +153,7 @@ from doudi.contexts.monitoring.screens import (
     Replay,
     export_result,
     latest_run,
+    per_capita_incomes,
     replay,
     result_folder,
     result_rows,
@@ -166,6 +167,7 @@ from doudi.contexts.monitoring.stops import (
     propose_stops,
     stop_of,
     stops,
+    stops_waiting,
 )
 from doudi.contexts.monitoring.thresholds import (
     IndicatorState,
@@ -310,6 +312,7 @@ __all__ = [
     "pack_in_force",
     "passer_by",
     "people",
+    "per_capita_incomes",
     "period",
     "precision_in_the_database",
     "preview_handover",
@@ -347,6 +350,7 @@ __all__ = [
     "step_of",
     "stop_of",
     "stops",
+    "stops_waiting",
     "suspend_clock",
     "take_along",
     "take_hotline_file",

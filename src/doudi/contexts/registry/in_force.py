@@ -176,7 +176,10 @@ def _resolve(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: Mapping[
         register_hash=register.file_hash,
         defaults={
             "grades": {key: answer[key] for key in _GRADES}
-            | {"different_names": list(grades.different_names)}
+            | {
+                "different_names": list(grades.different_names),
+                "held": sorted(set(grades.held["person_key"].to_pylist())),
+            }
         },
     )
 

@@ -92,6 +92,43 @@ def _homes(people: list[int]) -> dict[int, list[tuple[Household, str]]]:
     return found
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the register says of a person whom a higher context knows by number: where, which category, whether alive."""
+
+    person_id: int
+    household_no: str
+    region_code: str
+    """The area that answers for the household, '' where the person stands in none."""
+    registered_region: str
+    category: str
+    died_on: date | None
+
+
+def standing_of(numbers: Iterable[str]) -> dict[str, Standing]:
+    """ID number → standing of the registered person, for a caller that holds the numbers itself; others are left out."""
+    wanted = list(dict.fromkeys(numbers))
+    blinds = keyring().digests(wanted, purpose=ID_PURPOSE)
+    people = people_by_blind(blinds)
+    homes = _homes([person.pk for person in people.values()])
+    found = {}
+    for number, blind in zip(wanted, blinds, strict=True):
+        person = people.get(blind)
+        if person is None:
+            continue
+        first = min(homes[person.pk], key=lambda home: (not home[0].listed, home[0].pk), default=None)
+        household, category = first if first is not None else (None, "")
+        found[number] = Standing(
+            person.pk,
+            household.household_no if household is not None else "",
+            household.responsible_region if household is not None else "",
+            household.region_code if household is not None else "",
+            category or (household.category if household is not None else ""),
+            person.died_on,
+        )
+    return found
+
+
 def people_by_place(numbers: Iterable[str], on: date) -> dict[str, list[Person]]:
     """Household number → its people on a date in the order of their IDs, as the snapshots number them."""
     register = register_on(on)

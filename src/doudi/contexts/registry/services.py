@@ -130,8 +130,17 @@ from doudi.contexts.registry.office import covers_office, office_region, require
 from doudi.contexts.registry.operations import BASES
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
 from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
+from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
+from doudi.contexts.registry.recipients import (
+    PersonBrief,
+    RecipientHousehold,
+    counted_members,
+    heads_of,
+    people_briefs,
+    recipients,
+)
 from doudi.contexts.registry.regions import (
     LEVEL_NAMES,
     children,
@@ -142,12 +151,19 @@ from doudi.contexts.registry.regions import (
     region_name,
     region_path,
 )
-from doudi.contexts.registry.reported import Reported, people_by_place, reported_in
+from doudi.contexts.registry.reported import (
+    Reported,
+    Standing,
+    people_by_place,
+    reported_in,
+    standing_of,
+)
 from doudi.contexts.registry.return_answer import marked_return
 from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused, held_return, hold_return
 from doudi.contexts.registry.returning import Return, Verdict, read_return, take_return
 from doudi.contexts.registry.saved import choose_columns, columns_of, delete_list, save_list, saved_lists
 from doudi.contexts.registry.settling import DifferenceNotFound, differences, settle
+from doudi.contexts.registry.snapshot_rows import PersonRows, SnapshotRows, rows_of_people
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
 from doudi.engine.errors import DoudiError
@@ -195,8 +211,12 @@ __all__ = [
     "PairNotFound",
     "PairShown",
     "Person",
+    "PersonBrief",
+    "PersonRows",
+    "Placed",
     "PossibleDuplicate",
     "Receipt",
+    "RecipientHousehold",
     "RegistryEvent",
     "Reported",
     "Return",
@@ -204,6 +224,8 @@ __all__ = [
     "ReturnRefused",
     "Row",
     "SearchOutcome",
+    "SnapshotRows",
+    "Standing",
     "Statistics",
     "Tails",
     "Verdict",
@@ -220,6 +242,7 @@ __all__ = [
     "columns_of",
     "confirm_change",
     "contact_of",
+    "counted_members",
     "counties_taken_in",
     "counts_of",
     "covers_office",
@@ -242,11 +265,13 @@ __all__ = [
     "facts",
     "find",
     "find_duplicates",
+    "heads_of",
     "held_return",
     "hold_return",
     "household",
     "household_briefs",
     "households",
+    "households_alike",
     "households_by_village",
     "index_everything",
     "index_households",
@@ -270,17 +295,21 @@ __all__ = [
     "numbers_answered_for",
     "office_region",
     "path_of",
+    "people_briefs",
     "people_by_place",
     "people_counted",
     "people_for",
+    "people_in",
     "people_of",
     "people_of_keys",
     "person_by_id",
+    "placed",
     "possible_duplicates",
     "preview",
     "quarantine_workbook",
     "read_return",
     "receipts",
+    "recipients",
     "refuse_change",
     "region_name",
     "region_path",
@@ -292,6 +321,7 @@ __all__ = [
     "require_register_date",
     "require_whole_office",
     "reveal_identity",
+    "rows_of_people",
     "save_list",
     "saved_lists",
     "settle",
@@ -300,6 +330,7 @@ __all__ = [
     "snapshots_of",
     "snapshots_on",
     "spec_for",
+    "standing_of",
     "statistics",
     "subtree",
     "sweep_work",

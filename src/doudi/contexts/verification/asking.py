@@ -17,16 +17,17 @@ from typing import Any
 
 import xlsxwriter
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.verification.authorising import Unauthorised, authorisation_for
 from doudi.contexts.verification.models import (
+    Authorisation,
     Query,
     QueryBatch,
     Reply,
-    RequestPerson,
+    SourceState,
     VerificationRequest,
 )
 from doudi.contexts.verification.requests import (
@@ -37,12 +38,13 @@ from doudi.contexts.verification.requests import (
     request_of,
     settle,
 )
-from doudi.engine import feeds
+from doudi.engine import feeds, identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.status import Status
 from doudi.engine.verification import Rules, State, canonical, rows_from_plain, rows_to_plain, sha256_of
 from doudi.engine.workdays import add_workdays
+from doudi.house import locked_zip
 
 NUMBER_HEADER = "查询编号"
 
@@ -57,6 +59,8 @@ class ReplyOutcome:
     not_asked_for: int
     quarantined: int
     late: int
+    unread: int = 0
+    """Queries left open because a bad row speaks of their person: what is not understood is not 查无."""
 
 
 @transaction.atomic
@@ -85,7 +89,9 @@ def start_queries(
             f"Request {number} is {request.state}; nothing can be asked now.",
         )
     today = timezone.localdate()
-    standing = {(query.person_id, query.source): query for query in latest_queries(request)}
+    standing = {
+        (query.person_id, query.source): query for query in latest_queries(request) if not query.place
+    }
     counts = {"asked": 0, "unauthorised": 0, "standing": 0}
     for person in request.people.all():
         for code in request.sources:
@@ -131,8 +137,8 @@ def start_queries(
     return counts
 
 
-def pass_gate(query: Query, *, on: date) -> None:
-    """The gate: raise :class:`Unauthorised` unless the query's authorisation is in force at this very moment.
+def pass_gate(query: Query, *, on: date) -> Authorisation:
+    """The gate: the authorisation that covers the query at this very moment, or :class:`Unauthorised`.
 
     Every road that sends a query calls it immediately before; what it refuses is marked 未授权.
     """
@@ -145,6 +151,7 @@ def pass_gate(query: Query, *, on: date) -> None:
             f"{query.person.name}没有有效授权，不得查询。请先补签授权书。",
             "No authorisation in force for this person: the query must not go out.",
         )
+    return given
 
 
 def open_queries(source: str, *, by: User) -> QuerySet[Query]:
@@ -152,7 +159,10 @@ def open_queries(source: str, *, by: User) -> QuerySet[Query]:
     require(by, Act.QUERY_SOURCES)
     return (
         Query.objects.filter(
-            source=source, status=Status.NOT_ARRIVED, request__region_code__startswith=by.region_code
+            source=source,
+            place="",
+            status=Status.NOT_ARRIVED,
+            request__region_code__startswith=by.region_code,
         )
         .exclude(request__state=State.ARCHIVED)
         .select_related("person", "request")
@@ -229,42 +239,13 @@ def _answerable(source: str, by: User) -> list[Query]:
     """The newest question of each request and person that went out and has no answer; a source that failed may recover."""
     newest: dict[tuple[int, int], Query] = {}
     for query in (
-        Query.objects.filter(source=source, request__region_code__startswith=by.region_code)
+        Query.objects.filter(source=source, place="", request__region_code__startswith=by.region_code)
         .exclude(request__state__in=[State.ARCHIVED, State.RETURNED, State.WITHDRAWN])
         .select_related("person", "request")
         .order_by("round")
     ):
         newest[(query.request_id, query.person_id)] = query
     return [query for query in newest.values() if query.status in (Status.NOT_ARRIVED, Status.FAILED)]
-
-
-def source_board(rules: Rules, *, by: User) -> list[dict[str, Any]]:
-    """Each source with its figures over the asker's area: open, overdue, known, 查无, failed, and the hit rate."""
-    require(by, Act.VIEW_VERIFICATION)
-    today = timezone.localdate()
-    counted = (
-        Query.objects.filter(request__region_code__startswith=by.region_code)
-        .order_by()
-        .values("source")
-        .annotate(
-            open=Count("pk", filter=Q(status=Status.NOT_ARRIVED)),
-            overdue=Count("pk", filter=Q(status=Status.NOT_ARRIVED, due_on__lt=today)),
-            known=Count("pk", filter=Q(status=Status.KNOWN)),
-            no_record=Count("pk", filter=Q(status=Status.NO_RECORD)),
-            failed=Count("pk", filter=Q(status=Status.FAILED)),
-            unauthorised=Count("pk", filter=Q(status=Status.UNAUTHORISED)),
-        )
-    )
-    by_source = {row["source"]: row for row in counted}
-    empty = dict.fromkeys(("open", "overdue", "known", "no_record", "failed", "unauthorised"), 0)
-    board = []
-    for source in rules.sources.values():
-        figures: dict[str, Any] = {**empty, **by_source.get(source.code, {})}
-        answered = figures["known"] + figures["no_record"]
-        board.append(
-            {**figures, "source": source, "hit_rate": figures["known"] / answered if answered else None}
-        )
-    return board
 
 
 def _declared(rules: Rules, source: str) -> Any:
@@ -276,6 +257,39 @@ def _declared(rules: Rules, source: str) -> Any:
             code="source_unknown",
         )
     return found
+
+
+def password_for(source: str, *, rules: Rules, by: User) -> str:
+    """The password agreed with a source for encrypted files, made at the first asking (约定口令); the look is in the log."""
+    require(by, Act.QUERY_SOURCES)
+    _declared(rules, source)
+    password = _password(source)
+    record(by=by, act="view_source_password", subject=f"source:{source}", region_code=by.region_code)
+    return password
+
+
+@transaction.atomic
+def _password(source: str) -> str:
+    take_turn()
+    state, _fresh = SourceState.objects.get_or_create(source=source)
+    if not state.password:
+        state.password = locked_zip.new_password()
+        state.save(update_fields=["password"])
+    return str(state.password)
+
+
+def lock_for(source: str, name: str, content: bytes, *, by: User) -> bytes:
+    """A file in an AES-256 zip that opens with the source's password alone (加密压缩包)."""
+    require(by, Act.QUERY_SOURCES)
+    return locked_zip.lock(name, content, _password(source))
+
+
+def _unlocked(source: str, path: Path) -> Path | bytes:
+    """A reply as it was packed: an encrypted zip is opened with the agreed password, everything else is as it is."""
+    if path.stat().st_size > locked_zip.LIMIT:
+        return path
+    content = path.read_bytes()
+    return locked_zip.unlock(content, _password(source))[1] if locked_zip.is_zip(content) else path
 
 
 @transaction.atomic
@@ -299,17 +313,23 @@ def take_reply_file(
     require(by, Act.QUERY_SOURCES)
     take_turn()
     spec = specs[_declared(rules, source).feed]
-    parsed = feeds.parse_file(spec, path, today=timezone.localdate())
+    parsed = feeds.parse_file(spec, _unlocked(source, path), today=timezone.localdate())
     by_person: dict[str, list[dict[str, Any]]] = {}
     for row in parsed.rows.drop_columns(["row_no", "row_digest"]).to_pylist():
         if row["id_number"]:
             by_person.setdefault(row["id_number"], []).append(row)
     asked: set[str] = set()
-    outcome = {"answered": 0, "with_rows": 0, "no_record": 0, "late": 0}
+    unread_ids = {number for number, _name in parsed.unread if number is not None}
+    unread_names = {identity.normal_name(name) for number, name in parsed.unread if number is None}
+    outcome = {"answered": 0, "with_rows": 0, "no_record": 0, "late": 0, "unread": 0}
     touched: dict[int, VerificationRequest] = {}
     for query in _answerable(source, by):
         asked.add(query.person.id_number)
         rows = by_person.get(query.person.id_number, [])
+        person = query.person
+        if person.id_number in unread_ids or identity.normal_name(person.name) in unread_names:
+            outcome["unread"] += 1
+            continue
         if not rows and not complete:
             continue
         late = State(query.request.state) in (State.REPORTED, State.REVIEWED)
@@ -374,7 +394,7 @@ def mark_failed(number: str, source: str, *, why: str, rules: Rules, by: User) -
     _declared(rules, source)
     if len(why.strip()) < 2:
         raise StepRefused("请写明失败原因。", "Say why it failed.")
-    failed = request.queries.filter(source=source, status=Status.NOT_ARRIVED).update(
+    failed = request.queries.filter(source=source, place="", status=Status.NOT_ARRIVED).update(
         status=Status.FAILED, problem=why.strip()[:300], answered_at=timezone.now()
     )
     if failed:
@@ -412,9 +432,3 @@ class EvidenceChanged(DoudiError):
     """A kept reply is not what its digest says."""
 
     code = "evidence_changed"
-
-
-def person_status(queries: Sequence[Query], person: RequestPerson, source: str) -> Status:
-    """What is known of one person from one source."""
-    found = next((q for q in queries if q.person_id == person.pk and q.source == source), None)
-    return Status(found.status) if found is not None else Status.NOT_ASKED

@@ -158,6 +158,12 @@ class Query(models.Model):
     asked_by = models.CharField("查询人", max_length=150, blank=True)
     due_on = models.DateField("回复期限", null=True)
     via = models.CharField("途径", max_length=12, blank=True)
+    place = models.CharField("异地协查单位", max_length=40, blank=True)
+    """The other house that was entrusted with the question (异地协查); empty: a source of this one."""
+    batch = models.CharField("询问批次", max_length=40, blank=True)
+    claimed_until = models.DateTimeField("占用至", null=True)
+    tries = models.PositiveSmallIntegerField("已试次数", default=0)
+    next_try_at = models.DateTimeField("下次再试", null=True)
     answered_at = models.DateTimeField("回复时间", null=True)
     problem = models.CharField("问题", max_length=300, blank=True)
 
@@ -165,7 +171,7 @@ class Query(models.Model):
         ordering = ["person__position", "source", "round"]
         constraints = [
             models.UniqueConstraint(
-                fields=["request", "person", "source", "round"], name="each_question_once_a_round"
+                fields=["request", "person", "source", "place", "round"], name="each_question_once_a_round"
             )
         ]
         indexes = [models.Index(fields=["source", "status"])]
@@ -197,6 +203,45 @@ class QueryBatch(models.Model):
     made_by = models.CharField("制表人", max_length=150)
     file_hash = models.CharField("清单摘要", max_length=64)
     queries = models.ManyToManyField(Query, related_name="batches")
+
+    class Meta:
+        ordering = ["-pk"]
+
+
+class SourceState(models.Model):
+    """How a connected source fares (来源状态): its failures in a row, its rate, whether somebody stopped it."""
+
+    source = models.CharField("来源", max_length=80, unique=True)
+    failures = models.PositiveIntegerField("连续失败", default=0)
+    open_until = models.DateTimeField("熔断至", null=True)
+    window_start = models.DateTimeField("计次起点", null=True)
+    window_calls = models.PositiveIntegerField("本分钟次数", default=0)
+    last_problem = models.CharField("最近的问题", max_length=300, blank=True)
+    password = SealedTextField("约定口令", purpose="verification.zip_password", default="")
+    suspended_at = models.DateTimeField("停用时间", null=True)
+    suspended_by = models.CharField("停用人", max_length=150, blank=True)
+    suspended_why = models.CharField("停用理由", max_length=300, blank=True)
+
+
+class Exchange(AppendOnly):
+    """One call of a connected source (往来记录): how many were asked, what came back, how long it took."""
+
+    source = models.CharField("来源", max_length=80, db_index=True)
+    way = models.CharField("途径", max_length=12)
+    batch = models.CharField("批次", max_length=40)
+    at = models.DateTimeField("时间", auto_now_add=True, db_index=True)
+    region_code = models.CharField("地区", max_length=12, blank=True)
+    asked_by = models.CharField("查询人", max_length=150)
+    milliseconds = models.PositiveIntegerField("耗时毫秒")
+    asked = models.PositiveIntegerField("询问")
+    known = models.PositiveIntegerField("查得", default=0)
+    no_record = models.PositiveIntegerField("查无", default=0)
+    pending = models.PositiveIntegerField("尚未答复", default=0)
+    failed = models.PositiveIntegerField("失败", default=0)
+    refused = models.PositiveIntegerField("拒收", default=0)
+    """Answers that were not used: about nobody who was asked, about somebody else, answered already."""
+    fee_fen = models.BigIntegerField("费用（分）", default=0)
+    problem = models.CharField("问题", max_length=300, blank=True)
 
     class Meta:
         ordering = ["-pk"]

@@ -116,11 +116,11 @@ def go(request: VerificationRequest, to: State, *, seen: int | None = None, **ch
 
 
 def latest_queries(request: VerificationRequest) -> list[Query]:
-    """The newest round of every person and source of a request."""
-    newest: dict[tuple[int, str], Query] = {}
+    """The newest round of every person, source and place of a request."""
+    newest: dict[tuple[int, str, str], Query] = {}
     for query in request.queries.select_related("person").order_by("round"):
-        newest[(query.person_id, query.source)] = query
-    return sorted(newest.values(), key=lambda query: (query.person.position, query.source))
+        newest[(query.person_id, query.source, query.place)] = query
+    return sorted(newest.values(), key=lambda query: (query.person.position, query.source, query.place))
 
 
 def settle(request: VerificationRequest, *, by: User) -> None:

@@ -72,6 +72,9 @@ class ParsedFile:
     duplicates: int
     quarantined: int
     reasons: Mapping[str, int]
+    unread: tuple[tuple[str | None, str], ...] = ()
+    """Whom the quarantined rows speak of, as far as can be read: ID (None where it is none) and name. About these people
+    the file says something that was not understood: it is never taken for 查无."""
 
 
 def parse_file(spec: FeedSpec, path: Source, *, today: date) -> ParsedFile:
@@ -86,11 +89,13 @@ def parse_file(spec: FeedSpec, path: Source, *, today: date) -> ParsedFile:
     )
     tables: list[pa.Table] = [_empty(spec)]
     faults: list[Fault] = []
+    unread: list[tuple[str | None, str]] = []
     read = 0
     for block in layout.table.blocks(below=layout.header_row + 1, width=layout.width, fill=fill):
         checked = _check(spec, layout, block, today)
         tables.append(checked.good)
         faults += checked.faults
+        unread += checked.unread
         read += checked.read
     rows = pa.concat_tables(tables)
     good = rows.num_rows
@@ -113,6 +118,7 @@ def parse_file(spec: FeedSpec, path: Source, *, today: date) -> ParsedFile:
         duplicates=good - rows.num_rows,
         quarantined=read - good,
         reasons=dict(sorted(Counter(code for _, code in rows_of_reason).items())),
+        unread=tuple(unread),
     )
 
 
@@ -146,6 +152,7 @@ class _Checked:
     good: pa.Table
     faults: list[Fault]
     read: int
+    unread: list[tuple[str | None, str]]
 
 
 def _empty(spec: FeedSpec) -> pa.Table:
@@ -200,7 +207,15 @@ def _check(spec: FeedSpec, layout: Layout, block: Block, today: date) -> _Checke
             **{column.name: values[column.name] for column in spec.columns if column.name != "id_number"},
         }
     )
-    return _Checked(table.filter(pa.array(~bad)) if bad.any() else table, found, len(row_no_kept))
+    if not bad.any():
+        return _Checked(table, found, len(row_no_kept), [])
+    left_out = pa.array(bad)
+    unread = zip(
+        values["id_number"].filter(left_out).to_pylist(),
+        [name or "" for name in texts["name"].filter(left_out).to_pylist()],
+        strict=True,
+    )
+    return _Checked(table.filter(pa.array(~bad)), found, len(row_no_kept), list(unread))
 
 
 def _texts(block: Block, layout: Layout, column: ColumnSpec) -> pa.Array:

@@ -18,6 +18,7 @@ from doudi.engine.packs.structure import check_structure
 from doudi.engine.packs.worksheets import SUFFIXES, read_worksheet
 
 SHIPPED = Path(__file__).resolve().parents[4] / "packs"
+MEAL_FILES = ("meal_price.yaml", "meal_network.yaml")
 MAX_LAYERS = 8
 HEADER = ("名称", "版本", "上级", "地区", "说明", "虚构")
 _MAPS = ("输出", "文件", "参数", "变量", "指标", "措施", "标签")
@@ -38,9 +39,12 @@ _HASHED = (
     "handling.yaml",
     "doubts.yaml",
     "verification.yaml",
+    "linkage.yaml",
+    "benefits.yaml",
     "food_safety.yaml",
     "siting.yaml",
     "volunteers.yaml",
+    *MEAL_FILES,
 )
 """Files with a shape of their own that a decision may rest on."""
 

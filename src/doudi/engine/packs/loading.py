@@ -12,6 +12,7 @@ from doudi.engine.feeds.spec import load_feed_specs
 from doudi.engine.packs.expressions import Checker
 from doudi.engine.packs.language import FUNCTIONS, FormulaError
 from doudi.engine.packs.layers import Stack, read_stack
+from doudi.engine.packs.meals import check_meals
 from doudi.engine.packs.model import (
     LEVELS,
     Case,
@@ -76,7 +77,7 @@ def check_pack(folder: Path, *, roots: tuple[Path, ...] = ()) -> list[Problem]:
         load_pack(folder, roots=roots)
     except PackError as error:
         return list(error.problems)
-    return []
+    return check_meals(folder)
 
 
 class _Loader:

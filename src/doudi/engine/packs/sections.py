@@ -25,7 +25,7 @@ def read_section(folder: Path, name: str, schema: Path, *, about: str) -> Node:
         report = Report()
         node = read_file(layer / name, f"{layer.name}/{name}", report)
         if node is not None:
-            check_structure(node, report, schema)
+            check_structure(node, report, schema=schema)
         report.raise_if_any()
         if node is not None:
             return node

@@ -27,14 +27,19 @@ ELSEWHERE = frozenset(
     {
         "feeds",
         "handling.yaml",
+        "giving.yaml",
         "outreach.yaml",
+        "benefits.yaml",
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",
         "food_safety.yaml",
         "siting.yaml",
         "volunteers.yaml",
+        "linkage.yaml",
         "verification.yaml",
+        "meal_price.yaml",
+        "meal_network.yaml",
     }
 )
 

@@ -21,8 +21,8 @@ def _validator(schema: Path) -> Draft202012Validator:
     return Draft202012Validator(json.loads(schema.read_text("utf-8")))
 
 
-def check_structure(node: Node, report: Report, schema: Path = SCHEMA) -> bool:
-    """Whether the file has the shape of a pack's file, or of ``schema``; faults go to the report with their line."""
+def check_structure(node: Node, report: Report, *, schema: Path = SCHEMA) -> bool:
+    """Whether the file has the shape of a pack's file, or of a section with a schema of its own; faults with their line."""
     found = _validator(schema).iter_errors(node.plain())
     errors = sorted(found, key=lambda error: [str(p) for p in error.path])
     for error in errors:

@@ -19,6 +19,8 @@ from doudi.engine.packs.layers import read_stack
 from doudi.engine.packs.problems import Report
 
 SENSITIVITIES = ("低", "中", "高")
+WAYS = {"文件": "file", "接口": "http", "数据库": "database", "快照": "snapshot"}
+"""Word of a pack → how a source is asked: file out and file back, HTTP interface, database view, loaded department files."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,21 @@ class Purpose:
 
 @dataclass(frozen=True)
 class Source:
-    """A source (数据来源): the feed whose layout its replies have, working days to reply, sensitivity 低/中/高."""
+    """A source (数据来源): the feed whose layout its replies have, working days to reply, sensitivity 低/中/高.
+
+    ``ways`` are the ways it may be asked, of :data:`WAYS`; the first that the office has set up is used, and by file it
+    can always be asked. ``fee_fen``: what one query costs, fen. ``totals``: money columns that are left, summed, of rows
+    whose time of keeping is over; empty where rows are kept as long as the file is.
+    """
 
     code: str
     label: str
     feed: str
     days: int
     sensitivity: str
+    ways: tuple[str, ...] = ("file",)
+    fee_fen: int = 0
+    totals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,10 +128,7 @@ def _read(path: Path) -> Rules:
                 row["码"]: Purpose(row["码"], row["名"], row["英"], tuple(row["符合类别"]), row["依据"])
                 for row in raw["用途"]
             },
-            sources={
-                row["码"]: Source(row["码"], row["名"], row["数据"], int(row["时限"]), row["敏感"])
-                for row in raw["来源"]
-            },
+            sources={row["码"]: _source(row) for row in raw["来源"]},
             items={row["项"]: _item(row) for row in raw["对照"]},
             report_months=int(raw["报告有效月数"]),
             authorisation_months=int(raw["授权有效月数"]),
@@ -142,6 +149,19 @@ def _read(path: Path) -> Rules:
             code="verification_rules_invalid",
         ) from None
     return rules
+
+
+def _source(row: Mapping[str, Any]) -> Source:
+    return Source(
+        row["码"],
+        row["名"],
+        row["数据"],
+        int(row["时限"]),
+        row["敏感"],
+        ways=tuple(WAYS[word] for word in row.get("途径", ["文件"])),
+        fee_fen=_fen(row["每次费用"]) if "每次费用" in row else 0,
+        totals=tuple(row.get("到期留合计", ())),
+    )
 
 
 def _item(row: Mapping[str, Any]) -> Item:

@@ -17,7 +17,7 @@ from doudi.contexts.accounts.services import ACT_LABELS, Act, Role, User, may
 from doudi.contexts.registry import services as registry
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
-from doudi.engine.meals.food_safety import degrees as degrees_written
+from doudi.engine.packs.food_safety import degrees as degrees_written
 from doudi.engine.packs.handling import VisitResult
 from doudi.engine.packs.units import Kind, show_quantity
 from doudi.engine.screening import Explained

@@ -13,9 +13,13 @@ ROUTES: tuple[Route, ...] = (
     Route("meals/safety/", desk.desk, "safety", Act.VIEW_SAFETY),
     Route("meals/safety/batches/<slug:number>/", incidents.batch_page, "food_batch", Act.VIEW_SAFETY),
     Route("meals/safety/batches/<slug:number>/recall/", incidents.recall, "food_recall", Act.TRACE_MEAL),
-    Route("meals/safety/incidents/<slug:number>/", incidents.incident_page, "kitchen_incident", Act.VIEW_SAFETY),
+    Route(
+        "meals/safety/incidents/<slug:number>/", incidents.incident_page, "kitchen_incident", Act.VIEW_SAFETY
+    ),
     Route("meals/safety/incidents/<slug:number>/report/", incidents.report, "incident_report", Act.STOP_MEAL),
-    Route("meals/safety/incidents/<slug:number>/close/", incidents.close, "incident_close", Act.SUPERVISE_SAFETY),
+    Route(
+        "meals/safety/incidents/<slug:number>/close/", incidents.close, "incident_close", Act.SUPERVISE_SAFETY
+    ),
     Route("meals/safety/stops/<int:pk>/lift/", incidents.lift, "lift_stop", Act.SUPERVISE_SAFETY),
     Route("meals/safety/mendings/<int:pk>/mend/", incidents.mend, "mend", Act.KEEP_SAFETY),
     Route("meals/safety/mendings/<int:pk>/accept/", incidents.accept, "accept_mending", Act.SUPERVISE_SAFETY),

@@ -188,9 +188,7 @@ def _kinds(user: User) -> dict[str, str]:
     """The inspections that the account makes: an operator its own, the county its supervision."""
     tours = chain.food_safety().tours.values()
     own = may(user, Act.KEEP_SAFETY)
-    return {
-        tour.code: forms.named(tour) for tour in tours if (tour.code == safety.SUPERVISION) is not own
-    }
+    return {tour.code: forms.named(tour) for tour in tours if (tour.code == safety.SUPERVISION) is not own}
 
 
 def _page(
@@ -228,7 +226,9 @@ def _page(
         shown["ripe"] = safety.samples(by=user, state="ripe").filter(**here)
         shown["mendings"] = safety.mendings(by=user, state="open").filter(**here)
     if tab == "stock":
-        shown["batches"] = safety.batches(by=user, text=request.GET.get("q", "").strip()).filter(**here)[:_ROWS]
+        shown["batches"] = safety.batches(by=user, text=request.GET.get("q", "").strip()).filter(**here)[
+            :_ROWS
+        ]
         shown["running_out"] = safety.running_out(by=user, within_days=7).filter(**here)
     if tab == "cook":
         shown["readings"] = safety.readings(by=user).filter(**here)[:_ROWS]

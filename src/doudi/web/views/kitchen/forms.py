@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from doudi import chain
 from doudi.contexts.meals import safety
 from doudi.contexts.meals import services as meals
-from doudi.engine.meals.food_safety import Named, tenths_of
+from doudi.engine.packs.food_safety import Named, tenths_of
 from doudi.web.forms import DayInput
 from doudi.web.templatetags.doudi import english
 

@@ -152,7 +152,9 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
 def label(request: HttpRequest, number: str) -> HttpResponse:
     """The label of a sample, to print and stick on."""
     return render(
-        request, "kitchen/label.html", {"sample": safety.one(safety.FoodSample, asker(request), number=number)}
+        request,
+        "kitchen/label.html",
+        {"sample": safety.one(safety.FoodSample, asker(request), number=number)},
     )
 
 

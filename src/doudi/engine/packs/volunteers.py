@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dateutil.relativedelta import relativedelta
 
-from doudi.engine.meals.food_safety import Named
+from doudi.engine.packs.food_safety import Named
 from doudi.engine.packs.sections import read_section
 
 _SCHEMA = Path(__file__).with_name("volunteers.schema.json")

@@ -6,123 +6,20 @@ The worked cases 5 to 10 of handbook 03 stand here; the identity cases (1 to 4) 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from doudi.contexts.verification import services as verification
 from doudi.contexts.verification.models import Query, Reply, Report
-from doudi.contexts.verification.services import PersonAsked, StepRefused, Unauthorised
-from doudi.engine.packs import load_pack
+from doudi.contexts.verification.services import StepRefused, Unauthorised
 from doudi.engine.status import Status
-from doudi.engine.verification import State, load_rules
-from tests.small_county import LI_LI, TOWNSHIP_A, ZHANG_WEI, make_id, write_csv
+from doudi.engine.verification import State
+from tests.contexts.verification.desk import answer_all, reply, started
+from tests.small_county import LI_LI, ZHANG_WEI, make_id
 
-PACK = Path(__file__).resolve().parents[2] / "packs" / "reference"
 CHILD = make_id("20180606", 66)
-SCAN = b"%PDF-1.4 signed and thumbprinted"
-
-
-@pytest.fixture(scope="module")
-def pack():
-    return load_pack(PACK)
-
-
-@pytest.fixture(scope="module")
-def rules():
-    return load_rules(PACK)
-
-
-@pytest.fixture
-def clerk(office: Path, make_user: Callable):
-    return make_user("window", "township", TOWNSHIP_A)
-
-
-@pytest.fixture
-def verifier(clerk, make_user: Callable):
-    return make_user("verifier1", "verifier", "520102")
-
-
-@pytest.fixture
-def opened(clerk, rules):
-    """张家 applies for dibao: a couple, the husband declares 12,000 yuan of wages and 10,000 of savings."""
-
-    def open_(people=None, **more):
-        return verification.open_request(
-            rules,
-            kind="new",
-            purpose="dibao",
-            people=people
-            or [
-                PersonAsked("张伟", ZHANG_WEI, "户主", declared={"工资": 12_000_00, "存款": 10_000_00}),
-                PersonAsked("李丽", LI_LI, "配偶"),
-            ],
-            region_code=TOWNSHIP_A,
-            urban_rural="城镇",
-            as_of=date(2024, 11, 15),
-            requested_by="花果园街道",
-            by=clerk,
-            **more,
-        )
-
-    return open_
-
-
-@pytest.fixture
-def sign(clerk, rules):
-    def sign_(name: str, number: str, **more):
-        terms = {
-            "purposes": ["dibao"],
-            "sources": list(rules.sources),
-            "signed_on": timezone.localdate(),
-            "way": "paper",
-            "signer": name,
-            "evidence": SCAN + name.encode(),
-            "evidence_name": "授权书.pdf",
-            **more,
-        }
-        return verification.authorise(
-            rules, name=name, id_number=number, region_code=TOWNSHIP_A, by=clerk, **terms
-        )
-
-    return sign_
-
-
-def feed_file(pack, folder: Path, feed: str, rows: list[dict[str, str]]) -> Path:
-    columns = pack.feeds[feed].columns
-    body = [[row.get(column.name, "") for column in columns] for row in rows]
-    return write_csv(folder / f"{feed}.csv", [column.label for column in columns], body)
-
-
-def reply(pack, rules, folder, source, rows, verifier):
-    return verification.take_reply_file(
-        source,
-        feed_file(pack, folder, rules.sources[source].feed, rows),
-        rules=rules,
-        specs=pack.feeds,
-        as_of=date(2024, 11, 10),
-        by=verifier,
-    )
-
-
-def answer_all(pack, rules, folder, verifier, *, rows=None, besides=()):
-    for source in rules.sources:
-        if source not in besides:
-            reply(pack, rules, folder, source, (rows or {}).get(source, []), verifier)
-
-
-def started(opened, sign, rules, verifier, clerk, **more):
-    request = opened(**more)
-    verification.accept_request(request.number, rules=rules, by=clerk)
-    sign("张伟", ZHANG_WEI)
-    sign("李丽", LI_LI)
-    verification.confirm_authorised(request.number, by=clerk)
-    verification.start_queries(request.number, rules=rules, by=verifier)
-    request.refresh_from_db()
-    return request
 
 
 def test_no_query_goes_out_for_who_has_not_signed(opened, sign, clerk, verifier, rules, pack, tmp_path):

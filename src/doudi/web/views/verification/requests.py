@@ -1,11 +1,9 @@
-"""The verification centre's desks: requests, one request with its steps, sources with lists and replies, reports."""
+"""The request desk and one request with its steps (委托单)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from django import forms
@@ -147,7 +145,8 @@ def _page(
     user = asker(request)
     rules = chain.verification_rules()
     people = list(found.people.all())
-    queries = {(q.person_id, q.source): q for q in verification.latest_queries(found)}
+    latest = verification.latest_queries(found)
+    queries = {(q.person_id, q.source): q for q in latest if not q.place}
     gaps = {gap.person.pk: gap.sources for gap in verification.gaps(found)}
     state = State(found.state)
     ready = state in (State.COMPARING, State.REVIEWING) and may(user, Act.ISSUE_REPORT)
@@ -227,7 +226,7 @@ def _authorise(request: HttpRequest, number: str, user: User) -> str:
         region_code=found.region_code,
         purposes=[found.purpose],
         sources=found.sources,
-        signed_on=_day(request.POST.get("signed_on", "")),
+        signed_on=day_of(request.POST.get("signed_on", "")),
         way=request.POST.get("way", ""),
         signer=request.POST.get("signer", "").strip() or person.name,
         guardian_relation=request.POST.get("guardian_relation", ""),
@@ -239,7 +238,7 @@ def _authorise(request: HttpRequest, number: str, user: User) -> str:
     return _("授权书已登记。")
 
 
-def _day(text: str) -> date:
+def day_of(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -342,103 +341,6 @@ def step(request: HttpRequest, number: str, step: str) -> HttpResponse:
         return _page(request, verification.request_of(number, by=user), problem)
     messages.success(request, said)
     return redirect("verification", number=number)
-
-
-@require_safe
-def report_page(request: HttpRequest, number: str) -> HttpResponse:
-    """A report for reading and printing; the look is in the audit log."""
-    user = asker(request)
-    report, content = verification.look_at_report(number, by=user)
-    computed = content["computed"]
-    names = {person["position"]: person for person in computed["people"]}
-    shown = {
-        "report": report,
-        "recorded": content["recorded"],
-        "computed": computed,
-        "names": names,
-        "sources": [
-            (source["label"], [(names[row["person"]]["name"], row) for row in source["people"]])
-            for source in computed["sources"]
-        ],
-        "household": [
-            variable
-            for variable in computed["situation"]["variables"]
-            if variable["person"] is None and variable["kind"] == "金额" and variable["value"] is not None
-        ],
-        "overtaken": report.followers.first(),
-        "expired": timezone.localdate() > report.valid_to,
-    }
-    return render(request, "verification/report.html", shown)
-
-
-@require_safe
-def sources(request: HttpRequest) -> HttpResponse:
-    """The source board: what each source has still to answer, with lists out and replies in (来源台)."""
-    return _board(request, None)
-
-
-def _board(request: HttpRequest, problem: DoudiError | None) -> HttpResponse:
-    shown = {
-        "rows": verification.source_board(chain.verification_rules(), by=asker(request)),
-        "problem": problem,
-    }
-    return render(request, "verification/sources.html", shown, status=422 if problem else 200)
-
-
-def query_list(request: HttpRequest, source: str) -> HttpResponse:
-    """The workbook of a source's open queries."""
-    user = asker(request)
-    if request.method != "POST":
-        return redirect("verification_sources")
-    try:
-        batch, content = chain.query_list(source, by=user)
-    except DoudiError as problem:
-        if problem.code == "not_allowed":
-            raise
-        return _board(request, problem)
-    answer = HttpResponse(
-        content, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    )
-    answer["Content-Disposition"] = f'attachment; filename="{batch.number}.xlsx"'
-    return answer
-
-
-def take_reply(request: HttpRequest, source: str) -> HttpResponse:
-    """A department's reply, or the word that the source failed."""
-    user = asker(request)
-    if request.method != "POST":
-        return redirect("verification_sources")
-    try:
-        file = request.FILES.get("file")
-        if file is None:
-            raise verification.StepRefused(_("请选择部门回复的文件。"), "Choose the department's reply.")
-        as_of = _day(request.POST.get("as_of", ""))
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / f"reply{Path(file.name or '').suffix[:8].lower()}"
-            path.write_bytes(file.read())
-            outcome = chain.take_reply(
-                source,
-                path,
-                as_of=as_of,
-                by=user,
-                file_name=file.name or "",
-                complete=not request.POST.get("incomplete"),
-            )
-    except DoudiError as problem:
-        if problem.code == "not_allowed":
-            raise
-        return _board(request, problem)
-    messages.success(
-        request,
-        _("回复已入库：查得 %(found)s，查无 %(none)s；未委托的 %(others)s 行不留，坏行 %(bad)s。")
-        % {
-            "found": outcome.with_rows,
-            "none": outcome.no_record,
-            "others": outcome.not_asked_for,
-            "bad": outcome.quarantined,
-        },
-    )
-    return redirect("verification_sources")
 
 
 def source_failed(request: HttpRequest, number: str) -> HttpResponse:

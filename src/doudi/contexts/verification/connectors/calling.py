@@ -1,0 +1,157 @@
+"""One signed call to a declared host, and nothing else: no redirect, no proxy, no other host, a bounded answer.
+
+The host is the one of the connection data; what a peer answers never says where to go next, so that nobody can make this
+office call another machine (SSRF).
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from doudi.contexts.verification.connectors.answers import SourceLied, SourceUnavailable
+from doudi.contexts.verification.connectors.declared import Connection, ConnectorsInvalid, secret_of
+from doudi.house import signing
+from doudi.house.paths import home
+
+MOST = 16 << 20
+"""Bytes of an answer."""
+
+
+def call(
+    connection: Connection, method: str, path: str, content: Any = None, *, token: str = ""
+) -> dict[str, Any]:
+    """Send one request signed with the connection's secret and give the JSON object that came back, its signature checked.
+
+    ``path`` is put behind the connection's address. Raises :class:`SourceUnavailable` where trying again may help and
+    :class:`SourceLied` where the answer is not to be used.
+    """
+    parts = urlsplit(connection.address)
+    secret = secret_of(connection.secret, what=connection.name)
+    if not secret:
+        raise ConnectorsInvalid(
+            f"{connection.name} 没有签名密钥（secret），不能发出查询。",
+            f"{connection.name} has no signing secret: nothing is sent.",
+            code="secret_missing",
+        )
+    target = parts.path.rstrip("/") + path
+    body = b"" if content is None else json.dumps(content, ensure_ascii=False).encode()
+    headers = signing.sign(
+        method, target, body, key=connection.key, secret=secret, algorithm=connection.algorithm
+    )
+    nonce = headers[signing.NONCE]
+    headers |= {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "doudi"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    status, answer, signature = _exchange(connection, method, target, body, headers)
+    if status == 429 or status >= 500:
+        raise SourceUnavailable(
+            f"{connection.name} 答复 {status}，稍后再试。",
+            f"{connection.name} answered {status}; later again.",
+        )
+    if not 200 <= status < 300:
+        raise _refused(connection, status, answer)
+    signing_problem = None
+    try:
+        signing.check_answer(answer, signature, nonce=nonce, secret=secret, algorithm=connection.algorithm)
+    except signing.SignatureRefused as problem:
+        signing_problem = problem
+    if signing_problem is not None:
+        raise SourceLied(signing_problem.zh, signing_problem.en)
+    try:
+        told = json.loads(answer)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise SourceLied(
+            f"{connection.name} 的答复不是 JSON 对象。", f"{connection.name}: the answer is no JSON object."
+        )
+    return told
+
+
+def _refused(connection: Connection, status: int, answer: bytes) -> SourceLied:
+    """What the peer said against it, shortened: it goes into a log that people read, not into a page as markup."""
+    try:
+        told = json.loads(answer)
+        why = str(told.get("zh") or told.get("why") or "")[:160] if isinstance(told, dict) else ""
+    except (ValueError, RecursionError):
+        why = ""
+    return SourceLied(
+        f"{connection.name} 拒绝了请求（{status}）{f'：{why}' if why else ''}。请核对地址、账号和密钥。",
+        f"{connection.name} refused the request ({status}); check address, key and secret.",
+        code="source_refused",
+    )
+
+
+def _exchange(
+    connection: Connection, method: str, target: str, body: bytes, headers: dict[str, str]
+) -> tuple[int, bytes, str]:
+    parts = urlsplit(connection.address)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        _refuse_strange_addresses(connection.name, host, port)
+        if parts.scheme == "https":
+            line: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, port, timeout=connection.seconds, context=_tls(connection)
+            )
+        else:
+            line = http.client.HTTPConnection(host, port, timeout=connection.seconds)
+        try:
+            line.request(method, target, body=body or None, headers=headers)
+            answer = line.getresponse()
+            content = answer.read(MOST + 1)
+            signature = answer.headers.get(signing.SIGNATURE, "")
+        finally:
+            line.close()
+    except (OSError, http.client.HTTPException) as problem:
+        raise SourceUnavailable(
+            f"连不上 {connection.name}（{type(problem).__name__}），稍后再试。",
+            f"{connection.name} cannot be reached ({type(problem).__name__}); later again.",
+        ) from None
+    if len(content) > MOST:
+        raise SourceLied(
+            f"{connection.name} 的答复超过 {MOST >> 20} MB，不采用。",
+            f"{connection.name}: the answer is larger than {MOST >> 20} MB.",
+        )
+    return answer.status, content, signature
+
+
+def _refuse_strange_addresses(name: str, host: str, port: int) -> None:
+    """A declared name that points to a machine's own metadata or to nobody is not called."""
+    for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        address = ipaddress.ip_address(str(found[4][0]).partition("%")[0])
+        if address.is_link_local or address.is_multicast or address.is_unspecified:
+            raise ConnectorsInvalid(
+                f"{name} 的主机 {host} 指向 {address}，不能连接。",
+                f"{name}: host {host} points to {address}, which is not called.",
+                code="address_refused",
+            )
+
+
+def _tls(connection: Connection) -> ssl.SSLContext:
+    """TLS with the peer's certificate checked; with our own certificate where the agreement asks for one (双向认证)."""
+    try:
+        context = ssl.create_default_context(cafile=_file(connection, "ca"))
+        certificate = _file(connection, "certificate")
+        if certificate:
+            context.load_cert_chain(certificate, _file(connection, "private_key"))
+    except OSError as problem:
+        raise ConnectorsInvalid(
+            f"{connection.name} 的证书文件读不出来：{problem}。",
+            f"{connection.name}: a certificate file cannot be read: {problem}.",
+            code="certificate_unreadable",
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _file(connection: Connection, name: str) -> str | None:
+    given = str(connection.setting(name))
+    return str(home().root / Path(given)) if given else None

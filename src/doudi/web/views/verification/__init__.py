@@ -1,0 +1,36 @@
+"""The verification centre's desks: requests with their steps, sources with lists and replies, reports."""
+
+from __future__ import annotations
+
+from doudi.contexts.accounts.services import Act
+from doudi.web.guard import Route
+from doudi.web.views.verification import reports, requests, sources
+
+ROUTES: tuple[Route, ...] = (
+    Route("verification/", requests.desk, "verifications", Act.VIEW_VERIFICATION),
+    Route("verification/sources/", sources.sources, "verification_sources", Act.VIEW_VERIFICATION),
+    Route("verification/sources/<slug:source>/list/", sources.query_list, "query_list", Act.QUERY_SOURCES),
+    Route("verification/sources/<slug:source>/reply/", sources.take_reply, "take_reply", Act.QUERY_SOURCES),
+    Route("verification/sources/<slug:source>/ask/", sources.ask, "ask_source", Act.QUERY_SOURCES),
+    Route(
+        "verification/sources/<slug:source>/suspend/", sources.suspend, "suspend_source", Act.QUERY_SOURCES
+    ),
+    Route(
+        "verification/sources/<slug:source>/password/", sources.password, "source_password", Act.QUERY_SOURCES
+    ),
+    Route("verification/new/<path:household_no>/", requests.new, "verify", Act.REQUEST_VERIFICATION),
+    Route(
+        "verification/reports/<slug:number>/",
+        reports.report_page,
+        "verification_report",
+        Act.VIEW_VERIFICATION,
+    ),
+    Route("verification/<slug:number>/failed/", requests.source_failed, "source_failed", Act.QUERY_SOURCES),
+    Route(
+        "verification/<slug:number>/do/<slug:step>/",
+        requests.step,
+        "verification_step",
+        Act.VIEW_VERIFICATION,
+    ),
+    Route("verification/<slug:number>/", requests.request_page, "verification", Act.VIEW_VERIFICATION),
+)
