@@ -8,7 +8,16 @@ The chapters, in the order of the loop: ``evidence`` (files, screens, explanatio
 serve them all, ``packs`` holds the rules in force.
 """
 
-from doudi.chain.dining import enrol_diner, follow_register, place_order, quote_meal, serve_meal
+from doudi.chain.dining import (
+    door_shut,
+    enrol_diner,
+    follow_register,
+    hand_over,
+    place_order,
+    quote_meal,
+    record_call,
+    serve_meal,
+)
 from doudi.chain.doubts import (
     assign_doubt,
     check_doubt,
@@ -165,6 +174,7 @@ __all__ = [
     "decide_threshold",
     "dispatch",
     "dispatch_many",
+    "door_shut",
     "doubt_rules",
     "drop_key",
     "duplicate_rules",
@@ -181,6 +191,7 @@ __all__ = [
     "food_safety",
     "give_measure",
     "giving_rules",
+    "hand_over",
     "identify",
     "issue_report",
     "linkage_rules",
@@ -211,6 +222,7 @@ __all__ = [
     "reassign",
     "receive_batch",
     "record_attempt",
+    "record_call",
     "record_decision",
     "record_revisit",
     "record_visit",

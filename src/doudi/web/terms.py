@@ -43,7 +43,7 @@ EVENTS = {
     "field": n("手机回传"),
 }
 
-SIGNALS = {"REPORT": n("群众报告")}
+SIGNALS = {"REPORT": n("群众报告"), "MEAL_DOOR": n("送餐敲门无人应")}
 """Signals that come from people and not from an indicator of the pack."""
 
 REPORT_STEPS = {

@@ -174,6 +174,7 @@ class Act(StrEnum):
     SERVE_MEAL = "serve_meal"
     PLAN_DELIVERY = "plan_delivery"
     DELIVER_MEAL = "deliver_meal"
+    RAISE_WARNING = "raise_warning"
     VIEW_SETTLEMENT = "view_settlement"
     MAKE_SETTLEMENT = "make_settlement"
     CHECK_SETTLEMENT = "check_settlement"
@@ -439,6 +440,7 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.SERVE_MEAL: {R.CANTEEN: Scope.ORGANISATION},
     A.PLAN_DELIVERY: {R.CANTEEN: Scope.ORGANISATION},
     A.DELIVER_MEAL: {R.COURIER: Scope.ORGANISATION},
+    A.RAISE_WARNING: {R.COURIER: Scope.ORGANISATION, R.CANTEEN: Scope.ORGANISATION},
     # who makes a settlement does not check it, who checks it does not pay it
     A.VIEW_SETTLEMENT: {
         R.COUNTY: Scope.REGION,
@@ -649,6 +651,7 @@ ACT_LABELS = {
     A.SERVE_MEAL: "登记就餐",
     A.PLAN_DELIVERY: "安排送餐",
     A.DELIVER_MEAL: "送餐",
+    A.RAISE_WARNING: "发现险情立预警",
     A.VIEW_SETTLEMENT: "查看助餐结算",
     A.MAKE_SETTLEMENT: "编制助餐结算",
     A.CHECK_SETTLEMENT: "复核助餐结算",

@@ -17,13 +17,12 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Role, User, areas_of, record, require, take_turn
 from doudi.contexts.monitoring.cases import StepRefused, note
+from doudi.contexts.monitoring.joining import Noticed, open_or_join
 from doudi.contexts.monitoring.models import (
-    LEVELS,
     OPEN,
     REPORTED,
     FamilyReport,
     Knock,
-    Signal,
     WarningCase,
 )
 from doudi.contexts.monitoring.whatif import HELPING
@@ -305,38 +304,20 @@ def open_from_report(
     kind = rules.difficulties.get(found.difficulty)
     level = kind.level if kind is not None else "yellow"
     household_no = household.household_no if household is not None else f"LS-{found.number}"
-    case = WarningCase.objects.filter(household_no=household_no, status__in=OPEN).first()
-    today = timezone.localdate()
-    if case is None:
-        case = WarningCase.objects.create(
+    case, kind_of_line = open_or_join(
+        Noticed(
             number=found.number,
             source=WarningCase.Source.REPORT,
             household_no=household_no,
             provisional=household is None,
-            head_name=household.head_name if household is not None else found.family_name[:80],
+            head_name=household.head_name if household is not None else found.family_name,
             region_code=region,
             level=level,
-            level_rank=LEVELS.index(level),
-            register_category=household.category if household is not None else "",
-            found_category="",
-            change="",
-            opened_on=today,
-            as_of=today,
-            due_on=handling.limits_of(level).dispatch_due(today),
-        )
-        kind_of_line = "open"
-    else:
-        raised = max(case.level, level, key=LEVELS.index)
-        rank = max(case.level_rank, LEVELS.index(raised))
-        WarningCase.objects.filter(pk=case.pk).update(level=raised, level_rank=rank, version=case.version + 1)
-        case.refresh_from_db()
-        kind_of_line = "update"
-    signal, fresh = Signal.objects.get_or_create(
-        case=case, code=REPORTED, defaults={"first_seen": today, "last_seen": today, "level": level}
+            category=household.category if household is not None else "",
+            signal=REPORTED,
+        ),
+        handling=handling,
     )
-    if not fresh:
-        highest = max(signal.level or level, level, key=LEVELS.index)
-        Signal.objects.filter(pk=signal.pk).update(last_seen=today, active=True, level=highest)
     label = kind.label if kind is not None else found.difficulty
     note(
         case,

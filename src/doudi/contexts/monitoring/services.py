@@ -79,6 +79,7 @@ from doudi.contexts.monitoring.handover import (
     refuse_while_work_is_left,
 )
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
+from doudi.contexts.monitoring.joining import Noticed, raise_from_service
 from doudi.contexts.monitoring.keeping import keep_pack, kept_folder, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
@@ -219,6 +220,7 @@ __all__ = [
     "IndicatorState",
     "Item",
     "LoopFigures",
+    "Noticed",
     "Outcome",
     "Outrun",
     "PeriodInvalid",
@@ -320,6 +322,7 @@ __all__ = [
     "propose_stops",
     "propose_threshold",
     "quality",
+    "raise_from_service",
     "read_notices",
     "reassign_warning",
     "record_attempt",
