@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('meals', '0002_places_diners_orders'),
+        ('meals', '0003_meals_carried_to_the_next_month'),
     ]
 
     operations = [
