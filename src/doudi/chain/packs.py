@@ -20,6 +20,7 @@ from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.linking import LinkageRules, load_linkage
 from doudi.engine.packs.meals import NetworkRules, PriceRules, load_network, load_prices
 from doudi.engine.packs.outreach import Outreach, load_outreach
+from doudi.engine.packs.procedures import Procedures, load_procedures
 from doudi.engine.packs.volunteers import VolunteerRules, load_volunteer_rules
 from doudi.engine.siting.rules import SitingRules, load_siting_rules
 from doudi.engine.verification import Rules as VerificationRules
@@ -70,6 +71,16 @@ def _outreach(folder: Path) -> Outreach:
 def outreach() -> Outreach:
     """How the pack has reports of families taken in (主动发现); read once a process."""
     return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _procedures(folder: Path) -> Procedures:
+    return load_procedures(folder)
+
+
+def procedures() -> Procedures:
+    """How the pack has applications handled (申请办理规程); read once a process."""
+    return _procedures(settings.PACK)
 
 
 @lru_cache(maxsize=4)

@@ -122,6 +122,18 @@ class Act(StrEnum):
     ISSUE_REPORT = "issue_report"
     # one window and applications (一门受理)
     VIEW_APPLICATIONS = "view_applications"
+    TAKE_APPLICATION = "take_application"
+    REGISTER_FAMILY = "register_family"
+    INVESTIGATE_APPLICATION = "investigate_application"
+    VISIT_FOR_COUNTY = "visit_for_county"
+    GIVE_OPINION = "give_opinion"
+    DECIDE_APPLICATION = "decide_application"
+    REGISTER_KIN = "register_kin"
+    DRAW_SAMPLE = "draw_sample"
+    SUPERVISE_TRANSFER = "supervise_transfer"
+    VIEW_ENTITLEMENTS = "view_entitlements"
+    VIEW_RESOURCES = "view_resources"
+    KEEP_RESOURCES = "keep_resources"
     # amounts, rosters, payment (资金发放)
     VIEW_ROSTERS = "view_rosters"
     DECIDE_BENEFIT = "decide_benefit"
@@ -317,6 +329,8 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.COUNTY: Scope.REGION,
         R.TOWNSHIP: Scope.REGION,
         R.VERIFIER: Scope.REGION,
+        # who decides on an application reads the report it rests on
+        R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
     A.REQUEST_VERIFICATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
@@ -330,6 +344,24 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.TAKE_APPLICATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REGISTER_FAMILY: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.INVESTIGATE_APPLICATION: {R.TOWNSHIP: Scope.REGION},
+    A.VISIT_FOR_COUNTY: {R.COUNTY: Scope.REGION},
+    A.GIVE_OPINION: {R.TOWNSHIP: Scope.REGION},
+    A.DECIDE_APPLICATION: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REGISTER_KIN: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.DRAW_SAMPLE: {R.COUNTY: Scope.REGION},
+    A.SUPERVISE_TRANSFER: {R.COUNTY: Scope.REGION},
+    A.VIEW_ENTITLEMENTS: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_RESOURCES: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DEPARTMENT: Scope.DEPARTMENT,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_RESOURCES: {R.COUNTY: Scope.REGION, R.DEPARTMENT: Scope.DEPARTMENT},
     # amounts, rosters, payment
     A.VIEW_ROSTERS: {
         R.COUNTY: Scope.REGION,
@@ -599,6 +631,18 @@ ACT_LABELS = {
     A.ISSUE_REPORT: "出具核对报告",
     # one window and applications
     A.VIEW_APPLICATIONS: "查看申请",
+    A.TAKE_APPLICATION: "受理申请",
+    A.REGISTER_FAMILY: "窗口新立户",
+    A.INVESTIGATE_APPLICATION: "入户调查",
+    A.VISIT_FOR_COUNTY: "县级入户抽查",
+    A.GIVE_OPINION: "初审和公示",
+    A.DECIDE_APPLICATION: "审核确认",
+    A.REGISTER_KIN: "近亲属备案",
+    A.DRAW_SAMPLE: "县级抽查",
+    A.SUPERVISE_TRANSFER: "督办转办",
+    A.VIEW_ENTITLEMENTS: "查看可享政策",
+    A.VIEW_RESOURCES: "查看救助资源",
+    A.KEEP_RESOURCES: "维护救助资源",
     # amounts, rosters, payment
     A.VIEW_ROSTERS: "查看发放名册",
     A.DECIDE_BENEFIT: "登记待遇决定",

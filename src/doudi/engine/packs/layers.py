@@ -21,6 +21,15 @@ SHIPPED = Path(__file__).resolve().parents[4] / "packs"
 MEAL_FILES = ("meal_price.yaml", "meal_network.yaml")
 MAX_LAYERS = 8
 HEADER = ("名称", "版本", "上级", "地区", "说明", "虚构")
+_HASHED = (
+    "handling.yaml",
+    "doubts.yaml",
+    "verification.yaml",
+    "procedures.yaml",
+    "linkage.yaml",
+    "benefits.yaml",
+    *MEAL_FILES,
+)
 _MAPS = ("输出", "文件", "参数", "变量", "指标", "措施", "标签")
 
 

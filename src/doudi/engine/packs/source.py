@@ -38,6 +38,7 @@ ELSEWHERE = frozenset(
         "volunteers.yaml",
         "linkage.yaml",
         "verification.yaml",
+        "procedures.yaml",
         "meal_price.yaml",
         "meal_network.yaml",
     }
