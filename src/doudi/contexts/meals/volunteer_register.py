@@ -126,6 +126,29 @@ def myself(by: User) -> Volunteer | None:
     )
 
 
+def receiver(number: str, *, by: User) -> Volunteer:
+    """Somebody of the county who may receive points, by number; no more is told of the person than that."""
+    require(by, Act.VIEW_VOLUNTEERS)
+    found = Volunteer.objects.filter(
+        number=number, site__region_code__startswith=by.region_code[:6], died_on=None
+    ).first()
+    if found is None:
+        raise VolunteerNotFound(f"没有编号为 {number} 的志愿者。", f"No volunteer {number}.")
+    return found
+
+
+def point_site(code: str, person: Volunteer) -> Site:
+    """A place of the person's county where points can be used, by its code."""
+    found = (
+        Site.objects.filter(code=code.strip(), region_code__startswith=person.site.region_code[:6])
+        .exclude(state__in=(Site.State.PLANNED, Site.State.CLOSED))
+        .first()
+    )
+    if found is None:
+        raise StepRefused(f"本县没有助餐点 {code}。", f"No meal place {code} in the county.")
+    return found
+
+
 def require_self_or_desk(by: User, act: Act, person: Volunteer) -> None:
     """An act on a volunteer's own points: by the person's own account, or by the desk of the place."""
     require_at(by, act, person.site)

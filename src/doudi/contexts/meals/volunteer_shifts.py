@@ -73,6 +73,14 @@ def make_shift(
     return kept
 
 
+def served_diner(place: Site, number: str) -> Diner:
+    """The diner of a place by number, for a caller that may plan its shifts."""
+    found = Diner.objects.filter(site=place, number=number).first()
+    if found is None:
+        raise VolunteerNotFound(f"本点没有编号为 {number} 的助餐老人。", f"No diner {number} at this place.")
+    return found
+
+
 def shifts(*, by: User, since: date | None = None) -> QuerySet[Shift]:
     """Shifts of the account's places from a day on, earliest first."""
     scope = require(by, Act.VIEW_VOLUNTEERS)
