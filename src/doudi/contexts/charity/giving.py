@@ -27,6 +27,7 @@ from doudi.contexts.charity.fund_models import (
     Outcome,
 )
 from doudi.contexts.charity.fundraising import (
+    FIELDS,
     campaign_of,
     campaigns,
     decide_campaign,
@@ -41,6 +42,7 @@ from doudi.contexts.charity.fundraising import (
 )
 from doudi.contexts.charity.fundraising_models import Campaign, Disclosure, DisclosureDuty
 from doudi.contexts.charity.funds import (
+    REVERSIBLE,
     FundNotFound,
     Restricted,
     SamePerson,
@@ -85,6 +87,8 @@ from doudi.contexts.charity.grants import (
 from doudi.contexts.charity.ledger import NotEnough, balance, balance_on, prove, trial_balance
 
 __all__ = [
+    "FIELDS",
+    "REVERSIBLE",
     "Account",
     "Allocation",
     "Asset",
