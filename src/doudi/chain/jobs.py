@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from doudi.chain import packs, verifying
+from doudi.chain import linkage, packs, verifying
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 
 JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "reminders": ("提醒", lambda: monitoring.run_clocks(packs.rules()[1])),
     "exports_dropped": ("清除过期导出文件", lambda: registry.drop_expired_exports(packs.rules()[1].exports)),
+    **linkage.DUE,
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
 }
 """By the key of its count: the words before it, and the service that does it and says how many."""
