@@ -69,6 +69,11 @@ from doudi.chain.field import (
     settle_field_visit,
     take_field_visit,
 )
+from doudi.chain.giving import (
+    find_gift,
+    pay_use,
+    propose_for_claim,
+)
 from doudi.chain.indicators import (
     decide_threshold,
     propose_threshold,
@@ -241,6 +246,7 @@ __all__ = [
     "follow_register",
     "food_safety",
     "give_consent",
+    "find_gift",
     "give_measure",
     "give_opinion",
     "giving_rules",
@@ -268,12 +274,14 @@ __all__ = [
     "pause_application",
     "payment_file",
     "place_order",
+    "pay_use",
     "possible_duplicates",
     "post_notice",
     "preview_batch",
     "preview_report",
     "procedures",
     "propose_matches",
+    "propose_for_claim",
     "propose_threshold",
     "publish_need",
     "push_need",

@@ -57,6 +57,16 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         (("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),),
     ),
     (
+        gettext_noop("慈善资金"),
+        (
+            ("funds", gettext_noop("资金"), Act.VIEW_FUNDS),
+            ("gifts", gettext_noop("捐赠"), Act.VIEW_FUNDS),
+            ("allocations", gettext_noop("安排和拨付"), Act.VIEW_FUNDS),
+            ("campaigns", gettext_noop("募捐方案"), Act.VIEW_FUNDS),
+            ("disclosures", gettext_noop("信息公开"), Act.VIEW_FUNDS),
+        ),
+    ),
+    (
         gettext_noop("总览"),
         (
             ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),

@@ -23,6 +23,7 @@ from doudi.contexts.charity.fund_models import (
     Donation,
     Fund,
     FundEntry,
+    Grant,
     MoveRequest,
     Outcome,
 )
@@ -80,9 +81,17 @@ from doudi.contexts.charity.grants import (
     held,
     pay,
     propose_allocation,
+    propose_for_claim,
     record_outcome,
     release,
     take_back,
+)
+from doudi.contexts.charity.openness import (
+    project_figures,
+    public_bodies,
+    public_needs,
+    public_project,
+    public_projects,
 )
 from doudi.contexts.charity.ledger import NotEnough, balance, balance_on, prove, trial_balance
 
@@ -99,6 +108,7 @@ __all__ = [
     "Fund",
     "FundEntry",
     "FundNotFound",
+    "Grant",
     "GiftUnknown",
     "MoveRequest",
     "NotEnough",
@@ -142,11 +152,17 @@ __all__ = [
     "owe_and_remind",
     "pay",
     "propose_allocation",
+    "propose_for_claim",
     "prove",
     "public_campaign",
     "public_campaigns",
     "public_disclosure",
     "public_disclosures",
+    "project_figures",
+    "public_bodies",
+    "public_needs",
+    "public_project",
+    "public_projects",
     "publish",
     "raised",
     "receipt",

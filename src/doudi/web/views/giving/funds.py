@@ -300,7 +300,7 @@ USE_STEPS: dict[str, Step[giving.Allocation]] = {
     ),
     "pay": Step(
         gettext_lazy("拨付"), typed_forms.PayForm, lambda a, u: a.status in ("approved", "paid") and giving.held(a) > 0,
-        lambda a, typed, u: giving.pay(
+        lambda a, typed, u: chain.pay_use(
             a.number, on=typed["on"], amount_fen=typed["amount"], token=typed["token"], by=u
         ),
         gettext_lazy("拨付已登记。"), Act.PAY_FUNDS, first=True,
