@@ -51,3 +51,15 @@ def person_by_id(number: str) -> Person | None:
     """The person whom a valid 18-digit number means or once meant."""
     blind = keyring().digest(number, purpose=ID_PURPOSE)
     return people_by_blind([blind]).get(blind)
+
+
+def kept_persons(keys: Iterable[int]) -> dict[int, int]:
+    """Which record each key means today: the one that a merged record went into, else itself."""
+    found: dict[int, int] = {}
+    for batch in batches(keys):
+        found |= dict(Person.objects.filter(pk__in=batch, merged_into=None).values_list("pk", "pk"))
+        for key, into in (
+            Person.objects.filter(pk__in=batch).exclude(merged_into=None).values_list("pk", "merged_into")
+        ):
+            found[key] = kept_persons([into]).get(into, into)
+    return found
