@@ -116,9 +116,7 @@ def test_whatever_is_sent_by_whom_nothing_breaks_and_every_answer_is_as_describe
 ) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", server)
     keys = [
-        f"Bearer {key_for(person)}"
-        for person in county.everybody()
-        if any(may(person, act) for act in Act)
+        f"Bearer {key_for(person)}" for person in county.everybody() if any(may(person, act) for act in Act)
     ]
     sent = 0
     for found in schema.get_all_operations():
