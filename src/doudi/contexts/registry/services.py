@@ -129,7 +129,7 @@ from doudi.contexts.registry.models import (
 from doudi.contexts.registry.office import covers_office, office_region, require_whole_office
 from doudi.contexts.registry.operations import BASES
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
-from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
+from doudi.contexts.registry.people import HouseholdNotFound, person_by_id, refuse_own_file
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
@@ -297,6 +297,7 @@ __all__ = [
     "read_return",
     "receipts",
     "refuse_change",
+    "refuse_own_file",
     "region_name",
     "region_path",
     "register_on",
