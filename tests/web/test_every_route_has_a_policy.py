@@ -21,6 +21,9 @@ PUBLIC = {
     "field",
     "field_worker",
     "field_manifest",
+    "open_scores",
+    "rate_meal",
+    "complain_of_meal",
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {

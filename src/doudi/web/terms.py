@@ -43,7 +43,7 @@ EVENTS = {
     "field": n("手机回传"),
 }
 
-SIGNALS = {"REPORT": n("群众报告")}
+SIGNALS = {"REPORT": n("群众报告"), "MEAL_DOOR": n("送餐敲门无人应")}
 """Signals that come from people and not from an indicator of the pack."""
 
 REPORT_STEPS = {
@@ -80,6 +80,31 @@ ACTS = {
     "take_export": n("下载导出表"),
     "save_list": n("保存常用条件"),
     "delete_list": n("删除常用条件"),
+    "enter_worker": n("登记从业人员"),
+    "worker_left": n("登记离岗"),
+    "keep_certificate": n("登记健康证"),
+    "check_morning": n("登记晨检"),
+    "enter_supplier": n("登记供货者"),
+    "enter_batch": n("登记进货"),
+    "use_batch": n("登记用料"),
+    "take_reading": n("登记温度"),
+    "keep_sample": n("登记留样"),
+    "end_sample": n("登记销毁留样"),
+    "make_tour": n("登记检查"),
+    "mend": n("登记整改"),
+    "accept_mending": n("验收整改"),
+    "return_mending": n("退回整改"),
+    "look_at_photo": n("查看检查照片"),
+    "stop_food": n("暂停供应"),
+    "lift_stop": n("恢复供应"),
+    "open_incident": n("登记食品安全事件"),
+    "look_at_incident": n("查看食品安全事件"),
+    "report_incident": n("报告食品安全事件"),
+    "close_incident": n("食品安全事件结案"),
+    "trace_batch": n("追溯就餐人员"),
+    "issue_rating_codes": n("发放评价码"),
+    "take_word": n("收到评价或投诉"),
+    "answer_word": n("答复投诉"),
     "export_query_list": n("下载查询清单"),
     "take_reply": n("部门回复入库"),
     "withdraw_authorisation": n("撤回授权"),
@@ -110,6 +135,15 @@ SUBJECTS = {
     "source": n("来源"),
     "report": n("线索"),
     "duplicate": n("疑似重复"),
+    "batch": n("进货"),
+    "sample": n("留样"),
+    "tour": n("检查"),
+    "incident": n("事件"),
+    "word": n("评价"),
+    "volunteer": n("志愿者"),
+    "shift": n("班次"),
+    "points": n("积分"),
+    "plan": n("选址方案"),
     "push": n("外发消息"),
     "threshold": n("阈值调整"),
 }

@@ -32,10 +32,14 @@ from doudi.engine.errors import DoudiError
 
 MERGE = "merge_people"
 SETTLE = "settle"
+FAMILY = "new_family"
+DECISION = "decision"
 EVENT_LABELS = {
     **{code: (kind.label, kind.label_en) for code, kind in KINDS.items()},
     MERGE: ("人员合并", "People merged"),
     SETTLE: ("以花名册为准", "Register followed"),
+    FAMILY: ("新立户", "New family"),
+    DECISION: ("审核确认决定", "Decision on an application"),
 }
 _MIN_GROUND = 4
 _MAX_FEN = 10**13
@@ -143,6 +147,11 @@ def undo_change(number: str, *, ground: str, by: User) -> RegistryEvent:
             raise UndoRefused(
                 f"事项 {number} 现为“{event.get_status_display()}”，不能撤销。",
                 f"Event {number} is {event.status} and cannot be undone.",
+            )
+        if event.kind == DECISION:
+            raise UndoRefused(
+                "审核确认决定不在这里撤销；请在申请中作出变更或停止决定。",
+                "A decision is not undone here; decide a change or an end of it.",
             )
         _refuse_if_stood_upon(event)
         now = timezone.now()

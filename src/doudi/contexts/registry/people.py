@@ -61,3 +61,15 @@ def refuse_own_file(household_no: str, *, by: User) -> None:
     )
     blinds = standing.values_list("person__id_blind", flat=True).union(former)
     refuse_own(blinds, subject=f"household:{household_no}", by=by)
+
+
+def kept_persons(keys: Iterable[int]) -> dict[int, int]:
+    """Which record each key means today: the one that a merged record went into, else itself."""
+    found: dict[int, int] = {}
+    for batch in batches(keys):
+        found |= dict(Person.objects.filter(pk__in=batch, merged_into=None).values_list("pk", "pk"))
+        for key, into in (
+            Person.objects.filter(pk__in=batch).exclude(merged_into=None).values_list("pk", "merged_into")
+        ):
+            found[key] = kept_persons([into]).get(into, into)
+    return found
