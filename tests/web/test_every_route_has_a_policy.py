@@ -34,6 +34,7 @@ ARGUMENTS = {
     "person": 1,
     "measure": "precision",
     "pk": 1,
+    "username": "township",
     "report_no": "XS20241115-0001",
     "code": "M1",
     "form": "docx",
