@@ -18,6 +18,16 @@ PUBLIC = {
     "set_large",
     "tell",
     "tell_status",
+    "charity_home",
+    "charity_campaigns",
+    "charity_campaign",
+    "charity_projects",
+    "charity_project",
+    "charity_disclosures",
+    "charity_disclosure",
+    "charity_disclosure_book",
+    "charity_needs",
+    "charity_gift",
     "field",
     "field_worker",
     "field_manifest",
@@ -27,6 +37,7 @@ PUBLIC = {
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
+    "year": 2025,
     "kind": "death",
     "token": "0" * 24,
     "number": WARNING,

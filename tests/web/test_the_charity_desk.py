@@ -58,9 +58,7 @@ def test_three_people_take_a_gift_to_its_outcome_and_the_donor_reads_it(house: H
     keeper.post(reverse("allocation_step", args=[use.number, "outcome"]), told)
 
     donor = Client()
-    page = text(
-        donor.post(reverse("charity_gift"), {"number": "黔捐0001", "code": giving.code_of(gift)})
-    )
+    page = text(donor.post(reverse("charity_gift"), {"number": "黔捐0001", "code": giving.code_of(gift)}))
     assert "400.00" in page and "住院费用已结清" in page and "600.00" in page
     assert "王强" not in page and sc.WANG_QIANG not in page and "李捐款" not in page
     receipt = keeper.get(reverse("gift_receipt", args=[gift.number, "docx"]))
@@ -134,7 +132,14 @@ def test_a_year_is_told_and_judged_on_the_page(house: House, browser) -> None:
     assert "7,000,000.00元" in text(browser(house.cast.county).get(reverse("charity_year", args=[year])))
 
 
-PUBLIC = ("charity_home", "charity_campaigns", "charity_projects", "charity_disclosures", "charity_needs", "charity_gift")
+PUBLIC = (
+    "charity_home",
+    "charity_campaigns",
+    "charity_projects",
+    "charity_disclosures",
+    "charity_needs",
+    "charity_gift",
+)
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -157,7 +162,9 @@ def test_the_public_site_names_nobody_who_was_helped_or_gave_unasked(house: Hous
         assert not any(word in page for word in ("王强", "李捐款", sc.WANG_QIANG, "H002"))
 
 
-def test_pages_of_charity_do_not_ask_the_database_once_per_row(house: House, browser, django_assert_max_num_queries) -> None:
+def test_pages_of_charity_do_not_ask_the_database_once_per_row(
+    house: House, browser, django_assert_max_num_queries
+) -> None:
     fund = house.fund()
     for place in range(12):
         house.gift(fund, 100 + place)

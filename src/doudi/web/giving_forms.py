@@ -79,18 +79,16 @@ class FundForm(forms.Form):
         label=gettext_lazy("使用约定"),
         required=False,
         widget=lines(),
-        help_text=gettext_lazy("专项基金、冠名基金写明设立协议；基金没有法人资格，不得以自己的名义募捐、签约、开户"),
+        help_text=gettext_lazy(
+            "专项基金、冠名基金写明设立协议；基金没有法人资格，不得以自己的名义募捐、签约、开户"
+        ),
     )
-    remainder = forms.CharField(
-        label=gettext_lazy("剩余财产的处理"), required=False, widget=lines()
-    )
+    remainder = forms.CharField(label=gettext_lazy("剩余财产的处理"), required=False, widget=lines())
     admin_permille = forms.IntegerField(
         label=gettext_lazy("约定管理费用（‰）"), min_value=0, max_value=200, initial=0
     )
     opened_on = day(gettext_lazy("设立日期"))
-    expires_on = forms.DateField(
-        label=gettext_lazy("期满日期（可不填）"), widget=DayInput(), required=False
-    )
+    expires_on = forms.DateField(label=gettext_lazy("期满日期（可不填）"), widget=DayInput(), required=False)
 
     def __init__(self, *args: Any, region_code: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -167,7 +165,9 @@ class UseForm(TokenForm):
     def __init__(self, *args: Any, fund: giving.Fund, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rules = chain.giving_rules()
-        allowed = [term for term in rules.purposes.values() if not fund.purposes or term.code in fund.purposes]
+        allowed = [
+            term for term in rules.purposes.values() if not fund.purposes or term.code in fund.purposes
+        ]
         groups = [term for term in rules.groups.values() if not fund.groups or term.code in fund.groups]
         self.fields["purpose"].choices = named(allowed)  # type: ignore[attr-defined]
         self.fields["group"].choices = [  # type: ignore[attr-defined]
@@ -263,7 +263,9 @@ class PayForm(TokenForm):
     """A payment of what is held."""
 
     amount = UnknownYuan(
-        label=gettext_lazy("金额（元）"), required=False, help_text=gettext_lazy("空为全部拨付；物资须一次发放")
+        label=gettext_lazy("金额（元）"),
+        required=False,
+        help_text=gettext_lazy("空为全部拨付；物资须一次发放"),
     )
     on = day(gettext_lazy("拨付日期"))
 
@@ -303,16 +305,16 @@ class CampaignForm(forms.Form):
     starts_on = forms.DateField(label=gettext_lazy("开始日期"), widget=DayInput())
     ends_on = forms.DateField(label=gettext_lazy("结束日期"), widget=DayInput())
     regions = words(
-        gettext_lazy("活动地域"), 120, help_text=gettext_lazy("行政区划代码，几处用空格隔开，例如 520102 520103")
+        gettext_lazy("活动地域"),
+        120,
+        help_text=gettext_lazy("行政区划代码，几处用空格隔开，例如 520102 520103"),
     )
     person = words(gettext_lazy("活动负责人"), 60)
     address = words(gettext_lazy("办公地址"), 120)
     ways = forms.MultipleChoiceField(label=gettext_lazy("募捐方式"), widget=forms.CheckboxSelectMultiple)
     platform = forms.ChoiceField(label=gettext_lazy("互联网平台（互联网募捐必选）"), required=False)
     receiving = forms.CharField(label=gettext_lazy("接受捐赠方式"), widget=lines())
-    account_name = words(
-        gettext_lazy("银行账户名称"), 120, help_text=gettext_lazy("须是本组织的账户")
-    )
+    account_name = words(gettext_lazy("银行账户名称"), 120, help_text=gettext_lazy("须是本组织的账户"))
     account_number = words(gettext_lazy("银行账号"), 40)
     bank = words(gettext_lazy("开户银行"), 80)
     beneficiaries = forms.CharField(label=gettext_lazy("受益人"), widget=lines())
@@ -327,7 +329,10 @@ class CampaignForm(forms.Form):
     partner_assessed = words(gettext_lazy("对合作方的评估"), 200, required=False)
     partner_agreement = words(gettext_lazy("合作协议"), 120, required=False)
     place_filing = words(
-        gettext_lazy("活动地备案文号"), 120, required=False, help_text=gettext_lazy("在登记地以外现场募捐的填写")
+        gettext_lazy("活动地备案文号"),
+        120,
+        required=False,
+        help_text=gettext_lazy("在登记地以外现场募捐的填写"),
     )
 
     def __init__(self, *args: Any, funds: list[giving.Fund], **kwargs: Any) -> None:
@@ -338,7 +343,9 @@ class CampaignForm(forms.Form):
         self.fields["platform"].choices = [("", _("不用互联网")), *platforms]  # type: ignore[attr-defined]
 
     def clean_regions(self) -> list[str]:
-        codes = str(self.cleaned_data["regions"]).replace("，", " ").replace("、", " ").replace(",", " ").split()
+        codes = (
+            str(self.cleaned_data["regions"]).replace("，", " ").replace("、", " ").replace(",", " ").split()
+        )
         if any(not code.isdigit() or len(code) not in (2, 4, 6, 9, 12) for code in codes):
             raise forms.ValidationError(_("活动地域请填行政区划代码，2、4、6、9 或 12 位。"))
         return codes
@@ -371,7 +378,9 @@ class YearForm(forms.Form):
 
     class_code = forms.ChoiceField(label=gettext_lazy("组织类别"))
     last_income = UnknownYuan(
-        label=gettext_lazy("上年总收入（元）"), required=False, help_text=gettext_lazy("不清楚就留空，不要填 0")
+        label=gettext_lazy("上年总收入（元）"),
+        required=False,
+        help_text=gettext_lazy("不清楚就留空，不要填 0"),
     )
     mean_income = UnknownYuan(label=gettext_lazy("前三年平均收入（元）"), required=False)
     net = UnknownYuan(label=gettext_lazy("上年末净资产（元）"), required=False)

@@ -122,6 +122,7 @@ ACTS = {
     "look_at_field_visit": n("查看手机回传"),
     "look_at_evidence": n("查看照片或签名"),
     "settle_field_visit": n("处理手机回传"),
+    "print_receipt": n("打印捐赠凭证"),
 }
 """Audit entries that are no act of the policy table."""
 
@@ -146,6 +147,13 @@ SUBJECTS = {
     "plan": n("选址方案"),
     "push": n("外发消息"),
     "threshold": n("阈值调整"),
+    "fund": n("资金"),
+    "donation": n("捐赠"),
+    "allocation": n("安排"),
+    "campaign": n("募捐方案"),
+    "disclosure": n("信息公开"),
+    "venture": n("公益创投"),
+    "idea": n("孵化项目"),
 }
 
 SEXES = {"男": n("男性"), "女": n("女性")}

@@ -28,8 +28,8 @@ from doudi.contexts.charity.fund_models import (
     PartUse,
 )
 from doudi.contexts.charity.fundraising_models import Campaign
-from doudi.contexts.charity.need_models import Claim
 from doudi.contexts.charity.funds import FundNotFound, Tied, numbered, own_fund, positive
+from doudi.contexts.charity.need_models import Claim
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.money import capital_yuan, show_yuan

@@ -86,6 +86,7 @@ from doudi.contexts.charity.grants import (
     release,
     take_back,
 )
+from doudi.contexts.charity.ledger import NotEnough, balance, balance_on, prove, trial_balance
 from doudi.contexts.charity.openness import (
     project_figures,
     public_bodies,
@@ -93,7 +94,6 @@ from doudi.contexts.charity.openness import (
     public_project,
     public_projects,
 )
-from doudi.contexts.charity.ledger import NotEnough, balance, balance_on, prove, trial_balance
 
 __all__ = [
     "FIELDS",
@@ -108,8 +108,8 @@ __all__ = [
     "Fund",
     "FundEntry",
     "FundNotFound",
-    "Grant",
     "GiftUnknown",
+    "Grant",
     "MoveRequest",
     "NotEnough",
     "Outcome",
@@ -151,15 +151,15 @@ __all__ = [
     "open_to_gifts",
     "owe_and_remind",
     "pay",
+    "project_figures",
     "propose_allocation",
     "propose_for_claim",
     "prove",
+    "public_bodies",
     "public_campaign",
     "public_campaigns",
     "public_disclosure",
     "public_disclosures",
-    "project_figures",
-    "public_bodies",
     "public_needs",
     "public_project",
     "public_projects",

@@ -42,6 +42,7 @@ from doudi.engine.money import show_yuan
 from doudi.engine.packs.giving import GivingRules
 from doudi.house.keyring import keyring
 
+
 def allocations(*, by: User, status: str = "") -> QuerySet[Allocation]:
     """Arrangements that ``by`` may see, newest first."""
     found: Any = Allocation.objects.visible_to(by, Act.VIEW_FUNDS).select_related("fund", "organisation")

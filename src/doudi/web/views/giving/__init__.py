@@ -17,9 +17,7 @@ ROUTES: tuple[Route, ...] = (
     Route("funds/uses/<str:number>/", funds.use_page, "allocation", Act.VIEW_FUNDS),
     Route("funds/campaigns/", raising.campaign_list, "campaigns", Act.VIEW_FUNDS),
     Route("funds/campaigns/new/", raising.campaign_edit, "campaign_new", Act.FILE_FUNDRAISING),
-    Route(
-        "funds/campaigns/<str:number>/edit/", raising.campaign_edit, "campaign_edit", Act.FILE_FUNDRAISING
-    ),
+    Route("funds/campaigns/<str:number>/edit/", raising.campaign_edit, "campaign_edit", Act.FILE_FUNDRAISING),
     Route(
         "funds/campaigns/<str:number>/do/<slug:step>/",
         raising.campaign_step,

@@ -51,9 +51,7 @@ def fund_list(request: HttpRequest) -> HttpResponse:
             name: sum(getattr(fund, name) for fund in found)
             for name in ("free_money_fen", "held_money_fen", "free_goods_fen", "held_goods_fen", "given_fen")
         },
-        "balance": [
-            (giving.Account(name).label, max(fen, 0), max(-fen, 0)) for name, fen in balance.items()
-        ],
+        "balance": [(giving.Account(name).label, max(fen, 0), max(-fen, 0)) for name, fen in balance.items()],
         "debit": sum(fen for fen in balance.values() if fen > 0),
         "credit": -sum(fen for fen in balance.values() if fen < 0),
         **terms(),
@@ -117,9 +115,7 @@ def _decide_move(fund: giving.Fund, typed: dict[str, Any], user: User) -> Any:
     move = _open_move(fund)
     if move is None:
         raise giving.StepRefused("没有待审批的划转申请。", "No request waits.")
-    return giving.decide_move(
-        move.number, approve=typed["approve"] == "yes", reason=typed["note"], by=user
-    )
+    return giving.decide_move(move.number, approve=typed["approve"] == "yes", reason=typed["note"], by=user)
 
 
 FUND_STEPS: dict[str, Step[giving.Fund]] = {
@@ -182,12 +178,17 @@ FUND_STEPS: dict[str, Step[giving.Fund]] = {
 def _reversible(fund: giving.Fund) -> list[tuple[str, str]]:
     found = giving.entries(fund).filter(kind__in=giving.REVERSIBLE, reversed_by=None)[:200]
     return [
-        (entry.voucher, f"{entry.voucher} · {entry.on} · {_(str(entry.get_kind_display()))}") for entry in found
+        (entry.voucher, f"{entry.voucher} · {entry.on} · {_(str(entry.get_kind_display()))}")
+        for entry in found
     ]
 
 
 def _more(fund: giving.Fund, user: User) -> dict[str, dict[str, Any]]:
-    others = [other for other in giving.funds(by=user, open_only=True) if other.organisation_id == fund.organisation_id]
+    others = [
+        other
+        for other in giving.funds(by=user, open_only=True)
+        if other.organisation_id == fund.organisation_id
+    ]
     return {
         **{name: {"fund": fund} for name in ("gift", "goods", "use", "goods-use")},
         "move": {"fund": fund, "others": others},
@@ -222,7 +223,9 @@ def _fund(
         "proved": giving.prove(fund),
         "base": reverse("fund", args=[fund.number]) + "do/",
         **terms(),
-        **shown_steps(FUND_STEPS, request, fund, step=step, bound=bound, problem=problem, more=_more(fund, user)),
+        **shown_steps(
+            FUND_STEPS, request, fund, step=step, bound=bound, problem=problem, more=_more(fund, user)
+        ),
     }
     failed = problem is not None or bound is not None
     return render(request, "giving/fund.html", shown, status=422 if failed else 200)

@@ -130,7 +130,9 @@ def _campaign(
         "ways": [dict(giving.Campaign.Way.choices).get(way, way) for way in plan.ways],
         "platform": platform_name(plan),
         "editable": editable,
-        "missing": giving.what_is_missing(plan, chain.giving_rules(), timezone.localdate()) if editable else [],
+        "missing": giving.what_is_missing(plan, chain.giving_rules(), timezone.localdate())
+        if editable
+        else [],
         "duties": plan.duties.filter(dropped=False),
         "events": plan.events.all(),
         "base": reverse("campaign", args=[plan.number]) + "do/",
@@ -211,7 +213,9 @@ def disclosure_publish(request: HttpRequest, pk: int) -> HttpResponse:
 def disclosure_book(request: HttpRequest, pk: int) -> HttpResponse:
     """The tables as they stand now as a workbook."""
     duty = giving.duty_of(pk, by=asker(request))
-    return workbook(giving.to_workbook(giving.content_of(duty, chain.giving_rules())), f"disclosure-{pk}.xlsx")
+    return workbook(
+        giving.to_workbook(giving.content_of(duty, chain.giving_rules())), f"disclosure-{pk}.xlsx"
+    )
 
 
 def workbook(content: bytes, name: str) -> HttpResponse:
