@@ -9,7 +9,6 @@ from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import payroll
-from doudi.contexts.registry import services as registry
 from doudi.engine.benefits import first_of
 
 CASHIER, DECIDER = "county2", "county3"
@@ -18,10 +17,8 @@ CASHIER, DECIDER = "county2", "county3"
 def seed(people: dict[Role, User], township: str) -> None:
     """Two months of the sample county: the first paid with a few failed cards, the second waiting to be checked."""
     county, director = people[Role.COUNTY], people[Role.DIRECTOR]
-    region = registry.office_region()[:6]
-    decider, cashier = (
-        _officer(name, shown) for name, shown in ((DECIDER, "林审批"), (CASHIER, "何出纳"))
-    )
+    region = township[:6]
+    decider, cashier = (_officer(name, shown) for name, shown in ((DECIDER, "林审批"), (CASHIER, "何出纳")))
     this_month = first_of(timezone.localdate())
     before = this_month - relativedelta(months=1)
     chain.open_books(region_code=region, month=before, decision_no="演示民发〔虚构〕1号", by=decider)
