@@ -79,6 +79,7 @@ from doudi.contexts.monitoring.handover import (
     refuse_while_work_is_left,
 )
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
+from doudi.contexts.monitoring.joining import Noticed, raise_from_service
 from doudi.contexts.monitoring.keeping import keep_pack, kept_folder, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
@@ -128,6 +129,7 @@ from doudi.contexts.monitoring.outreach import (
     likely_households,
     look_at_report,
     open_from_report,
+    passer_by,
     progress_of,
     report,
     report_counts,
@@ -218,6 +220,7 @@ __all__ = [
     "IndicatorState",
     "Item",
     "LoopFigures",
+    "Noticed",
     "Outcome",
     "Outrun",
     "PeriodInvalid",
@@ -309,6 +312,7 @@ __all__ = [
     "open_work",
     "outbox",
     "pack_in_force",
+    "passer_by",
     "people",
     "per_capita_incomes",
     "period",
@@ -318,6 +322,7 @@ __all__ = [
     "propose_stops",
     "propose_threshold",
     "quality",
+    "raise_from_service",
     "read_notices",
     "reassign_warning",
     "record_attempt",
