@@ -34,6 +34,25 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path / "home"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _tables_can_be_emptied() -> Iterator[None]:
+    """A test that commits empties every table behind itself; what the office writes once is guarded until then."""
+    from django.test import TransactionTestCase
+
+    from doudi.contexts.assistance import frozen
+
+    emptied = TransactionTestCase._fixture_teardown
+
+    def empty(case: TransactionTestCase) -> None:
+        frozen.unguard()
+        emptied(case)
+        frozen.guard()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
+
+
 @dataclass
 class _Kept:
     """The state of a loaded county: its folder and the rows of every table."""

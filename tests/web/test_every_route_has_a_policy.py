@@ -21,6 +21,9 @@ PUBLIC = {
     "field",
     "field_worker",
     "field_manifest",
+    "open_scores",
+    "rate_meal",
+    "complain_of_meal",
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
@@ -31,6 +34,7 @@ ARGUMENTS = {
     "person": 1,
     "measure": "precision",
     "pk": 1,
+    "username": "township",
     "report_no": "XS20241115-0001",
     "code": "M1",
     "form": "docx",

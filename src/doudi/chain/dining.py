@@ -10,6 +10,7 @@ from django.db import transaction
 from doudi.chain import packs
 from doudi.contexts.accounts.services import User, take_turn
 from doudi.contexts.meals import services as meals
+from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 
 
@@ -64,3 +65,46 @@ def quote_meal(site_code: str, *, by: User, **asked: Any) -> meals.Quoted:
         by=by,
         **asked,
     )
+
+
+def hand_over(stop: int, tap: meals.Tap, *, by: User) -> meals.Given:
+    """Hand a meal over at the door (交付)."""
+    return meals.hand_over(stop, tap, prices=packs.meal_prices(), pack_hash=packs.rules()[0].hash, by=by)
+
+
+@transaction.atomic
+def door_shut(stop: int, *, by: User) -> meals.DoorStop:
+    """Nobody opened; where there is nobody to call, a warning is raised at once (敲门无人应)."""
+    take_turn()
+    return _raise_if_unreachable(meals.door_shut(stop, by=by), by)
+
+
+@transaction.atomic
+def record_call(stop: int, *, whom: str, result: str, by: User, note: str = "") -> meals.DoorStop:
+    """Keep what a call brought; after the last one in vain a warning is raised (联络)."""
+    take_turn()
+    return _raise_if_unreachable(meals.record_call(stop, whom=whom, result=result, note=note, by=by), by)
+
+
+def _raise_if_unreachable(found: meals.DoorStop, by: User) -> meals.DoorStop:
+    rules = packs.meal_network().door
+    if not meals.is_unreachable(found, rules):
+        return found
+    door = meals.told_of_door(found)
+    raised = monitoring.raise_from_service(
+        monitoring.Noticed(
+            number=door.number,
+            source=monitoring.WarningCase.Source.SERVICE,
+            household_no=door.household_no or f"LS-{door.number}",
+            provisional=not door.household_no,
+            head_name=door.name,
+            region_code=door.region_code,
+            level=rules.level,
+            category=door.category,
+            signal=rules.signal,
+        ),
+        text=door.text,
+        handling=packs.rules()[1],
+        by=by,
+    )
+    return meals.mark_raised(found.pk, raised.number, by=by)

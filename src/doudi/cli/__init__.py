@@ -42,6 +42,7 @@ _GROUPS = {
         "doudi.cli.working:worker",
         "到期任务：时限提醒、外发消息 what is due: reminders, messages on their way out",
     ),
+    "keys": ("doudi.cli.keys", "加密密钥：查看、轮换、销毁 keys: show, rotate, drop"),
     "backup": ("doudi.cli.keeping:backup", "备份 back everything up, encrypted and checked"),
     "restore": ("doudi.cli.keeping:restore", "从备份恢复 put a backup back"),
     "doctor": ("doudi.cli.doctor:doctor", "体检 tell what is wrong with this office's set-up"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring, write_aside
 from doudi.house.paths import home
+from doudi.house.resealing import declare_folder
 
 LIMIT = 10 << 20
 """Bytes; a photo of an old telephone or ten scanned pages fit."""
@@ -81,6 +82,27 @@ def open_attachment(digest: str) -> tuple[bytes, str]:
             "凭证文件与登记的摘要不符，可能被改动。", "The evidence file is not what was registered.", code="attachment_changed"
         )  # fmt: skip
     return content, _kind_of(content)[0]
+
+
+_SINGLES: set[str] = set()
+
+
+def declare_single(purpose: str) -> str:
+    """Say of a purpose that files are kept singly for it, so that they can be sealed anew when keys change."""
+    _SINGLES.add(purpose)
+    return purpose
+
+
+def _purposes_of(name: str) -> list[str]:
+    digest = name.removesuffix(".sealed")
+    return (
+        [f"{_PURPOSE}:{digest}"]
+        if len(digest) == 64
+        else [f"{purpose}:{name}" for purpose in sorted(_SINGLES)]
+    )
+
+
+declare_folder("evidence", _purposes_of)
 
 
 # ---- files that may go again -------------------------------------------------------------------------------------

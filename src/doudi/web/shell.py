@@ -53,6 +53,10 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         (("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),),
     ),
     (
+        gettext_noop("助餐监管与志愿"),
+        (("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),),
+    ),
+    (
         gettext_noop("总览"),
         (
             ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),

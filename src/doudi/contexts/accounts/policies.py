@@ -123,8 +123,29 @@ class Act(StrEnum):
     TAKE_ENTRUSTED = "take_entrusted"
     # one window and applications (一门受理)
     VIEW_APPLICATIONS = "view_applications"
+    TAKE_APPLICATION = "take_application"
+    REGISTER_FAMILY = "register_family"
+    INVESTIGATE_APPLICATION = "investigate_application"
+    VISIT_FOR_COUNTY = "visit_for_county"
+    GIVE_OPINION = "give_opinion"
+    DECIDE_APPLICATION = "decide_application"
+    REGISTER_KIN = "register_kin"
+    DRAW_SAMPLE = "draw_sample"
+    SUPERVISE_TRANSFER = "supervise_transfer"
+    VIEW_ENTITLEMENTS = "view_entitlements"
+    VIEW_RESOURCES = "view_resources"
+    KEEP_RESOURCES = "keep_resources"
     # amounts, rosters, payment (资金发放)
     VIEW_ROSTERS = "view_rosters"
+    DECIDE_BENEFIT = "decide_benefit"
+    COMPUTE_ROSTER = "compute_roster"
+    CHECK_ROSTER = "check_roster"
+    PAY_ROSTER = "pay_roster"
+    PROPOSE_ACCOUNT = "propose_account"
+    CONFIRM_ACCOUNT = "confirm_account"
+    KEEP_BUDGET = "keep_budget"
+    FOLLOW_UP = "follow_up"
+    REVIEW_BENEFIT = "review_benefit"
     # member bodies, charities, needs (慈善衔接)
     VIEW_NEEDS = "view_needs"
     RAISE_NEED = "raise_need"
@@ -166,6 +187,7 @@ class Act(StrEnum):
     SERVE_MEAL = "serve_meal"
     PLAN_DELIVERY = "plan_delivery"
     DELIVER_MEAL = "deliver_meal"
+    RAISE_WARNING = "raise_warning"
     VIEW_SETTLEMENT = "view_settlement"
     MAKE_SETTLEMENT = "make_settlement"
     CHECK_SETTLEMENT = "check_settlement"
@@ -173,6 +195,22 @@ class Act(StrEnum):
     KEEP_SITE_ACCOUNT = "keep_site_account"
     # food safety, volunteers, points (食品安全与志愿服务)
     VIEW_SAFETY = "view_safety"
+    KEEP_SAFETY = "keep_safety"
+    SUPERVISE_SAFETY = "supervise_safety"
+    STOP_MEAL = "stop_meal"
+    TRACE_MEAL = "trace_meal"
+    ISSUE_RATING_CODES = "issue_rating_codes"
+    RECORD_RATING = "record_rating"
+    VIEW_VOLUNTEERS = "view_volunteers"
+    MANAGE_VOLUNTEERS = "manage_volunteers"
+    SERVE_SHIFT = "serve_shift"
+    CONFIRM_SERVICE = "confirm_service"
+    CONFIRM_RECEIPT = "confirm_receipt"
+    USE_POINTS = "use_points"
+    CORRECT_POINTS = "correct_points"
+    VIEW_PLANS = "view_plans"
+    PLAN_SITES = "plan_sites"
+    ADOPT_PLAN = "adopt_plan"
     # accounts, exports, privacy, security (安全)
 
 
@@ -292,6 +330,8 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.COUNTY: Scope.REGION,
         R.TOWNSHIP: Scope.REGION,
         R.VERIFIER: Scope.REGION,
+        # who decides on an application reads the report it rests on
+        R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
     A.REQUEST_VERIFICATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
@@ -307,6 +347,24 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.TAKE_APPLICATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REGISTER_FAMILY: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.INVESTIGATE_APPLICATION: {R.TOWNSHIP: Scope.REGION},
+    A.VISIT_FOR_COUNTY: {R.COUNTY: Scope.REGION},
+    A.GIVE_OPINION: {R.TOWNSHIP: Scope.REGION},
+    A.DECIDE_APPLICATION: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REGISTER_KIN: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.DRAW_SAMPLE: {R.COUNTY: Scope.REGION},
+    A.SUPERVISE_TRANSFER: {R.COUNTY: Scope.REGION},
+    A.VIEW_ENTITLEMENTS: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_RESOURCES: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DEPARTMENT: Scope.DEPARTMENT,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_RESOURCES: {R.COUNTY: Scope.REGION, R.DEPARTMENT: Scope.DEPARTMENT},
     # amounts, rosters, payment
     A.VIEW_ROSTERS: {
         R.COUNTY: Scope.REGION,
@@ -314,6 +372,16 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    # who decides, who reckons, who checks and who pays are different people: the services hold each pair apart
+    A.DECIDE_BENEFIT: {R.COUNTY: Scope.REGION},
+    A.COMPUTE_ROSTER: {R.COUNTY: Scope.REGION},
+    A.CHECK_ROSTER: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.PAY_ROSTER: {R.COUNTY: Scope.REGION},
+    A.PROPOSE_ACCOUNT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.CONFIRM_ACCOUNT: {R.COUNTY: Scope.REGION},
+    A.KEEP_BUDGET: {R.COUNTY: Scope.REGION},
+    A.FOLLOW_UP: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REVIEW_BENEFIT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     # member bodies, charities, needs
     A.VIEW_NEEDS: {
         R.COUNTY: Scope.REGION,
@@ -407,6 +475,7 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.SERVE_MEAL: {R.CANTEEN: Scope.ORGANISATION},
     A.PLAN_DELIVERY: {R.CANTEEN: Scope.ORGANISATION},
     A.DELIVER_MEAL: {R.COURIER: Scope.ORGANISATION},
+    A.RAISE_WARNING: {R.COURIER: Scope.ORGANISATION, R.CANTEEN: Scope.ORGANISATION},
     # who makes a settlement does not check it, who checks it does not pay it
     A.VIEW_SETTLEMENT: {
         R.COUNTY: Scope.REGION,
@@ -421,10 +490,42 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     # food safety, volunteers, points
     A.VIEW_SAFETY: {
         R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
         R.CANTEEN: Scope.ORGANISATION,
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.KEEP_SAFETY: {R.CANTEEN: Scope.ORGANISATION},
+    # who cooks does not accept the rectification, nor free what was stopped
+    A.SUPERVISE_SAFETY: {R.COUNTY: Scope.REGION},
+    A.STOP_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.TRACE_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.ISSUE_RATING_CODES: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    # who is rated does not enter the stars
+    A.RECORD_RATING: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_VOLUNTEERS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.CANTEEN: Scope.ORGANISATION,
+        R.VOLUNTEER: Scope.ORGANISATION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.MANAGE_VOLUNTEERS: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.SERVE_SHIFT: {R.VOLUNTEER: Scope.ORGANISATION},
+    # a service counts when its place and its receiver both confirm it, never by the volunteer
+    A.CONFIRM_SERVICE: {R.CANTEEN: Scope.ORGANISATION},
+    A.CONFIRM_RECEIPT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.USE_POINTS: {R.CANTEEN: Scope.ORGANISATION, R.VOLUNTEER: Scope.ORGANISATION},
+    A.CORRECT_POINTS: {R.COUNTY: Scope.REGION},
+    A.VIEW_PLANS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.PLAN_SITES: {R.COUNTY: Scope.REGION},
+    # who plans does not adopt
+    A.ADOPT_PLAN: {R.DIRECTOR: Scope.REGION},
     # accounts, exports, privacy, security
 }
 
@@ -534,8 +635,29 @@ ACT_LABELS = {
     A.TAKE_ENTRUSTED: "接收异地协查",
     # one window and applications
     A.VIEW_APPLICATIONS: "查看申请",
+    A.TAKE_APPLICATION: "受理申请",
+    A.REGISTER_FAMILY: "窗口新立户",
+    A.INVESTIGATE_APPLICATION: "入户调查",
+    A.VISIT_FOR_COUNTY: "县级入户抽查",
+    A.GIVE_OPINION: "初审和公示",
+    A.DECIDE_APPLICATION: "审核确认",
+    A.REGISTER_KIN: "近亲属备案",
+    A.DRAW_SAMPLE: "县级抽查",
+    A.SUPERVISE_TRANSFER: "督办转办",
+    A.VIEW_ENTITLEMENTS: "查看可享政策",
+    A.VIEW_RESOURCES: "查看救助资源",
+    A.KEEP_RESOURCES: "维护救助资源",
     # amounts, rosters, payment
     A.VIEW_ROSTERS: "查看发放名册",
+    A.DECIDE_BENEFIT: "登记待遇决定",
+    A.COMPUTE_ROSTER: "计算发放名册",
+    A.CHECK_ROSTER: "核对发放名册",
+    A.PAY_ROSTER: "发放",
+    A.PROPOSE_ACCOUNT: "登记收款账户",
+    A.CONFIRM_ACCOUNT: "确认收款账户",
+    A.KEEP_BUDGET: "登记预算",
+    A.FOLLOW_UP: "成效随访",
+    A.REVIEW_BENEFIT: "定期复查",
     # member bodies, charities, needs
     A.VIEW_NEEDS: "查看帮扶需求",
     A.RAISE_NEED: "登记帮扶需求",
@@ -577,6 +699,7 @@ ACT_LABELS = {
     A.SERVE_MEAL: "登记就餐",
     A.PLAN_DELIVERY: "安排送餐",
     A.DELIVER_MEAL: "送餐",
+    A.RAISE_WARNING: "发现险情立预警",
     A.VIEW_SETTLEMENT: "查看助餐结算",
     A.MAKE_SETTLEMENT: "编制助餐结算",
     A.CHECK_SETTLEMENT: "复核助餐结算",
@@ -584,5 +707,21 @@ ACT_LABELS = {
     A.KEEP_SITE_ACCOUNT: "登记运营账",
     # food safety, volunteers, points
     A.VIEW_SAFETY: "查看食品安全",
+    A.KEEP_SAFETY: "登记食品安全台账",
+    A.SUPERVISE_SAFETY: "监管食品安全",
+    A.STOP_MEAL: "暂停供餐和登记事件",
+    A.TRACE_MEAL: "追溯就餐人员",
+    A.ISSUE_RATING_CODES: "发放评价码",
+    A.RECORD_RATING: "登记满意度",
+    A.VIEW_VOLUNTEERS: "查看志愿者",
+    A.MANAGE_VOLUNTEERS: "管理志愿者",
+    A.SERVE_SHIFT: "志愿服务签到",
+    A.CONFIRM_SERVICE: "确认志愿服务",
+    A.CONFIRM_RECEIPT: "回访确认志愿服务",
+    A.USE_POINTS: "使用服务积分",
+    A.CORRECT_POINTS: "更正服务积分",
+    A.VIEW_PLANS: "查看选址方案",
+    A.PLAN_SITES: "编制选址方案",
+    A.ADOPT_PLAN: "采纳选址方案",
     # accounts, exports, privacy, security
 }

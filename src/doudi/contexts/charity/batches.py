@@ -21,10 +21,10 @@ from doudi.contexts.charity.filing import enter, limit
 from doudi.contexts.charity.models import AidFiling, ColumnMapping, FilingBatch
 from doudi.contexts.charity.organisations import own_organisation
 from doudi.engine.packs.linking import LinkageRules
-from doudi.house.attachments import keep_single, open_single
+from doudi.house.attachments import declare_single, keep_single, open_single
 
 MOST_BYTES = 20 << 20
-_PURPOSE = "charity.batch"
+_PURPOSE = declare_single("charity.batch")
 _Status = FilingBatch.Status
 
 

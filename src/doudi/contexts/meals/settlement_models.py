@@ -53,6 +53,7 @@ class SettlementLine(models.Model):
         DISPUTED = "disputed", "存疑"
         ALLOWED = "allowed", "核实无误"
         REJECTED = "rejected", "不予结算"
+        CARRIED = "carried", "核实无误，下月补拨"
 
     settlement = models.ForeignKey(Settlement, on_delete=models.PROTECT, related_name="lines")
     serving = models.ForeignKey(MealServed, on_delete=models.PROTECT, related_name="settled")

@@ -23,7 +23,7 @@ from doudi.contexts.monitoring.models import FieldFile, FieldTask, FieldVisit, V
 from doudi.contexts.registry import services as registry
 from doudi.engine import pictures
 from doudi.engine.errors import DoudiError
-from doudi.house.attachments import keep_single, open_single, remove_single
+from doudi.house.attachments import declare_single, keep_single, open_single, remove_single
 from doudi.house.keyring import keyring
 
 MOST_TASKS = 100
@@ -31,7 +31,7 @@ MOST_FILES = 8
 MOST_BYTES = 3 << 20
 PART_BYTES = 256 << 10
 KINDS = ("photo", "signature")
-_PICTURE = "field.file"
+_PICTURE = declare_single("field.file")
 _UNCLAIMED = timedelta(days=30)
 _NOBODYS_STEP = ("update", "remind", "suspend", "resume")
 """Lines of a timeline that outrun no visit: a screen's update, a reminder, a clock that stood still."""

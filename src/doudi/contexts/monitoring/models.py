@@ -138,6 +138,7 @@ class WarningCase(models.Model):
     class Source(models.TextChoices):
         SCREEN = "screen", "数据筛查"
         REPORT = "report", "群众报告"
+        SERVICE = "service", "服务发现"
 
     number = models.CharField("预警编号", max_length=100, unique=True)
     source = models.CharField("发现方式", max_length=8, choices=Source.choices, default=Source.SCREEN)

@@ -17,13 +17,12 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Role, User, areas_of, record, require, take_turn
 from doudi.contexts.monitoring.cases import StepRefused, note
+from doudi.contexts.monitoring.joining import Noticed, open_or_join
 from doudi.contexts.monitoring.models import (
-    LEVELS,
     OPEN,
     REPORTED,
     FamilyReport,
     Knock,
-    Signal,
     WarningCase,
 )
 from doudi.contexts.monitoring.whatif import HELPING
@@ -104,8 +103,8 @@ def take_report(
     again = FamilyReport.objects.filter(token=token).first()
     if again is not None:
         return again
-    _let_through("report", address, rules.per_address, rules)
-    _let_through("report", device and f"device:{device}", rules.per_device, rules)
+    let_through("report", address, rules.per_address, minutes=rules.window_minutes)
+    let_through("report", device and f"device:{device}", rules.per_device, minutes=rules.window_minutes)
     if channel not in PUBLIC_CHANNELS or difficulty not in rules.difficulties:
         raise StepRefused("请选择来源和困难类型。", "Choose who tells and what kind of difficulty.")
     if len(text.strip()) < 4 or len(text) > MAX_TEXT:
@@ -133,17 +132,20 @@ def take_report(
     )
 
 
-def _let_through(what: str, who: str, most: int, rules: Outreach) -> None:
-    """Count one use; beyond ``most`` within the window it is refused. In the database, so all workers count as one."""
-    since = timezone.now() - timedelta(minutes=rules.window_minutes)
-    Knock.objects.filter(at__lt=since).delete()
+def let_through(what: str, who: str, most: int, *, minutes: int) -> None:
+    """Count one use of a public form; beyond ``most`` within the window it is refused (:class:`TooMany`).
+
+    In the database, so all workers count as one; ``what`` names the form in ten characters or fewer.
+    """
+    since = timezone.now() - timedelta(minutes=minutes)
+    Knock.objects.filter(what=what, at__lt=since).delete()
     if not who:
         return
     digest = keyring().digest(who, purpose="public.knock")
     if Knock.objects.filter(who=digest, what=what, at__gte=since).count() >= most:
         raise TooMany(
-            f"提交太频繁，请 {rules.window_minutes} 分钟后再试；情况紧急请直接拨打 12345、110 或 120。",
-            f"Too many uses; try again in {rules.window_minutes} minutes. In an emergency call 12345, 110 or 120.",
+            f"提交太频繁，请 {minutes} 分钟后再试；情况紧急请直接拨打 12345、110 或 120。",
+            f"Too many uses; try again in {minutes} minutes. In an emergency call 12345, 110 or 120.",
         )
     Knock.objects.create(who=digest, what=what)
 
@@ -217,7 +219,7 @@ class Progress:
 def progress_of(receipt: str, *, rules: Outreach, address: str = "") -> Progress:
     """How far a report is, by its receipt code; wrong codes count against the address."""
     take_turn()
-    _let_through("look", address, rules.looks_per_address, rules)
+    let_through("look", address, rules.looks_per_address, minutes=rules.window_minutes)
     written = receipt.strip().upper().replace("-", "").replace(" ", "")
     report = FamilyReport.objects.select_related("case").filter(receipt=written).first()
     if report is None:
@@ -302,38 +304,20 @@ def open_from_report(
     kind = rules.difficulties.get(found.difficulty)
     level = kind.level if kind is not None else "yellow"
     household_no = household.household_no if household is not None else f"LS-{found.number}"
-    case = WarningCase.objects.filter(household_no=household_no, status__in=OPEN).first()
-    today = timezone.localdate()
-    if case is None:
-        case = WarningCase.objects.create(
+    case, kind_of_line = open_or_join(
+        Noticed(
             number=found.number,
             source=WarningCase.Source.REPORT,
             household_no=household_no,
             provisional=household is None,
-            head_name=household.head_name if household is not None else found.family_name[:80],
+            head_name=household.head_name if household is not None else found.family_name,
             region_code=region,
             level=level,
-            level_rank=LEVELS.index(level),
-            register_category=household.category if household is not None else "",
-            found_category="",
-            change="",
-            opened_on=today,
-            as_of=today,
-            due_on=handling.limits_of(level).dispatch_due(today),
-        )
-        kind_of_line = "open"
-    else:
-        raised = max(case.level, level, key=LEVELS.index)
-        rank = max(case.level_rank, LEVELS.index(raised))
-        WarningCase.objects.filter(pk=case.pk).update(level=raised, level_rank=rank, version=case.version + 1)
-        case.refresh_from_db()
-        kind_of_line = "update"
-    signal, fresh = Signal.objects.get_or_create(
-        case=case, code=REPORTED, defaults={"first_seen": today, "last_seen": today, "level": level}
+            category=household.category if household is not None else "",
+            signal=REPORTED,
+        ),
+        handling=handling,
     )
-    if not fresh:
-        highest = max(signal.level or level, level, key=LEVELS.index)
-        Signal.objects.filter(pk=signal.pk).update(last_seen=today, active=True, level=highest)
     label = kind.label if kind is not None else found.difficulty
     note(
         case,

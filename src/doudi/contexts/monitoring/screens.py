@@ -236,6 +236,15 @@ def result_rows(run: ScreeningRun) -> Iterator[dict[str, Any]]:
     return screening.read_result(result_folder(run))
 
 
+def per_capita_incomes(run: ScreeningRun) -> dict[str, int]:
+    """Household number → monthly income per counted person in fen, as a screen found it; an undecided one is left out."""
+    return {
+        row["household_no"]: row["monthly_income"] // row["counted_persons"]
+        for row in result_rows(run)
+        if row["monthly_income"] is not None and row["counted_persons"]
+    }
+
+
 def export_result(*, as_of: date, to: Path, by: User) -> int:
     """Write the latest screen of ``as_of`` to a CSV file; returns the number of households.
 

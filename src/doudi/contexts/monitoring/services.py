@@ -79,6 +79,7 @@ from doudi.contexts.monitoring.handover import (
     refuse_while_work_is_left,
 )
 from doudi.contexts.monitoring.hotline import HotlineOutcome, hotline_answers, take_hotline_file
+from doudi.contexts.monitoring.joining import Noticed, raise_from_service
 from doudi.contexts.monitoring.keeping import keep_pack, kept_folder, kept_pack
 from doudi.contexts.monitoring.models import (
     LEVELS,
@@ -103,11 +104,14 @@ from doudi.contexts.monitoring.models import (
     WarningQuerySet,
 )
 from doudi.contexts.monitoring.notices import (
+    Word,
     deliver,
     notices,
     outbox,
+    people,
     read_notices,
     send_again,
+    tell,
     unread_count,
 )
 from doudi.contexts.monitoring.outreach import (
@@ -121,9 +125,11 @@ from doudi.contexts.monitoring.outreach import (
     answer_report,
     found_by,
     identify,
+    let_through,
     likely_households,
     look_at_report,
     open_from_report,
+    passer_by,
     progress_of,
     report,
     report_counts,
@@ -148,6 +154,7 @@ from doudi.contexts.monitoring.screens import (
     Replay,
     export_result,
     latest_run,
+    per_capita_incomes,
     replay,
     result_folder,
     result_rows,
@@ -161,6 +168,7 @@ from doudi.contexts.monitoring.stops import (
     propose_stops,
     stop_of,
     stops,
+    stops_waiting,
 )
 from doudi.contexts.monitoring.thresholds import (
     IndicatorState,
@@ -212,6 +220,7 @@ __all__ = [
     "IndicatorState",
     "Item",
     "LoopFigures",
+    "Noticed",
     "Outcome",
     "Outrun",
     "PeriodInvalid",
@@ -240,6 +249,7 @@ __all__ = [
     "WarningCase",
     "WarningNotFound",
     "WarningQuerySet",
+    "Word",
     "WorkLeft",
     "active_codes",
     "add_evidence",
@@ -280,6 +290,7 @@ __all__ = [
     "kept_pack",
     "latest_round",
     "latest_run",
+    "let_through",
     "likely_households",
     "look_at_doubt",
     "look_at_field_visit",
@@ -301,6 +312,9 @@ __all__ = [
     "open_work",
     "outbox",
     "pack_in_force",
+    "passer_by",
+    "people",
+    "per_capita_incomes",
     "period",
     "precision_in_the_database",
     "preview_handover",
@@ -308,6 +322,7 @@ __all__ = [
     "propose_stops",
     "propose_threshold",
     "quality",
+    "raise_from_service",
     "read_notices",
     "reassign_warning",
     "record_attempt",
@@ -338,11 +353,13 @@ __all__ = [
     "step_of",
     "stop_of",
     "stops",
+    "stops_waiting",
     "suspend_clock",
     "take_along",
     "take_hotline_file",
     "take_part",
     "take_report",
+    "tell",
     "tell_suppliers",
     "threshold_change",
     "threshold_changes",

@@ -161,3 +161,9 @@ def decide_stop(
 def month_after(day: date) -> date:
     """The first day of the month after a day's."""
     return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def stops_waiting(region_code: str) -> list[str]:
+    """Households of an area with a proposed stop that nobody has decided, for a caller that has settled who may see it."""
+    found = StopProposal.objects.filter(region_code__startswith=region_code, status=StopProposal.Status.OPEN)
+    return list(found.values_list("household_no", flat=True).distinct())

@@ -50,6 +50,7 @@ from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import ExportRules
 from doudi.house.keyring import SealBroken, keyring
 from doudi.house.paths import home
+from doudi.house.resealing import declare_folder
 from doudi.house.sealed_files import open_file, seal_file
 
 _PAGE = 2000
@@ -271,6 +272,9 @@ def _unlink(sealed: Path) -> None:
 
 def _purpose(export: ListExport) -> str:
     return f"export:{export.number}"
+
+
+declare_folder("exports", lambda name: [f"export:{name.removesuffix('.sealed')}"])
 
 
 def row_key(export: ListExport, row: Row) -> str:

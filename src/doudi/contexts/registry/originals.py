@@ -19,11 +19,15 @@ from doudi.contexts.registry.office import require_whole_office
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring, write_aside
 from doudi.house.paths import home
+from doudi.house.resealing import declare_folder
 
 ORIGINAL = "feed.original"
 
 
 RETURN = "feed.return"
+
+declare_folder("originals", lambda _name: [ORIGINAL])
+declare_folder("returns", lambda _name: [RETURN])
 
 
 _LOCK = ".lock"

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.services import ID_PURPOSE
 from doudi.contexts.verification.models import (
     DeclaredItem,
@@ -72,6 +73,7 @@ def request_of(number: str, *, by: User) -> VerificationRequest:
             f"没有找到委托单 {number}，或不在您的辖区。请核对编号。",
             f"No request {number} in your area; check the number.",
         )
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

@@ -51,6 +51,8 @@ class GivingRules:
     purposes: Mapping[str, Kind]
     """What money may be given for: the kinds of need of the same pack, so that a need fits a fund."""
     groups: Mapping[str, Kind]
+    smallest_cell: int
+    """Families that a cell of a published table holds at least."""
     jurors_least: int
     first_payment_most: Fraction
     support: Mapping[str, SupportKind]
@@ -137,6 +139,7 @@ def _read(path: Path, linkage: LinkageRules) -> GivingRules:
             classes={row["码"]: _class(row) for row in raw["年度支出"]},
             purposes=linkage.kinds,
             groups=linkage.groups,
+            smallest_cell=linkage.smallest_cell,
             jurors_least=_count(call["评委不少于"], 1),
             first_payment_most=_share(call["首款最高比例"]),
             support={

@@ -8,6 +8,7 @@ from doudi.engine.routing.lists import read_durations, read_stops
 from doudi.engine.routing.plan import Plan, Route, Unserved, default_time_limit, plan_routes
 from doudi.engine.routing.stops import Fleet, RoutingError, Stop
 from doudi.engine.routing.travel import Travel, straight_travel
+from doudi.engine.routing.usual import usual_plan
 
 __all__ = [
     "Fleet",
@@ -22,4 +23,5 @@ __all__ = [
     "read_durations",
     "read_stops",
     "straight_travel",
+    "usual_plan",
 ]

@@ -1,0 +1,133 @@
+"""The door of assistance's money half: decisions, rosters, accounts, payment, ledger, outcome and review.
+
+``services`` is the door of what an office does for a household; this one is that of what it pays. Those above call
+these and nothing behind them.
+"""
+
+from __future__ import annotations
+
+from doudi.contexts.assistance.benefit_models import BenefitDecision, OffsetAgreement, PayAccount
+from doudi.contexts.assistance.benefits import (
+    DecisionNotFound,
+    ExclusiveBenefit,
+    Opened,
+    decision_of,
+    decisions,
+    explained,
+    open_books,
+    record_decision,
+    reverse_decision,
+    standing,
+    taper,
+)
+from doudi.contexts.assistance.frozen import guarded
+from doudi.contexts.assistance.pay_accounts import (
+    AccountNotFound,
+    check_card,
+    confirm_account,
+    confirm_imported,
+    import_accounts,
+    pay_accounts,
+    propose_account,
+)
+from doudi.contexts.assistance.pay_ledger import balances
+from doudi.contexts.assistance.paying import (
+    BatchNotFound,
+    Payable,
+    batch_figures,
+    batch_of,
+    batches,
+    items_of,
+    make_batch,
+    open_payments,
+    payment_file,
+    record_bounce,
+    standing_of,
+    take_return,
+)
+from doudi.contexts.assistance.roster_models import (
+    BankReturn,
+    PayBatch,
+    PayItem,
+    PayLine,
+    PayResult,
+    Roster,
+    RosterRow,
+)
+from doudi.contexts.assistance.rosters import (
+    RosterNotFound,
+    SamePerson,
+    compute_roster,
+    digest_of,
+    freeze_roster,
+    look_at_roster,
+    proved,
+    return_roster,
+    roster_of,
+    rosters,
+    rows_of,
+    sums_of,
+)
+from doudi.contexts.assistance.tie_out import BatchTieOut, TieOut, prove_ledger, tie_out, tie_out_batch
+
+__all__ = [
+    "AccountNotFound",
+    "BankReturn",
+    "BatchNotFound",
+    "BatchTieOut",
+    "BenefitDecision",
+    "DecisionNotFound",
+    "ExclusiveBenefit",
+    "OffsetAgreement",
+    "Opened",
+    "PayAccount",
+    "PayBatch",
+    "PayItem",
+    "PayLine",
+    "PayResult",
+    "Payable",
+    "Roster",
+    "RosterNotFound",
+    "RosterRow",
+    "SamePerson",
+    "TieOut",
+    "balances",
+    "batch_figures",
+    "batch_of",
+    "batches",
+    "check_card",
+    "compute_roster",
+    "confirm_account",
+    "confirm_imported",
+    "decision_of",
+    "decisions",
+    "digest_of",
+    "explained",
+    "freeze_roster",
+    "guarded",
+    "import_accounts",
+    "items_of",
+    "look_at_roster",
+    "make_batch",
+    "open_books",
+    "open_payments",
+    "pay_accounts",
+    "payment_file",
+    "propose_account",
+    "prove_ledger",
+    "proved",
+    "record_bounce",
+    "record_decision",
+    "return_roster",
+    "reverse_decision",
+    "roster_of",
+    "rosters",
+    "rows_of",
+    "standing",
+    "standing_of",
+    "sums_of",
+    "take_return",
+    "taper",
+    "tie_out",
+    "tie_out_batch",
+]

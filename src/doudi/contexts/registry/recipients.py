@@ -1,0 +1,99 @@
+"""Who stands in a benefit's category today, and what the register knows of people who are paid.
+
+For callers above that have already settled who may see them: nothing here is scoped by an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Q
+
+from doudi.contexts.registry.models import CategoryRecord, Household, Membership, Person
+from doudi.contexts.registry.people import batches
+
+
+@dataclass(frozen=True)
+class PersonBrief:
+    """What paying a person asks of the register."""
+
+    person_id: int
+    name: str
+    born_on: date | None
+    died_on: date | None
+
+
+@dataclass(frozen=True)
+class RecipientHousehold:
+    """A current household with the people who hold a category in it."""
+
+    household: Household
+    people: tuple[PersonBrief, ...]
+
+
+def people_briefs(ids: Iterable[int]) -> dict[int, PersonBrief]:
+    """People by key."""
+    found: dict[int, PersonBrief] = {}
+    for batch in batches(sorted(set(ids))):
+        for row in Person.objects.filter(pk__in=batch).values_list("pk", "name", "born_on", "died_on"):
+            found[row[0]] = PersonBrief(*row)
+    return found
+
+
+def recipients(category: str, *, region_code: str, on: date) -> Iterator[RecipientHousehold]:
+    """Current households of an area with the living members who hold ``category`` and have not left it by ``on``."""
+    held: dict[int, list[int]] = {}
+    facts = (
+        CategoryRecord.objects.as_known()
+        .filter(
+            category=category, household__responsible_region__startswith=region_code, household__listed=True
+        )
+        .filter(Q(left_on=None) | Q(left_on__gt=on))
+        .order_by("household_id", "person_id")
+    )
+    for household, person in facts.values_list("household_id", "person_id"):
+        held.setdefault(household, []).append(person)
+    together = set()
+    for batch in batches(held):
+        together |= set(
+            Membership.objects.as_known()
+            .filter(household__in=batch, living_together=True)
+            .values_list("household_id", "person_id")
+        )
+    people = people_briefs(person for persons in held.values() for person in persons)
+    for batch in batches(held):
+        for household in Household.objects.filter(pk__in=batch).order_by("household_no"):
+            counted = tuple(
+                people[person]
+                for person in dict.fromkeys(held[household.pk])
+                if (household.pk, person) in together and people[person].died_on is None
+            )
+            if counted:
+                yield RecipientHousehold(household, counted)
+
+
+def heads_of(numbers: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Household number → name of the head and responsible area."""
+    found: dict[str, tuple[str, str]] = {}
+    for batch in batches(sorted(set(numbers))):
+        rows = Household.objects.filter(household_no__in=batch)
+        found |= {
+            number: (name, area)
+            for number, name, area in rows.values_list("household_no", "head_name", "responsible_region")
+        }
+    return found
+
+
+def counted_members(household_no: str) -> tuple[PersonBrief, ...]:
+    """The members of a household who live together, for choosing who receives."""
+    found = (
+        Membership.objects.as_known()
+        .filter(household__household_no=household_no, living_together=True)
+        .select_related("person")
+        .order_by("pk")
+    )
+    return tuple(
+        PersonBrief(row.person_id, row.person.name, row.person.born_on, row.person.died_on) for row in found
+    )
