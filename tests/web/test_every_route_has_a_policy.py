@@ -45,6 +45,7 @@ ARGUMENTS = {
     "person": 1,
     "measure": "precision",
     "pk": 1,
+    "place": 1,
     "username": "township",
     "report_no": "XS20241115-0001",
     "code": "M1",

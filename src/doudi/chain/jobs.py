@@ -20,6 +20,7 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "exports_dropped": ("清除过期导出文件", lambda: registry.drop_expired_exports(packs.rules()[1].exports)),
     **linkage.DUE,
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
+    "entrusted_carried": ("异地协查往来", verifying.carry_every_entrusted),
 }
 """By the key of its count: the words before it, and the service that does it and says how many."""
 
