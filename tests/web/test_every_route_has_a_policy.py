@@ -18,6 +18,16 @@ PUBLIC = {
     "set_large",
     "tell",
     "tell_status",
+    "charity_home",
+    "charity_campaigns",
+    "charity_campaign",
+    "charity_projects",
+    "charity_project",
+    "charity_disclosures",
+    "charity_disclosure",
+    "charity_disclosure_book",
+    "charity_needs",
+    "charity_gift",
     "field",
     "field_worker",
     "field_manifest",
@@ -28,6 +38,7 @@ PUBLIC = {
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
+    "year": 2025,
     "kind": "death",
     "token": "0" * 24,
     "number": WARNING,
@@ -35,6 +46,8 @@ ARGUMENTS = {
     "person": 1,
     "measure": "precision",
     "pk": 1,
+    "place": 1,
+    "username": "township",
     "report_no": "XS20241115-0001",
     "code": "M1",
     "form": "docx",

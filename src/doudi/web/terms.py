@@ -58,6 +58,21 @@ REPORT_STEPS = {
 ACTS = {
     "propose_stop": n("提出停发建议"),
     "record_stop": n("记录停发"),
+    "sign_in": n("登录"),
+    "second_factor_on": n("启用动态口令"),
+    "second_factor_off": n("停用动态口令"),
+    "recovery_codes": n("换一批恢复码"),
+    "use_recovery_code": n("使用恢复码"),
+    "end_sessions": n("结束登录"),
+    "note_own_person": n("登记回避人员"),
+    "forget_own_person": n("撤销回避登记"),
+    "own_file": n("试图打开本人或亲属档案"),
+    "set_password": n("修改密码"),
+    "close_account": n("停用账号"),
+    "backup": n("备份"),
+    "restore": n("恢复"),
+    "rotate_keys": n("轮换密钥"),
+    "drop_key": n("销毁旧密钥"),
     "view_evidence": n("打开证据"),
     "export_rectification": n("下载整改报告"),
     "export_quarantine": n("下载退回表"),
@@ -134,6 +149,7 @@ ACTS = {
     "look_at_field_visit": n("查看手机回传"),
     "look_at_evidence": n("查看照片或签名"),
     "settle_field_visit": n("处理手机回传"),
+    "print_receipt": n("打印捐赠凭证"),
 }
 """Audit entries that are no act of the policy table."""
 
@@ -159,6 +175,13 @@ SUBJECTS = {
     "group": n("互助小组"),
     "push": n("外发消息"),
     "threshold": n("阈值调整"),
+    "fund": n("资金"),
+    "donation": n("捐赠"),
+    "allocation": n("安排"),
+    "campaign": n("募捐方案"),
+    "disclosure": n("信息公开"),
+    "venture": n("公益创投"),
+    "idea": n("孵化项目"),
 }
 
 SEXES = {"男": n("男性"), "女": n("女性")}

@@ -137,7 +137,7 @@ from doudi.contexts.registry.models import (
 from doudi.contexts.registry.office import covers_office, office_region, require_whole_office
 from doudi.contexts.registry.operations import BASES, RELATIONS
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
-from doudi.contexts.registry.people import HouseholdNotFound, kept_persons, person_by_id
+from doudi.contexts.registry.people import HouseholdNotFound, kept_persons, person_by_id, refuse_own_file
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
@@ -326,6 +326,7 @@ __all__ = [
     "record_decision",
     "record_end",
     "refuse_change",
+    "refuse_own_file",
     "region_name",
     "region_path",
     "register_family",

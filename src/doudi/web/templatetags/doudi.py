@@ -270,6 +270,19 @@ def late(due: date | None) -> bool:
 
 
 @register.filter
+def month(value: date | None) -> str:
+    """A month as 2024-12."""
+    return f"{value:%Y-%m}" if value else ""
+
+
+@register.filter
+def benefit(code: str) -> str:
+    """A benefit by its code (DB → 最低生活保障金)."""
+    found = chain.benefit_rules().benefits.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
 def percent(share: float | None) -> str:
     """A share as 70%, — before there is one."""
     return "—" if share is None else f"{share * 100:.0f}%"
