@@ -207,7 +207,7 @@ def sign_in(pk: int, *, by: User, at: datetime | None = None) -> Service:
         )
     service.state, service.in_at = Service.State.IN, now
     service.save(update_fields=["state", "in_at"])
-    _note(service, "sign_in", by)
+    _note(service, "come_to_shift", by)
     return service
 
 
@@ -231,7 +231,7 @@ def sign_out(pk: int, *, by: User, at: datetime | None = None) -> Service:
     service.state, service.out_at = Service.State.OUT, now
     service.minutes = max(0, int((ended - began).total_seconds() // 60))
     service.save(update_fields=["state", "out_at", "minutes"])
-    _note(service, "sign_out", by, minutes=service.minutes)
+    _note(service, "leave_shift", by, minutes=service.minutes)
     return service
 
 
