@@ -15,6 +15,7 @@ from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
 from doudi.web.guard import asker
+from doudi.web.views.linkage import homes
 from doudi.web.views.loads import counted
 
 _SHOWN = 10
@@ -51,6 +52,7 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
 
 def _county(user: User) -> dict[str, Any]:
     return {
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
@@ -63,6 +65,7 @@ def _county(user: User) -> dict[str, Any]:
 
 def _township(user: User) -> dict[str, Any]:
     return {
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
@@ -120,8 +123,8 @@ _WORK = {
     Role.AUDITOR: _auditor,
     Role.ADMIN: _admin,
     Role.VERIFIER: _verifier,
-    Role.MEMBER: _nothing_yet,
-    Role.CHARITY: _nothing_yet,
+    Role.MEMBER: homes.member,
+    Role.CHARITY: homes.of_charity,
     Role.CANTEEN: _nothing_yet,
     Role.COURIER: _nothing_yet,
     Role.VOLUNTEER: _nothing_yet,
