@@ -19,6 +19,7 @@ from doudi.api import (
     fieldwork,
     monitoring,
     outreach,
+    privacy,
     registry,
     thresholds,
 )
@@ -75,7 +76,7 @@ def api() -> NinjaAPI:
     say_problems(made)
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
-        accounts, changes, registry, outreach, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
+        accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

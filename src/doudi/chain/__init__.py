@@ -114,6 +114,7 @@ from doudi.chain.packs import (
     meal_network,
     meal_prices,
     outreach,
+    privacy_rules,
     procedures,
     rules,
     siting_rules,
@@ -141,6 +142,7 @@ from doudi.chain.people import (
     reopen_pair,
     undo_change,
 )
+from doudi.chain.privacy import Consent, looks_paper, who_looked
 from doudi.chain.reports import (
     identify,
     open_from_report,
@@ -189,6 +191,7 @@ from doudi.chain.warnings import (
 __all__ = [
     "JOB_LABELS",
     "REFERENCES",
+    "Consent",
     "Dispatched",
     "accept_application",
     "accept_proposal",
@@ -253,6 +256,7 @@ __all__ = [
     "linkage_rules",
     "list_page",
     "locked_query_list",
+    "looks_paper",
     "make_batch",
     "mark_source_failed",
     "marked_batch",
@@ -272,6 +276,7 @@ __all__ = [
     "post_notice",
     "preview_batch",
     "preview_report",
+    "privacy_rules",
     "procedures",
     "propose_matches",
     "propose_threshold",
@@ -336,6 +341,7 @@ __all__ = [
     "verify_application",
     "verify_household",
     "volunteer_rules",
+    "who_looked",
     "why_each_project",
     "withdraw_consent",
 ]

@@ -66,6 +66,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     (
         gettext_noop("管理"),
         (
+            ("privacy", gettext_noop("个人信息保护"), Act.VIEW_PRIVACY),
             ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
             ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
         ),

@@ -70,6 +70,7 @@ ACTS = {
     "set_password": n("修改密码"),
     "close_account": n("停用账号"),
     "backup": n("备份"),
+    "anchor_audit": n("日志锚点"),
     "restore": n("恢复"),
     "rotate_keys": n("轮换密钥"),
     "drop_key": n("销毁旧密钥"),
