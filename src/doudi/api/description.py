@@ -22,6 +22,7 @@ from doudi.api import (
     privacy,
     registry,
     thresholds,
+    verification,
 )
 from doudi.api.problems import MEDIA_TYPE, Problem, say_problems
 
@@ -77,6 +78,7 @@ def api() -> NinjaAPI:
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
         accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
+        verification,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

@@ -120,6 +120,7 @@ class Act(StrEnum):
     COLLECT_AUTHORISATION = "collect_authorisation"
     QUERY_SOURCES = "query_sources"
     ISSUE_REPORT = "issue_report"
+    TAKE_ENTRUSTED = "take_entrusted"
     # one window and applications (一门受理)
     VIEW_APPLICATIONS = "view_applications"
     TAKE_APPLICATION = "take_application"
@@ -342,6 +343,8 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.COLLECT_AUTHORISATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.QUERY_SOURCES: {R.VERIFIER: Scope.REGION},
     A.ISSUE_REPORT: {R.VERIFIER: Scope.REGION},
+    # another house's account, with a key for this act alone and its signature on every request (异地协查)
+    A.TAKE_ENTRUSTED: {R.COUNTY: Scope.REGION},
     # one window and applications
     A.VIEW_APPLICATIONS: {
         R.COUNTY: Scope.REGION,
@@ -644,6 +647,7 @@ ACT_LABELS = {
     A.COLLECT_AUTHORISATION: "收集授权",
     A.QUERY_SOURCES: "查询数据来源",
     A.ISSUE_REPORT: "出具核对报告",
+    A.TAKE_ENTRUSTED: "接收异地协查",
     # one window and applications
     A.VIEW_APPLICATIONS: "查看申请",
     A.TAKE_APPLICATION: "受理申请",
