@@ -85,6 +85,8 @@ REFERENCES: dict[str, str] = {
     "assistance.PaymentStop.person_id": "turned to the kept person, and back",
     "assistance.Recovery.household_no": "kept with its household",
     "assistance.MeasureGiven.household_no": "kept: a ledger entry",
+    "assistance.Application.household_no": "kept with its household",
+    "assistance.Decision.household_no": "kept: what was decided then",
     "assistance.Referral.household_no": "kept with its household",
 }
 """Every column that points to a person or a household, and what becomes of it when two people are merged."""

@@ -204,7 +204,8 @@ def return_referral(number: str, *, why: str, by: User) -> assistance.Referral:
 
 
 def _note_referral(referral: assistance.Referral, by: User, text: str) -> None:
-    monitoring.note(monitoring.case_of(referral.warning_number), by=by, kind="answer", text=text)
+    if referral.warning_number:  # a transfer of an application has its own timeline
+        monitoring.note(monitoring.case_of(referral.warning_number), by=by, kind="answer", text=text)
 
 
 @transaction.atomic

@@ -50,7 +50,29 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     ),
     (
         gettext_noop("资金"),
-        (("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),),
+        (
+            ("rosters", gettext_noop("发放名册"), Act.VIEW_ROSTERS),
+            ("payments", gettext_noop("发放和回盘"), Act.VIEW_ROSTERS),
+            ("pay_accounts", gettext_noop("收款账户"), Act.VIEW_ROSTERS),
+            ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),
+        ),
+    ),
+    (
+        gettext_noop("助餐监管与志愿"),
+        (
+            ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
+            ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
+        ),
+    ),
+    (
+        gettext_noop("慈善资金"),
+        (
+            ("funds", gettext_noop("资金"), Act.VIEW_FUNDS),
+            ("gifts", gettext_noop("捐赠"), Act.VIEW_FUNDS),
+            ("allocations", gettext_noop("安排和拨付"), Act.VIEW_FUNDS),
+            ("campaigns", gettext_noop("募捐方案"), Act.VIEW_FUNDS),
+            ("disclosures", gettext_noop("信息公开"), Act.VIEW_FUNDS),
+        ),
     ),
     (
         gettext_noop("老年助餐"),
@@ -82,7 +104,11 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
 )
 """The workbench's rooms and their pages; a page is shown to who may do its act."""
 
-_BELOW = {"households": ("/persons/", "/exports/"), "doubts": ("/stops/", "/recovery/", "/rectification/")}
+_BELOW = {
+    "households": ("/persons/", "/exports/"),
+    "rosters": ("/benefits/",),
+    "doubts": ("/stops/", "/recovery/", "/rectification/"),
+}
 """Pages that hang under an entry of the menu though their address does not."""
 
 

@@ -120,8 +120,21 @@ class Act(StrEnum):
     COLLECT_AUTHORISATION = "collect_authorisation"
     QUERY_SOURCES = "query_sources"
     ISSUE_REPORT = "issue_report"
+    TAKE_ENTRUSTED = "take_entrusted"
     # one window and applications (一门受理)
     VIEW_APPLICATIONS = "view_applications"
+    TAKE_APPLICATION = "take_application"
+    REGISTER_FAMILY = "register_family"
+    INVESTIGATE_APPLICATION = "investigate_application"
+    VISIT_FOR_COUNTY = "visit_for_county"
+    GIVE_OPINION = "give_opinion"
+    DECIDE_APPLICATION = "decide_application"
+    REGISTER_KIN = "register_kin"
+    DRAW_SAMPLE = "draw_sample"
+    SUPERVISE_TRANSFER = "supervise_transfer"
+    VIEW_ENTITLEMENTS = "view_entitlements"
+    VIEW_RESOURCES = "view_resources"
+    KEEP_RESOURCES = "keep_resources"
     # amounts, rosters, payment (资金发放)
     VIEW_ROSTERS = "view_rosters"
     DECIDE_BENEFIT = "decide_benefit"
@@ -182,6 +195,22 @@ class Act(StrEnum):
     KEEP_SITE_ACCOUNT = "keep_site_account"
     # food safety, volunteers, points (食品安全与志愿服务)
     VIEW_SAFETY = "view_safety"
+    KEEP_SAFETY = "keep_safety"
+    SUPERVISE_SAFETY = "supervise_safety"
+    STOP_MEAL = "stop_meal"
+    TRACE_MEAL = "trace_meal"
+    ISSUE_RATING_CODES = "issue_rating_codes"
+    RECORD_RATING = "record_rating"
+    VIEW_VOLUNTEERS = "view_volunteers"
+    MANAGE_VOLUNTEERS = "manage_volunteers"
+    SERVE_SHIFT = "serve_shift"
+    CONFIRM_SERVICE = "confirm_service"
+    CONFIRM_RECEIPT = "confirm_receipt"
+    USE_POINTS = "use_points"
+    CORRECT_POINTS = "correct_points"
+    VIEW_PLANS = "view_plans"
+    PLAN_SITES = "plan_sites"
+    ADOPT_PLAN = "adopt_plan"
     # accounts, exports, privacy, security (安全)
 
 
@@ -301,12 +330,16 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.COUNTY: Scope.REGION,
         R.TOWNSHIP: Scope.REGION,
         R.VERIFIER: Scope.REGION,
+        # who decides on an application reads the report it rests on
+        R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
     A.REQUEST_VERIFICATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.COLLECT_AUTHORISATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.QUERY_SOURCES: {R.VERIFIER: Scope.REGION},
     A.ISSUE_REPORT: {R.VERIFIER: Scope.REGION},
+    # another house's account, with a key for this act alone and its signature on every request (异地协查)
+    A.TAKE_ENTRUSTED: {R.COUNTY: Scope.REGION},
     # one window and applications
     A.VIEW_APPLICATIONS: {
         R.COUNTY: Scope.REGION,
@@ -314,6 +347,24 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.TAKE_APPLICATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REGISTER_FAMILY: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.INVESTIGATE_APPLICATION: {R.TOWNSHIP: Scope.REGION},
+    A.VISIT_FOR_COUNTY: {R.COUNTY: Scope.REGION},
+    A.GIVE_OPINION: {R.TOWNSHIP: Scope.REGION},
+    A.DECIDE_APPLICATION: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.REGISTER_KIN: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.DRAW_SAMPLE: {R.COUNTY: Scope.REGION},
+    A.SUPERVISE_TRANSFER: {R.COUNTY: Scope.REGION},
+    A.VIEW_ENTITLEMENTS: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_RESOURCES: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DEPARTMENT: Scope.DEPARTMENT,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_RESOURCES: {R.COUNTY: Scope.REGION, R.DEPARTMENT: Scope.DEPARTMENT},
     # amounts, rosters, payment
     A.VIEW_ROSTERS: {
         R.COUNTY: Scope.REGION,
@@ -439,10 +490,42 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     # food safety, volunteers, points
     A.VIEW_SAFETY: {
         R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
         R.CANTEEN: Scope.ORGANISATION,
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.KEEP_SAFETY: {R.CANTEEN: Scope.ORGANISATION},
+    # who cooks does not accept the rectification, nor free what was stopped
+    A.SUPERVISE_SAFETY: {R.COUNTY: Scope.REGION},
+    A.STOP_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.TRACE_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.ISSUE_RATING_CODES: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    # who is rated does not enter the stars
+    A.RECORD_RATING: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_VOLUNTEERS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.CANTEEN: Scope.ORGANISATION,
+        R.VOLUNTEER: Scope.ORGANISATION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.MANAGE_VOLUNTEERS: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.SERVE_SHIFT: {R.VOLUNTEER: Scope.ORGANISATION},
+    # a service counts when its place and its receiver both confirm it, never by the volunteer
+    A.CONFIRM_SERVICE: {R.CANTEEN: Scope.ORGANISATION},
+    A.CONFIRM_RECEIPT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.USE_POINTS: {R.CANTEEN: Scope.ORGANISATION, R.VOLUNTEER: Scope.ORGANISATION},
+    A.CORRECT_POINTS: {R.COUNTY: Scope.REGION},
+    A.VIEW_PLANS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.PLAN_SITES: {R.COUNTY: Scope.REGION},
+    # who plans does not adopt
+    A.ADOPT_PLAN: {R.DIRECTOR: Scope.REGION},
     # accounts, exports, privacy, security
 }
 
@@ -549,8 +632,21 @@ ACT_LABELS = {
     A.COLLECT_AUTHORISATION: "收集授权",
     A.QUERY_SOURCES: "查询数据来源",
     A.ISSUE_REPORT: "出具核对报告",
+    A.TAKE_ENTRUSTED: "接收异地协查",
     # one window and applications
     A.VIEW_APPLICATIONS: "查看申请",
+    A.TAKE_APPLICATION: "受理申请",
+    A.REGISTER_FAMILY: "窗口新立户",
+    A.INVESTIGATE_APPLICATION: "入户调查",
+    A.VISIT_FOR_COUNTY: "县级入户抽查",
+    A.GIVE_OPINION: "初审和公示",
+    A.DECIDE_APPLICATION: "审核确认",
+    A.REGISTER_KIN: "近亲属备案",
+    A.DRAW_SAMPLE: "县级抽查",
+    A.SUPERVISE_TRANSFER: "督办转办",
+    A.VIEW_ENTITLEMENTS: "查看可享政策",
+    A.VIEW_RESOURCES: "查看救助资源",
+    A.KEEP_RESOURCES: "维护救助资源",
     # amounts, rosters, payment
     A.VIEW_ROSTERS: "查看发放名册",
     A.DECIDE_BENEFIT: "登记待遇决定",
@@ -611,5 +707,21 @@ ACT_LABELS = {
     A.KEEP_SITE_ACCOUNT: "登记运营账",
     # food safety, volunteers, points
     A.VIEW_SAFETY: "查看食品安全",
+    A.KEEP_SAFETY: "登记食品安全台账",
+    A.SUPERVISE_SAFETY: "监管食品安全",
+    A.STOP_MEAL: "暂停供餐和登记事件",
+    A.TRACE_MEAL: "追溯就餐人员",
+    A.ISSUE_RATING_CODES: "发放评价码",
+    A.RECORD_RATING: "登记满意度",
+    A.VIEW_VOLUNTEERS: "查看志愿者",
+    A.MANAGE_VOLUNTEERS: "管理志愿者",
+    A.SERVE_SHIFT: "志愿服务签到",
+    A.CONFIRM_SERVICE: "确认志愿服务",
+    A.CONFIRM_RECEIPT: "回访确认志愿服务",
+    A.USE_POINTS: "使用服务积分",
+    A.CORRECT_POINTS: "更正服务积分",
+    A.VIEW_PLANS: "查看选址方案",
+    A.PLAN_SITES: "编制选址方案",
+    A.ADOPT_PLAN: "采纳选址方案",
     # accounts, exports, privacy, security
 }

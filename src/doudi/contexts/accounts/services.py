@@ -26,6 +26,16 @@ from doudi.contexts.accounts.keys import (
     revoke_api_key,
     user_of_api_key,
 )
+from doudi.contexts.accounts.kin import (
+    ID_PURPOSE,
+    RELATIONS,
+    OwnFile,
+    flag_own_file,
+    forget_own_person,
+    note_own_person,
+    own_people,
+    refuse_own,
+)
 from doudi.contexts.accounts.models import ApiKey, AppendOnly, TimelineLine, User
 from doudi.contexts.accounts.policies import (
     ACT_LABELS,
@@ -41,40 +51,87 @@ from doudi.contexts.accounts.policies import (
     require,
     scope_of,
 )
+from doudi.contexts.accounts.second_factor import (
+    CodeRefused,
+    begin_second_factor,
+    check_second_factor,
+    codes_left,
+    confirm_second_factor,
+    end_second_factor,
+    key_uri,
+    needs_second_factor,
+    renew_recovery_codes,
+)
+from doudi.contexts.accounts.sessions import (
+    Admission,
+    admit,
+    end_sessions,
+    end_this,
+    note_sign_in,
+    own_sessions,
+    previous_sign_in,
+    second_factor_passed,
+)
 from doudi.engine.errors import DoudiError
 
 __all__ = [
     "ACT_LABELS",
+    "ID_PURPOSE",
     "POLICY",
+    "RELATIONS",
     "Act",
+    "Admission",
     "ApiKey",
     "AppendOnly",
     "AuditReport",
+    "CodeRefused",
     "KeyRefused",
     "NewApiKey",
     "NotAllowed",
+    "OwnFile",
     "Role",
     "Scope",
     "TimelineLine",
     "User",
     "account",
+    "admit",
     "any_users",
     "api_keys",
     "areas_of",
     "audit_entries",
+    "begin_second_factor",
+    "check_second_factor",
     "close_account",
+    "codes_left",
+    "confirm_second_factor",
     "create_api_key",
     "create_user",
+    "end_second_factor",
+    "end_sessions",
+    "end_this",
+    "flag_own_file",
+    "forget_own_person",
     "household_looks",
     "is_office_hand",
+    "key_uri",
     "last_entry_at",
+    "managed_account",
     "may",
+    "needs_second_factor",
+    "note_own_person",
+    "note_sign_in",
     "once",
+    "own_people",
+    "own_sessions",
+    "previous_sign_in",
     "read_audit",
     "record",
+    "refuse_own",
+    "renew_recovery_codes",
     "require",
     "revoke_api_key",
     "scope_of",
+    "second_factor_passed",
     "set_password",
     "system_user",
     "take_turn",
@@ -105,8 +162,9 @@ def create_user(
     organisation: str = "",
     by: User,
     check_password: bool = True,
+    first_password: bool = False,
 ) -> User:
-    """Open an account; the name must be free and the password strong.
+    """Open an account; the name must be free and the password strong. ``first_password``: to be changed at first sign-in.
 
     A department user has a department; who works for a member body, a charity or a meal place has its number.
     """
@@ -142,6 +200,7 @@ def create_user(
         department=department,
         organisation=organisation,
         is_staff=False,
+        must_change_password=first_password,
     )
     if check_password:
         try:
@@ -175,7 +234,8 @@ def set_password(username: str, password: str, *, by: User) -> User:
         said = "；".join(problem.messages)
         raise DoudiError(f"密码不合要求：{said}", f"Password refused: {said}", code="password_weak") from None
     found.set_password(password)
-    found.save(update_fields=["password"])
+    found.must_change_password = by.pk != found.pk and not is_office_hand(by)
+    found.save(update_fields=["password", "must_change_password"])
     record(by=by, act="set_password", subject=f"user:{username}", region_code=found.region_code)
     return found
 
@@ -202,6 +262,15 @@ def account(username: str) -> User:
     found = User.objects.filter(username=username).first()
     if found is None:
         raise DoudiError(f"没有账号“{username}”。", f"No account {username!r}.", code="user_unknown")
+    return found
+
+
+def managed_account(username: str, *, by: User) -> User:
+    """An account that an administrator looks after, or a refusal that gives nothing away."""
+    require(by, Act.MANAGE_USERS)
+    found = User.objects.filter(username=username, region_code__startswith=by.region_code).first()
+    if found is None:
+        raise DoudiError(f"没有账号“{username}”。", f"No account {username!r}.", code="user_not_found")
     return found
 
 

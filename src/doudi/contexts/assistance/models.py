@@ -7,6 +7,23 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from doudi.contexts.accounts.services import AppendOnly, Scope
+from doudi.contexts.assistance.application_models import (
+    Application,
+    ApplicationEvent,
+    ApplicationPaper,
+    ApplicationPause,
+    ApplicationVisit,
+    Decision,
+    KinRecord,
+    LetterIssue,
+    NoticeObjection,
+    Opinion,
+    PublicNotice,
+    ReviewMeeting,
+    SampleDraw,
+    SampleResult,
+    SupplementNotice,
+)
 from doudi.contexts.assistance.benefit_models import BenefitDecision, OffsetAgreement, PayAccount
 from doudi.contexts.assistance.outcome_models import FollowUp, Review, WorkRefusal
 from doudi.contexts.assistance.recovery_models import (
@@ -37,15 +54,25 @@ if TYPE_CHECKING:
 __all__ = [  # the models of other files too: Django looks for a context's models here
     "PENDING",
     "Account",
+    "Application",
+    "ApplicationEvent",
+    "ApplicationPaper",
+    "ApplicationPause",
+    "ApplicationVisit",
     "BankReturn",
     "BenefitDecision",
     "Budget",
+    "Decision",
     "FollowUp",
     "Instalment",
+    "KinRecord",
     "LedgerEntry",
     "LedgerLine",
+    "LetterIssue",
     "MeasureGiven",
+    "NoticeObjection",
     "OffsetAgreement",
+    "Opinion",
     "PayAccount",
     "PayBatch",
     "PayEntry",
@@ -53,12 +80,17 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "PayLine",
     "PayResult",
     "PaymentStop",
+    "PublicNotice",
     "Recovery",
     "Referral",
     "ReferralQuerySet",
     "Review",
+    "ReviewMeeting",
     "Roster",
     "RosterRow",
+    "SampleDraw",
+    "SampleResult",
+    "SupplementNotice",
     "WorkRefusal",
     "WriteOffRequest",
 ]
@@ -114,8 +146,10 @@ class Referral(models.Model):
         NOT_NEEDED = "not_needed", "不需要"
 
     number = models.CharField("推送编号", max_length=160, unique=True)
-    warning_number = models.CharField("预警编号", max_length=100, db_index=True)
-    household_no = models.CharField("户编号", max_length=60, db_index=True)
+    warning_number = models.CharField("预警编号", max_length=100, db_index=True, blank=True)
+    application_number = models.CharField("受理编号", max_length=40, db_index=True, blank=True, default="")
+    """The application at the one window that was transferred with it (转办); its result closes that."""
+    household_no = models.CharField("户编号", max_length=60, db_index=True, blank=True)
     region_code = models.CharField("负责地区", max_length=12, db_index=True)
     department = models.CharField("部门", max_length=40, db_index=True)
     person_name = models.CharField("姓名", max_length=80)
@@ -126,6 +160,8 @@ class Referral(models.Model):
     status = models.CharField(
         "状态", max_length=10, choices=Status.choices, default=Status.SENT, db_index=True
     )
+    why_here = models.TextField("转办理由", blank=True, default="")
+    accept_due_on = models.DateField("接收期限", null=True, db_index=True)
     due_on = models.DateField("反馈期限", db_index=True)
     sent_at = models.DateTimeField("推送时间", auto_now_add=True)
     sent_by = models.CharField("推送人", max_length=150)

@@ -9,19 +9,78 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require, take_turn
+from doudi.contexts.assistance.accepting import (
+    Progress,
+    accept_application,
+    application_progress,
+    extend_application,
+    kin_records,
+    missing_papers,
+    pause_application,
+    register_kin,
+    resume_application,
+    take_paper,
+    tell_missing,
+    withdraw_application,
+)
 from doudi.contexts.assistance.aid_given import AidGiven, aid_given
+from doudi.contexts.assistance.applications import (
+    Applicant,
+    ApplicationNotFound,
+    DecisionInForce,
+    application,
+    application_counts,
+    applications,
+    decisions_in_force,
+    look_at_application,
+    name_household,
+    start_application,
+    start_by_oneself,
+)
+from doudi.contexts.assistance.deciding import (
+    aid_first,
+    complete_papers,
+    decide_application,
+    reasons_for,
+)
+from doudi.contexts.assistance.decisions import (
+    DecisionNotFound,
+    change_decision,
+    decision,
+    decisions,
+    end_decision,
+)
 from doudi.contexts.assistance.errors import StepRefused
+from doudi.contexts.assistance.investigating import (
+    give_opinion,
+    link_verification,
+    record_application_visit,
+    record_meeting,
+    report_of_application,
+)
+from doudi.contexts.assistance.letters import (
+    LETTER_FORMS,
+    LetterFile,
+    issue_letter,
+    letter_file,
+    letters_due,
+)
 from doudi.contexts.assistance.models import (
     Account,
+    Application,
+    Decision,
     LedgerEntry,
     MeasureGiven,
     PaymentStop,
     Recovery,
     Referral,
     ReferralQuerySet,
+    SampleDraw,
     WriteOffRequest,
 )
 from doudi.contexts.assistance.payment_stops import is_stopped, record_stop, stops_recorded
+from doudi.contexts.assistance.procedure import State as ApplicationState
+from doudi.contexts.assistance.publicity import close_notice, notice_text, object_to_notice, post_notice
 from doudi.contexts.assistance.recovery import (
     RecoveryNotFound,
     VoucherUsed,
@@ -51,18 +110,36 @@ from doudi.contexts.assistance.rectification import (
     paper_of,
     rectify,
 )
+from doudi.contexts.assistance.sampling import draw_sample, drawn, record_sample_result, samples
+from doudi.contexts.assistance.transfers import (
+    late_transfers,
+    remind_transfers,
+    reroute_transfer,
+    settle_transfer,
+    transfer_application,
+)
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
 from doudi.engine.workdays import add_workdays
 
 __all__ = [
+    "LETTER_FORMS",
     "RECTIFICATION_FORMATS",
     "Account",
     "AidGiven",
+    "Applicant",
+    "Application",
+    "ApplicationNotFound",
+    "ApplicationState",
+    "Decision",
+    "DecisionInForce",
+    "DecisionNotFound",
     "LedgerEntry",
+    "LetterFile",
     "MeasureGiven",
     "PaymentStop",
+    "Progress",
     "Recovery",
     "RecoveryNotFound",
     "RecoveryQuerySet",
@@ -70,29 +147,65 @@ __all__ = [
     "Referral",
     "ReferralNotFound",
     "ReferralQuerySet",
+    "SampleDraw",
     "StepRefused",
     "VoucherUsed",
     "WriteOffRequest",
+    "accept_application",
     "accept_referral",
     "agree_plan",
+    "aid_first",
     "aid_given",
     "answer_referral",
+    "application",
+    "application_counts",
+    "application_progress",
+    "applications",
     "ask_write_off",
+    "change_decision",
+    "close_notice",
+    "complete_papers",
+    "decide_application",
     "decide_write_off",
+    "decision",
+    "decisions",
+    "decisions_in_force",
     "deposit_cash",
+    "draw_sample",
+    "drawn",
+    "end_decision",
     "even_instalments",
     "export_rectification",
+    "extend_application",
     "give_measure",
+    "give_opinion",
     "has_pending",
     "is_stopped",
+    "issue_letter",
+    "kin_records",
+    "late_transfers",
+    "letter_file",
+    "letters_due",
+    "link_verification",
+    "look_at_application",
     "look_at_recovery",
     "look_at_referral",
     "measures_given",
+    "missing_papers",
+    "name_household",
+    "notice_text",
+    "object_to_notice",
     "open_recovery",
     "paper_of",
+    "pause_application",
     "plan_of",
+    "post_notice",
     "prove",
+    "reasons_for",
     "receive",
+    "record_application_visit",
+    "record_meeting",
+    "record_sample_result",
     "record_stop",
     "recoveries",
     "recovery_for",
@@ -104,11 +217,23 @@ __all__ = [
     "referrals",
     "referrals_of",
     "refund",
+    "register_kin",
+    "remind_transfers",
+    "report_of_application",
+    "reroute_transfer",
+    "resume_application",
     "return_referral",
     "reverse_entry",
+    "samples",
     "send_referral",
+    "start_application",
+    "start_by_oneself",
     "stops_recorded",
+    "take_paper",
+    "tell_missing",
+    "transfer_application",
     "trial_balance",
+    "withdraw_application",
 ]
 
 
@@ -228,6 +353,7 @@ def referral(number: str, *, by: User) -> Referral:
     found = referrals(by=by).filter(number=number).first()
     if found is None:
         raise ReferralNotFound(f"没有找到推送 {number}。", f"No referral {number} for you.")
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 
@@ -281,6 +407,8 @@ def _step(
         detail={"referral": number, **detail},
     )
     found.refresh_from_db()
+    if found.application_number:
+        settle_transfer(found, by=by)
     return found
 
 

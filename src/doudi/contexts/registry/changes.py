@@ -26,16 +26,20 @@ from doudi.contexts.registry.models import (
     Person,
     RegistryEvent,
 )
-from doudi.contexts.registry.people import HouseholdNotFound, homes_of
+from doudi.contexts.registry.people import HouseholdNotFound, homes_of, refuse_own_file
 from doudi.contexts.registry.standing import ChangeRefused, refresh
 from doudi.engine.errors import DoudiError
 
 MERGE = "merge_people"
 SETTLE = "settle"
+FAMILY = "new_family"
+DECISION = "decision"
 EVENT_LABELS = {
     **{code: (kind.label, kind.label_en) for code, kind in KINDS.items()},
     MERGE: ("人员合并", "People merged"),
     SETTLE: ("以花名册为准", "Register followed"),
+    FAMILY: ("新立户", "New family"),
+    DECISION: ("审核确认决定", "Decision on an application"),
 }
 _MIN_GROUND = 4
 _MAX_FEN = 10**13
@@ -144,6 +148,11 @@ def undo_change(number: str, *, ground: str, by: User) -> RegistryEvent:
                 f"事项 {number} 现为“{event.get_status_display()}”，不能撤销。",
                 f"Event {number} is {event.status} and cannot be undone.",
             )
+        if event.kind == DECISION:
+            raise UndoRefused(
+                "审核确认决定不在这里撤销；请在申请中作出变更或停止决定。",
+                "A decision is not undone here; decide a change or an end of it.",
+            )
         _refuse_if_stood_upon(event)
         now = timezone.now()
         again = take_back(event.changes, now)
@@ -231,6 +240,7 @@ def _ready(household_no: str, kind: str, on: date, said: dict[str, Any], by: Use
             f"没有找到户编号 {household_no}，或该户不在您的辖区。请核对编号。",
             f"No household {household_no} in your area; check the number.",
         )
+    refuse_own_file(household_no, by=by)
     if not _FIRST_DAY <= on <= timezone.localdate():
         raise ChangeRefused("发生日期不能晚于今天。", "The date of the event cannot be after today.")
     _require_complete(asked, said)

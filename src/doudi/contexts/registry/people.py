@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
+from doudi.contexts.accounts.services import ID_PURPOSE, User, refuse_own
 from doudi.contexts.registry.models import Membership, Person, PersonAlias
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
 
-ID_PURPOSE = "id"
 BATCH = 500
 T = TypeVar("T")
 
@@ -51,3 +51,25 @@ def person_by_id(number: str) -> Person | None:
     """The person whom a valid 18-digit number means or once meant."""
     blind = keyring().digest(number, purpose=ID_PURPOSE)
     return people_by_blind([blind]).get(blind)
+
+
+def refuse_own_file(household_no: str, *, by: User) -> None:
+    """Refuse who belongs to a household, or whose kin does (回避); every look at one household passes here."""
+    standing = Membership.objects.filter(household__household_no=household_no, retracted_at=None)
+    former = PersonAlias.objects.filter(person__in=standing.values("person")).values_list(
+        "id_blind", flat=True
+    )
+    blinds = standing.values_list("person__id_blind", flat=True).union(former)
+    refuse_own(blinds, subject=f"household:{household_no}", by=by)
+
+
+def kept_persons(keys: Iterable[int]) -> dict[int, int]:
+    """Which record each key means today: the one that a merged record went into, else itself."""
+    found: dict[int, int] = {}
+    for batch in batches(keys):
+        found |= dict(Person.objects.filter(pk__in=batch, merged_into=None).values_list("pk", "pk"))
+        for key, into in (
+            Person.objects.filter(pk__in=batch).exclude(merged_into=None).values_list("pk", "merged_into")
+        ):
+            found[key] = kept_persons([into]).get(into, into)
+    return found

@@ -23,6 +23,14 @@ from doudi.contexts.registry.changes import (
     told_of,
     undo_change,
 )
+from doudi.contexts.registry.deciding import (
+    NewMember,
+    blinds_of_household,
+    people_of_household,
+    record_decision,
+    record_end,
+    register_family,
+)
 from doudi.contexts.registry.duplicates import (
     PairDecided,
     PairNotFound,
@@ -127,9 +135,9 @@ from doudi.contexts.registry.models import (
     RegistryEvent,
 )
 from doudi.contexts.registry.office import covers_office, office_region, require_whole_office
-from doudi.contexts.registry.operations import BASES
+from doudi.contexts.registry.operations import BASES, RELATIONS
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
-from doudi.contexts.registry.people import HouseholdNotFound, person_by_id
+from doudi.contexts.registry.people import HouseholdNotFound, kept_persons, person_by_id, refuse_own_file
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
@@ -182,6 +190,7 @@ __all__ = [
     "PERSONS",
     "RANKS",
     "REGISTER",
+    "RELATIONS",
     "SUBJECTS",
     "ChangeRefused",
     "Conditions",
@@ -207,6 +216,7 @@ __all__ = [
     "LoadOutcome",
     "Member",
     "Merge",
+    "NewMember",
     "PairDecided",
     "PairNotFound",
     "PairShown",
@@ -231,6 +241,7 @@ __all__ = [
     "Verdict",
     "areas",
     "asked_of",
+    "blinds_of_household",
     "bring_up_to_date",
     "category_counts",
     "change",
@@ -276,6 +287,7 @@ __all__ = [
     "index_everything",
     "index_households",
     "index_if_missing",
+    "kept_persons",
     "kinds_for",
     "latest_register_date",
     "list_page",
@@ -301,6 +313,7 @@ __all__ = [
     "people_for",
     "people_in",
     "people_of",
+    "people_of_household",
     "people_of_keys",
     "person_by_id",
     "placed",
@@ -310,9 +323,13 @@ __all__ = [
     "read_return",
     "receipts",
     "recipients",
+    "record_decision",
+    "record_end",
     "refuse_change",
+    "refuse_own_file",
     "region_name",
     "region_path",
+    "register_family",
     "register_on",
     "reopen_pair",
     "reported_in",

@@ -21,6 +21,15 @@ SHIPPED = Path(__file__).resolve().parents[4] / "packs"
 MEAL_FILES = ("meal_price.yaml", "meal_network.yaml")
 MAX_LAYERS = 8
 HEADER = ("名称", "版本", "上级", "地区", "说明", "虚构")
+_HASHED = (
+    "handling.yaml",
+    "doubts.yaml",
+    "verification.yaml",
+    "procedures.yaml",
+    "linkage.yaml",
+    "benefits.yaml",
+    *MEAL_FILES,
+)
 _MAPS = ("输出", "文件", "参数", "变量", "指标", "措施", "标签")
 
 
@@ -33,6 +42,20 @@ class Layer:
     folder: Path
     header: Node
     files: tuple[Node, ...]
+
+
+_HASHED = (
+    "handling.yaml",
+    "doubts.yaml",
+    "verification.yaml",
+    "linkage.yaml",
+    "benefits.yaml",
+    "food_safety.yaml",
+    "siting.yaml",
+    "volunteers.yaml",
+    *MEAL_FILES,
+)
+"""Files with a shape of their own that a decision may rest on."""
 
 
 @dataclass
@@ -62,17 +85,7 @@ class Stack:
                 json.dumps(node.plain(), ensure_ascii=False, sort_keys=True) for node in layer.files
             )
             others = []
-            own = (
-                layer.folder / name
-                for name in (
-                    "handling.yaml",
-                    "doubts.yaml",
-                    "verification.yaml",
-                    "linkage.yaml",
-                    "benefits.yaml",
-                    *MEAL_FILES,
-                )
-            )
+            own = (layer.folder / name for name in _HASHED)
             for path in (*sorted((layer.folder / "feeds").glob("*.y*ml")), *own):
                 if path.is_file():
                     node = read_file(path, str(path.relative_to(layer.folder)), report)

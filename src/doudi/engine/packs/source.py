@@ -33,8 +33,12 @@ ELSEWHERE = frozenset(
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",
+        "food_safety.yaml",
+        "siting.yaml",
+        "volunteers.yaml",
         "linkage.yaml",
         "verification.yaml",
+        "procedures.yaml",
         "meal_price.yaml",
         "meal_network.yaml",
     }

@@ -15,6 +15,7 @@ from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.meals import services as meals
+from doudi.contexts.meals import volunteering
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
@@ -136,6 +137,21 @@ def _courier(user: User) -> dict[str, Any]:
     return {"rounds": list(meals.rounds(by=user))}
 
 
+def _volunteer(user: User) -> dict[str, Any]:
+    """The own shifts, those one could join, and the points."""
+    person = volunteering.myself(user)
+    if person is None:
+        return {"person": None}
+    return {
+        "person": person,
+        "figures": volunteering.figures(person),
+        "balance": volunteering.balance(person),
+        "mine": volunteering.services(by=user).filter(state__in=("signed_up", "in", "out"))[:_SHOWN],
+        "open_shifts": volunteering.open_for(person, by=user)[:_SHOWN],
+        "asked": person.redemptions.filter(state="asked").select_related("site"),
+    }
+
+
 def _nothing_yet(user: User) -> dict[str, Any]:
     return {}
 
@@ -152,5 +168,5 @@ _WORK = {
     Role.CHARITY: _nothing_yet,
     Role.CANTEEN: _canteen,
     Role.COURIER: _courier,
-    Role.VOLUNTEER: _nothing_yet,
+    Role.VOLUNTEER: _volunteer,
 }
