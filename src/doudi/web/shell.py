@@ -75,6 +75,19 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         ),
     ),
     (
+        gettext_noop("老年助餐"),
+        (
+            ("till", gettext_noop("就餐登记"), Act.SERVE_MEAL),
+            ("meal_orders", gettext_noop("订餐"), Act.VIEW_DINERS),
+            ("diners", gettext_noop("助餐对象"), Act.VIEW_DINERS),
+            ("meal_menus", gettext_noop("菜单"), Act.VIEW_SITES),
+            ("deliveries", gettext_noop("送餐"), Act.VIEW_DINERS),
+            ("rounds", gettext_noop("送餐路线"), Act.DELIVER_MEAL),
+            ("meal_sites", gettext_noop("助餐点"), Act.VIEW_SITES),
+            ("settlements", gettext_noop("助餐结算"), Act.VIEW_SETTLEMENT),
+        ),
+    ),
+    (
         gettext_noop("总览"),
         (
             ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
