@@ -70,7 +70,10 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     ),
     (
         gettext_noop("助餐监管与志愿"),
-        (("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),),
+        (
+            ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
+            ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
+        ),
     ),
     (
         gettext_noop("慈善资金"),
@@ -83,6 +86,19 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         ),
     ),
     (
+        gettext_noop("老年助餐"),
+        (
+            ("till", gettext_noop("就餐登记"), Act.SERVE_MEAL),
+            ("meal_orders", gettext_noop("订餐"), Act.VIEW_DINERS),
+            ("diners", gettext_noop("助餐对象"), Act.VIEW_DINERS),
+            ("meal_menus", gettext_noop("菜单"), Act.VIEW_SITES),
+            ("deliveries", gettext_noop("送餐"), Act.VIEW_DINERS),
+            ("rounds", gettext_noop("送餐路线"), Act.DELIVER_MEAL),
+            ("meal_sites", gettext_noop("助餐点"), Act.VIEW_SITES),
+            ("settlements", gettext_noop("助餐结算"), Act.VIEW_SETTLEMENT),
+        ),
+    ),
+    (
         gettext_noop("总览"),
         (
             ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
@@ -92,6 +108,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     (
         gettext_noop("管理"),
         (
+            ("privacy", gettext_noop("个人信息保护"), Act.VIEW_PRIVACY),
             ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
             ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
         ),
