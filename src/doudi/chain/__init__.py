@@ -69,6 +69,11 @@ from doudi.chain.field import (
     settle_field_visit,
     take_field_visit,
 )
+from doudi.chain.giving import (
+    find_gift,
+    pay_use,
+    propose_for_claim,
+)
 from doudi.chain.indicators import (
     decide_threshold,
     propose_threshold,
@@ -114,6 +119,7 @@ from doudi.chain.packs import (
     meal_network,
     meal_prices,
     outreach,
+    privacy_rules,
     procedures,
     rules,
     siting_rules,
@@ -126,6 +132,7 @@ from doudi.chain.paying import (
     compute_roster,
     explain_decision,
     make_batch,
+    numbers,
     open_books,
     payment_file,
     record_decision,
@@ -141,6 +148,7 @@ from doudi.chain.people import (
     reopen_pair,
     undo_change,
 )
+from doudi.chain.privacy import Consent, looks_paper, who_looked
 from doudi.chain.reports import (
     identify,
     open_from_report,
@@ -194,6 +202,7 @@ from doudi.chain.warnings import (
 __all__ = [
     "JOB_LABELS",
     "REFERENCES",
+    "Consent",
     "Dispatched",
     "accept_application",
     "accept_proposal",
@@ -247,6 +256,7 @@ __all__ = [
     "filers",
     "find_doubts",
     "find_duplicates",
+    "find_gift",
     "follow_register",
     "food_safety",
     "give_consent",
@@ -262,12 +272,14 @@ __all__ = [
     "linkage_rules",
     "list_page",
     "locked_query_list",
+    "looks_paper",
     "make_batch",
     "mark_source_failed",
     "marked_batch",
     "meal_network",
     "meal_prices",
     "merge_people",
+    "numbers",
     "object_to_report",
     "offer_service",
     "open_books",
@@ -275,13 +287,16 @@ __all__ = [
     "open_verification",
     "outreach",
     "pause_application",
+    "pay_use",
     "payment_file",
     "place_order",
     "possible_duplicates",
     "post_notice",
     "preview_batch",
     "preview_report",
+    "privacy_rules",
     "procedures",
+    "propose_for_claim",
     "propose_matches",
     "propose_threshold",
     "publish_need",
@@ -346,6 +361,7 @@ __all__ = [
     "verify_application",
     "verify_household",
     "volunteer_rules",
+    "who_looked",
     "why_each_project",
     "withdraw_consent",
 ]

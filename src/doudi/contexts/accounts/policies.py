@@ -212,6 +212,11 @@ class Act(StrEnum):
     PLAN_SITES = "plan_sites"
     ADOPT_PLAN = "adopt_plan"
     # accounts, exports, privacy, security (安全)
+    VIEW_PRIVACY = "view_privacy"
+    KEEP_PRIVACY = "keep_privacy"
+    RECEIVE_PRIVACY = "receive_privacy"
+    DECIDE_PRIVACY = "decide_privacy"
+    TELL_LOOKS = "tell_looks"
 
 
 class Scope(StrEnum):
@@ -527,6 +532,16 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     # who plans does not adopt
     A.ADOPT_PLAN: {R.DIRECTOR: Scope.REGION},
     # accounts, exports, privacy, security
+    A.VIEW_PRIVACY: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_PRIVACY: {R.COUNTY: Scope.REGION},
+    A.RECEIVE_PRIVACY: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.DECIDE_PRIVACY: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.TELL_LOOKS: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
 }
 
 
@@ -724,4 +739,9 @@ ACT_LABELS = {
     A.PLAN_SITES: "编制选址方案",
     A.ADOPT_PLAN: "采纳选址方案",
     # accounts, exports, privacy, security
+    A.VIEW_PRIVACY: "查看个人信息保护",
+    A.KEEP_PRIVACY: "个人信息影响评估",
+    A.RECEIVE_PRIVACY: "受理个人信息请求",
+    A.DECIDE_PRIVACY: "办理个人信息请求",
+    A.TELL_LOOKS: "告知本人查阅记录",
 }

@@ -20,6 +20,7 @@ from doudi.contexts.assistance.benefits import (
     standing,
     taper,
 )
+from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.frozen import guarded
 from doudi.contexts.assistance.pay_accounts import (
     AccountNotFound,
@@ -61,6 +62,7 @@ from doudi.contexts.assistance.rosters import (
     digest_of,
     freeze_roster,
     look_at_roster,
+    paid_rows,
     proved,
     return_roster,
     roster_of,
@@ -90,6 +92,7 @@ __all__ = [
     "RosterNotFound",
     "RosterRow",
     "SamePerson",
+    "StepRefused",
     "TieOut",
     "balances",
     "batch_figures",
@@ -111,6 +114,7 @@ __all__ = [
     "make_batch",
     "open_books",
     "open_payments",
+    "paid_rows",
     "pay_accounts",
     "payment_file",
     "propose_account",

@@ -138,6 +138,20 @@ def range_name(code: str) -> str:
 
 
 @register.filter
+def post_name(code: str) -> str:
+    """A volunteer's post by its name."""
+    found = chain.volunteer_rules().posts.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
+def offer_name(code: str) -> str:
+    """What points are given for, by its name."""
+    found = chain.volunteer_rules().offers.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
 def yuan(fen: int | None) -> str:
     """Fen as 1,234.50."""
     return "" if fen is None else money.show_yuan(fen).removesuffix("元")
@@ -253,6 +267,19 @@ def moment(value: datetime | None) -> str:
 def late(due: date | None) -> bool:
     """Whether a limit has passed."""
     return due is not None and due < timezone.localdate()
+
+
+@register.filter
+def month(value: date | None) -> str:
+    """A month as 2024-12."""
+    return f"{value:%Y-%m}" if value else ""
+
+
+@register.filter
+def benefit(code: str) -> str:
+    """A benefit by its code (DB → 最低生活保障金)."""
+    found = chain.benefit_rules().benefits.get(code)
+    return code if found is None else found.label_en if english() else found.label
 
 
 @register.filter
