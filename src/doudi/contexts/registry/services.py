@@ -146,7 +146,14 @@ from doudi.contexts.registry.models import (
 from doudi.contexts.registry.office import covers_office, office_region, require_whole_office
 from doudi.contexts.registry.operations import BASES, RELATIONS
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
-from doudi.contexts.registry.people import HouseholdNotFound, kept_persons, person_by_id, refuse_own_file
+from doudi.contexts.registry.people import (
+    HouseholdNotFound,
+    PersonToTell,
+    kept_persons,
+    person_by_id,
+    person_to_tell,
+    refuse_own_file,
+)
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
@@ -236,6 +243,7 @@ __all__ = [
     "Person",
     "PersonBrief",
     "PersonRows",
+    "PersonToTell",
     "Placed",
     "PossibleDuplicate",
     "Receipt",
@@ -330,6 +338,7 @@ __all__ = [
     "people_of_household",
     "people_of_keys",
     "person_by_id",
+    "person_to_tell",
     "placed",
     "possible_duplicates",
     "preview",
