@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from doudi.api.description import api
+from doudi.contexts.accounts.services import Act, may
 from tests import small_county as sc
 from tests.cast import Cast
 from tests.conftest import PROJECT
@@ -114,7 +115,9 @@ def test_whatever_is_sent_by_whom_nothing_breaks_and_every_answer_is_as_describe
     county: Cast, key_for, server
 ) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", server)
-    keys = [f"Bearer {key_for(person)}" for person in county.everybody()]
+    keys = [
+        f"Bearer {key_for(person)}" for person in county.everybody() if any(may(person, act) for act in Act)
+    ]
     sent = 0
     for found in schema.get_all_operations():
         operation = found.ok()

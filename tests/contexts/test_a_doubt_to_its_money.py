@@ -310,6 +310,25 @@ def test_a_death_in_the_file_opens_one_proposal_and_stops_nothing(county: Path, 
     assert monitoring.stops(by=people.county, status="all").count() == 1
 
 
+def test_a_registration_cancelled_for_death_asks_too_but_not_twice(county: Path, people: Cast) -> None:
+    header = ["姓名", "身份证号", "性别", "状态", "状态日期", "行政区划代码"]
+    rows = [
+        ["赵国", sc.ZHAO_GUO, "男", "死亡", "2024-10-20", "520102"],  # the crematorium said 1 October
+        ["张伟", sc.ZHANG_WEI, "男", "死亡", "2024-11-05", "520102"],
+        ["李丽", sc.LI_LI, "女", "迁出", "2024-11-05", "520102"],
+    ]
+
+    give_file(county, "户籍人口", header, rows, date(2024, 11, 20))
+
+    asked = {proposal.person_name: proposal.died_on for proposal in monitoring.stops(by=people.county)}
+    assert asked == {"赵国": date(2024, 10, 1), "张伟": date(2024, 11, 5)}
+
+    refused = monitoring.stops(by=people.county).get(person_name="张伟")
+    chain.decide_stop(refused.number, confirm=False, ground="本人健在，户籍误注销。", by=people.county)
+    give_file(county, "户籍人口", header, rows, date(2024, 12, 20))
+    assert monitoring.stops(by=people.county).filter(person_name="张伟").count() == 0
+
+
 @pytest.mark.parametrize(
     ("arrived", "due"),
     [

@@ -11,6 +11,7 @@ from doudi.web.urls import ROUTES
 from tests.small_county import TOWNSHIP_A
 
 PUBLIC = {
+    "check_report",
     "healthz",
     "login",
     "logout",
@@ -20,12 +21,27 @@ PUBLIC = {
     "tell_status",
     "apply",
     "apply_progress",
+    "charity_home",
+    "charity_campaigns",
+    "charity_campaign",
+    "charity_projects",
+    "charity_project",
+    "charity_disclosures",
+    "charity_disclosure",
+    "charity_disclosure_book",
+    "charity_needs",
+    "charity_gift",
     "field",
     "field_worker",
     "field_manifest",
+    "open_scores",
+    "rate_meal",
+    "complain_of_meal",
+    "service_receipt",
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
+    "year": 2025,
     "kind": "death",
     "token": "0" * 24,
     "number": WARNING,
@@ -33,6 +49,8 @@ ARGUMENTS = {
     "person": 1,
     "measure": "precision",
     "pk": 1,
+    "place": 1,
+    "username": "township",
     "report_no": "XS20241115-0001",
     "code": "M1",
     "form": "docx",

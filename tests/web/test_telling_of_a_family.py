@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from doudi import chain
 from doudi.contexts.monitoring import services as monitoring
-from doudi.web.views.tell import client_address
+from doudi.web.addresses import client_address
 from tests.cast import Cast
 from tests.small_county import TOWNSHIP_A
 

@@ -19,8 +19,10 @@ from doudi.api import (
     fieldwork,
     monitoring,
     outreach,
+    privacy,
     registry,
     thresholds,
+    verification,
 )
 from doudi.api.problems import MEDIA_TYPE, Problem, say_problems
 
@@ -75,7 +77,8 @@ def api() -> NinjaAPI:
     say_problems(made)
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
-        accounts, changes, registry, outreach, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
+        accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
+        verification,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

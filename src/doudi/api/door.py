@@ -18,7 +18,15 @@ from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
 from doudi.api import problems
-from doudi.contexts.accounts.services import ACT_LABELS, Act, User, require, user_of_api_key
+from doudi.contexts.accounts.services import (
+    ACT_LABELS,
+    Act,
+    Admission,
+    User,
+    admit,
+    require,
+    user_of_api_key,
+)
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -65,6 +73,16 @@ class SessionDoor(AuthBase):
                 "缺少防伪令牌。浏览器里的请求须带 X-CSRFToken 头，程序请用接口密钥。",
                 "The CSRF token is missing: send X-CSRFToken from a browser, or use an API key from a program.",
                 code="csrf",
+            )
+        said = admit(request.user, request.session, address="", device=request.headers.get("User-Agent", ""))
+        if said in (Admission.IDLE, Admission.ENDED):
+            request.session.flush()
+            return None
+        if said is not Admission.GO_ON:
+            raise problems.ApiRefused(
+                "请先在工作台完成登录：输入动态口令，或修改由他人设定的密码。",
+                "Finish signing in at the workbench first: a one-time code, or a password of your own.",
+                code="sign_in_unfinished",
             )
         return _let_in(request.user, self.act)
 

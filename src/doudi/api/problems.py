@@ -13,7 +13,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import Field
 
-from doudi.contexts.accounts.services import KeyRefused, NotAllowed
+from doudi.contexts.accounts.services import KeyRefused, NotAllowed, OwnFile, flag_own_file
 from doudi.engine.errors import DoudiError
 
 MEDIA_TYPE = "application/problem+json"
@@ -50,6 +50,8 @@ class ApiRefused(DoudiError):
 _STATUS = {
     "csrf": 403,
     "key_scope": 403,
+    "own_file": 403,
+    "sign_in_unfinished": 403,
     "outrun": 409,
     "field_visit_differs": 409,
     "already_sent": 409,
@@ -109,8 +111,11 @@ def answer(
     return response
 
 
-def refused(_request: HttpRequest, problem: Any) -> HttpResponse:
-    """A refusal of the services."""
+def refused(request: HttpRequest, problem: Any) -> HttpResponse:
+    """A refusal of the services; a try at one's own file is flagged."""
+    by = getattr(request, "auth", None)
+    if isinstance(problem, OwnFile) and by is not None:
+        flag_own_file(problem, by=by)
     zh, en = problem.zh, problem.en
     if problem.code == "outrun":
         # the service's own words quote the last line of the timeline, which may tell of a person

@@ -21,5 +21,6 @@ urlpatterns = [
     # whatever else begins so, a line break in it too, which <path:…> does not match
     re_path("^api/", said_as_problem(not_found)),
     path("hsds/", include("doudi.api.hsds")),
+    path("dci/", include("doudi.api.dci")),
     path("metrics", metrics, name="metrics"),
 ]

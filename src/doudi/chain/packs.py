@@ -14,12 +14,16 @@ from doudi.engine.packs import Pack, load_pack
 from doudi.engine.packs.civil import tail_months
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
+from doudi.engine.packs.food_safety import FoodSafety, load_food_safety
 from doudi.engine.packs.giving import GivingRules, load_giving
 from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.linking import LinkageRules, load_linkage
 from doudi.engine.packs.meals import NetworkRules, PriceRules, load_network, load_prices
 from doudi.engine.packs.outreach import Outreach, load_outreach
+from doudi.engine.packs.privacy import PrivacyRules, load_privacy
 from doudi.engine.packs.procedures import Procedures, load_procedures
+from doudi.engine.packs.volunteers import VolunteerRules, load_volunteer_rules
+from doudi.engine.siting.rules import SitingRules, load_siting_rules
 from doudi.engine.verification import Rules as VerificationRules
 from doudi.engine.verification import load_rules as load_verification_rules
 
@@ -71,6 +75,16 @@ def outreach() -> Outreach:
 
 
 @lru_cache(maxsize=4)
+def _privacy(folder: Path) -> PrivacyRules:
+    return load_privacy(folder)
+
+
+def privacy_rules() -> PrivacyRules:
+    """For what personal data are used, and the limits of people's requests (用途登记); read once a process."""
+    return _privacy(settings.PACK)
+
+
+@lru_cache(maxsize=4)
 def _procedures(folder: Path) -> Procedures:
     return load_procedures(folder)
 
@@ -119,6 +133,36 @@ def verification_rules_of(folder: Path) -> VerificationRules:
 def verification_rules() -> VerificationRules:
     """The verification rules of the pack in force (核对规则)."""
     return verification_rules_of(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _food_safety(folder: Path) -> FoodSafety:
+    return load_food_safety(folder)
+
+
+def food_safety() -> FoodSafety:
+    """The food safety rules of the pack in force (食品安全); read once a process."""
+    return _food_safety(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _volunteer_rules(folder: Path) -> VolunteerRules:
+    return load_volunteer_rules(folder)
+
+
+def volunteer_rules() -> VolunteerRules:
+    """What an hour earns and what a point buys, as the pack in force has it (志愿服务); read once a process."""
+    return _volunteer_rules(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _siting_rules(folder: Path) -> SitingRules:
+    return load_siting_rules(folder)
+
+
+def siting_rules() -> SitingRules:
+    """The siting defaults of the pack in force (选址); read once a process."""
+    return _siting_rules(settings.PACK)
 
 
 def tails() -> registry.Tails:

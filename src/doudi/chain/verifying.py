@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,47 @@ def ask_connected_sources() -> int:
             # a source or an account that cannot be used stops neither the others nor the rest of what is due
             continue
     return asked
+
+
+def entrust_check(number: str, *, peer: str, sources: Sequence[str], by: User) -> verification.EntrustedCheck:
+    """Entrust another house with a check and try to deliver it at once (委托异地协查)."""
+    check = verification.entrust(number, peer=peer, sources=sources, rules=packs.verification_rules(), by=by)
+    return carry_entrusted(check.number, by=by)
+
+
+def carry_entrusted(number: str, *, by: User) -> verification.EntrustedCheck:
+    """Deliver a check or ask after it (送达、取回异地协查)."""
+    return verification.carry_entrusted(
+        number, rules=packs.verification_rules(), specs=packs.rules()[0].feeds, by=by
+    )
+
+
+def carry_every_entrusted() -> int:
+    """Deliver and ask after every check that is due, in the name of who entrusted it (到期任务); how many."""
+    carried = 0
+    for check in list(verification.entrusted_due()):
+        try:
+            carry_entrusted(check.number, by=accounts.account(check.asked_by))
+        except DoudiError:
+            continue  # a house that is not connected any more stops no other
+        carried += 1
+    return carried
+
+
+def take_entrusted(
+    sender: verification.Sender, *, by: User, **asked: Any
+) -> verification.VerificationRequest:
+    """Take another house's check in (接收异地协查)."""
+    return verification.take_entrusted(sender, rules=packs.verification_rules(), by=by, **asked)
+
+
+def entrusted_answers(
+    sender: verification.Sender, number: str, *, by: User
+) -> tuple[verification.VerificationRequest, list[dict[str, Any]]]:
+    """What our sources said of another house's check (答复异地协查)."""
+    return verification.entrusted_answers(
+        sender, number, rules=packs.verification_rules(), specs=packs.rules()[0].feeds, by=by
+    )
 
 
 def suspend_source(source: str, *, why: str, by: User) -> None:

@@ -33,6 +33,13 @@ def add(
     organisation: Annotated[
         str, typer.Option(help="所属成员单位、慈善组织或助餐点的编号 / number of the own organisation")
     ] = "",
+    keep_password: Annotated[
+        bool,
+        typer.Option(
+            "--keep-password/--first-password",
+            help="密码由本人设定，或首次登录须修改 / own password, or one to change at first sign-in",
+        ),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """新建账号；密码从终端或标准输入读取 / open an account; the password is read from the terminal or standard input."""
@@ -53,6 +60,7 @@ def add(
         department=department,
         organisation=organisation,
         by=system_user(),
+        first_password=not keep_password,
     )
     answer({"username": user.username, "role": user.role}, as_json=as_json, words=f"已建账号 {user}")
 

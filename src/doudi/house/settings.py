@@ -167,6 +167,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "doudi.contexts.accounts.passwords.KindsValidator"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
@@ -179,7 +180,12 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
 AXES_ENABLE_ADMIN = False
 
-SESSION_COOKIE_AGE = 8 * 3600
+# roles that must have a second factor (动态口令), and how long and how many sessions of an account last
+SECOND_FACTOR = _words("DOUDI_SECOND_FACTOR", "")
+IDLE_MINUTES = _count("DOUDI_IDLE_MINUTES", 30)
+SESSION_HOURS = _count("DOUDI_SESSION_HOURS", 8)
+SESSIONS = max(1, _count("DOUDI_SESSIONS", 5))
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = BEHIND_TLS

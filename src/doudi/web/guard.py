@@ -19,8 +19,9 @@ from django.shortcuts import render
 from django.utils import translation
 from django_htmx.http import HttpResponseClientRedirect
 
-from doudi.contexts.accounts.services import Act, User, require
+from doudi.contexts.accounts.services import Act, OwnFile, User, flag_own_file, require
 from doudi.engine.errors import DoudiError
+from doudi.web.attendance import attend
 
 View = Callable[..., HttpResponseBase]
 
@@ -57,8 +58,11 @@ def speak(request: HttpRequest) -> None:
     request.LANGUAGE_CODE = language
 
 
-def guarded(view: View, policy: Act | Entry) -> View:
-    """``view`` behind its policy; refusals become pages in plain words, and no page is kept by the browser."""
+def guarded(view: View, policy: Act | Entry, page: str = "") -> View:
+    """``view`` behind its policy; refusals become pages in plain words, and no page is kept by the browser.
+
+    ``page`` is the name of the route: the few pages where a code or a password is set stay open to who must do so first.
+    """
 
     @wraps(view)
     def enter(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -68,11 +72,16 @@ def guarded(view: View, policy: Act | Entry) -> View:
         if not request.user.is_authenticated:
             there = redirect_to_login(request.get_full_path())
             return HttpResponseClientRedirect(there["Location"]) if request.htmx else there  # type: ignore[attr-defined]
+        first = attend(request, asker(request), page)
+        if first is not None:
+            return first
         try:
             if isinstance(policy, Act):
                 require(asker(request), policy)
             response = view(request, *args, **kwargs)
         except DoudiError as problem:
+            if isinstance(problem, OwnFile):
+                flag_own_file(problem, by=asker(request))
             response = refused(request, problem)
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
@@ -82,7 +91,7 @@ def guarded(view: View, policy: Act | Entry) -> View:
 
 def refused(request: HttpRequest, problem: DoudiError) -> HttpResponse:
     """The page that says why an act was refused: 403 not allowed, 404 not there for the asker, 400 anything else."""
-    if problem.code == "not_allowed":
+    if problem.code in ("not_allowed", "own_file"):
         status = 403
     elif problem.code.endswith("_not_found"):
         status = 404

@@ -7,6 +7,7 @@ the words without English are listed and nothing is compiled.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +40,8 @@ def compile_catalogue() -> Path:
     """Write django.mo beside django.po, unless it is newer already."""
     compiled = CATALOGUE.with_suffix(".mo")
     if not compiled.exists() or compiled.stat().st_mtime < CATALOGUE.stat().st_mtime:
-        aside = compiled.with_suffix(".mo.part")
+        # a name of its own: two test processes compile at the same moment
+        aside = compiled.with_suffix(f".{os.getpid()}.part")
         with aside.open("wb") as out:
             write_mo(out, read_catalogue())
         aside.replace(compiled)

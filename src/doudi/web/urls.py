@@ -193,7 +193,9 @@ ROUTES: tuple[Route, ...] = (
     *trust.ROUTES,
 )
 
-urlpatterns = [path(route.pattern, guarded(route.view, route.policy), name=route.name) for route in ROUTES]
+urlpatterns = [
+    path(route.pattern, guarded(route.view, route.policy, route.name), name=route.name) for route in ROUTES
+]
 
 handler400 = errors.bad_request
 handler403 = errors.forbidden

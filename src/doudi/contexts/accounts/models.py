@@ -25,6 +25,10 @@ class User(AbstractUser):
     organisation = models.CharField(
         "所属组织", max_length=40, blank=True, db_index=True, help_text="成员单位、慈善组织或助餐点的编号"
     )
+    must_change_password = models.BooleanField(
+        "须改密码", default=False, help_text="密码由他人设定，本人登录后先改"
+    )
+    second_factor = models.BooleanField("已启用动态口令", default=False)
     REQUIRED_FIELDS = ["display_name", "role"]
     objects = UserManager()  # type: ignore[misc]
     office_hand = False
@@ -111,6 +115,20 @@ class AuditHead(models.Model):
     )
 
 
+class AuditAnchor(AppendOnly):
+    """The signed end of the chain on a day (日志锚点): printed or sent away it proves what the log said then."""
+
+    on = models.DateField("日期", unique=True)
+    number = models.BigIntegerField("末条序号")
+    digest = models.CharField("末条摘要", max_length=64)
+    made_at = models.DateTimeField("制作时间")
+    public_key = models.CharField("公钥", max_length=64)
+    signature = models.CharField("签名", max_length=128)
+
+    class Meta:
+        ordering = ["-on"]
+
+
 class ApiKey(models.Model):
     """A key with which a program acts for an account (接口密钥): some of its acts, in its area or less, for a time.
 
@@ -150,3 +168,62 @@ class FirstAnswer(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "key"], name="one_answer_per_key_of_an_account")
         ]
+
+
+class SecondFactor(models.Model):
+    """The shared secret of an account's one-time codes (动态口令, RFC 6238), and the last code that was taken."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="factor", verbose_name="账号")
+    secret = SealedTextField("密钥", purpose="accounts.totp")
+    confirmed_at = models.DateTimeField("启用时间", null=True)
+    last_step = models.BigIntegerField("最近用过的时间步", default=0)
+    failures = models.IntegerField("连续错误次数", default=0)
+    failed_at = models.DateTimeField("最近错误时间", null=True)
+
+
+class RecoveryCode(models.Model):
+    """A code that takes the place of the telephone once (恢复码); only its keyed digest is kept."""
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="recovery_codes", verbose_name="账号"
+    )
+    digest = BlindIndexField("摘要", db_index=False)
+    used_at = models.DateTimeField("使用时间", null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "digest"], name="one_row_per_recovery_code")]
+
+
+class SignIn(models.Model):
+    """A session of an account (登录会话): from where, since when, and when it ended."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins", verbose_name="账号")
+    begun_at = models.DateTimeField("登录时间", auto_now_add=True)
+    seen_at = models.DateTimeField("最近活动")
+    address = models.CharField("网络地址", max_length=64, blank=True)
+    device = models.CharField("设备", max_length=200, blank=True)
+    ended_at = models.DateTimeField("结束时间", null=True)
+    ended_how = models.CharField("怎样结束", max_length=20, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["user", "ended_at"], name="open_sessions_of_an_account")]
+
+
+class OwnPerson(models.Model):
+    """Whose file an account must not open: the officer's own and that of kin (回避). No number is kept, only its index."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="own_people", verbose_name="账号")
+    id_blind = BlindIndexField("证件号索引")
+    relation = models.CharField("关系", max_length=20)
+    id_tail = models.CharField("证件号末四位", max_length=4)
+    noted_by = models.CharField("登记人", max_length=150)
+    noted_at = models.DateTimeField("登记时间", auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "id_blind"], name="one_row_per_own_person")]
+        ordering = ["pk"]
+
+
+# they stand on the bases above
+from doudi.contexts.accounts.privacy_models import DataRequest, DataRequestLine, ImpactAssessment  # noqa: E402, F401

@@ -120,6 +120,7 @@ class Act(StrEnum):
     COLLECT_AUTHORISATION = "collect_authorisation"
     QUERY_SOURCES = "query_sources"
     ISSUE_REPORT = "issue_report"
+    TAKE_ENTRUSTED = "take_entrusted"
     # one window and applications (一门受理)
     VIEW_APPLICATIONS = "view_applications"
     TAKE_APPLICATION = "take_application"
@@ -159,6 +160,7 @@ class Act(StrEnum):
     VIEW_RECEIVED = "view_received"
     VIEW_MEETINGS = "view_meetings"
     HOLD_MEETING = "hold_meeting"
+    REPORT_RESOLUTION = "report_resolution"
     # charity's money (慈善资金)
     VIEW_FUNDS = "view_funds"
     KEEP_FUNDS = "keep_funds"
@@ -194,7 +196,28 @@ class Act(StrEnum):
     KEEP_SITE_ACCOUNT = "keep_site_account"
     # food safety, volunteers, points (食品安全与志愿服务)
     VIEW_SAFETY = "view_safety"
+    KEEP_SAFETY = "keep_safety"
+    SUPERVISE_SAFETY = "supervise_safety"
+    STOP_MEAL = "stop_meal"
+    TRACE_MEAL = "trace_meal"
+    ISSUE_RATING_CODES = "issue_rating_codes"
+    RECORD_RATING = "record_rating"
+    VIEW_VOLUNTEERS = "view_volunteers"
+    MANAGE_VOLUNTEERS = "manage_volunteers"
+    SERVE_SHIFT = "serve_shift"
+    CONFIRM_SERVICE = "confirm_service"
+    CONFIRM_RECEIPT = "confirm_receipt"
+    USE_POINTS = "use_points"
+    CORRECT_POINTS = "correct_points"
+    VIEW_PLANS = "view_plans"
+    PLAN_SITES = "plan_sites"
+    ADOPT_PLAN = "adopt_plan"
     # accounts, exports, privacy, security (安全)
+    VIEW_PRIVACY = "view_privacy"
+    KEEP_PRIVACY = "keep_privacy"
+    RECEIVE_PRIVACY = "receive_privacy"
+    DECIDE_PRIVACY = "decide_privacy"
+    TELL_LOOKS = "tell_looks"
 
 
 class Scope(StrEnum):
@@ -321,6 +344,8 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.COLLECT_AUTHORISATION: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.QUERY_SOURCES: {R.VERIFIER: Scope.REGION},
     A.ISSUE_REPORT: {R.VERIFIER: Scope.REGION},
+    # another house's account, with a key for this act alone and its signature on every request (异地协查)
+    A.TAKE_ENTRUSTED: {R.COUNTY: Scope.REGION},
     # one window and applications
     A.VIEW_APPLICATIONS: {
         R.COUNTY: Scope.REGION,
@@ -401,6 +426,11 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.HOLD_MEETING: {R.COUNTY: Scope.REGION},
+    A.REPORT_RESOLUTION: {
+        R.COUNTY: Scope.REGION,
+        R.MEMBER: Scope.ORGANISATION,
+        R.CHARITY: Scope.ORGANISATION,
+    },
     # charity's money
     A.VIEW_FUNDS: {R.COUNTY: Scope.REGION, R.CHARITY: Scope.ORGANISATION, R.AUDITOR: Scope.REGION},
     A.KEEP_FUNDS: {R.CHARITY: Scope.ORGANISATION},
@@ -471,11 +501,53 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     # food safety, volunteers, points
     A.VIEW_SAFETY: {
         R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
         R.CANTEEN: Scope.ORGANISATION,
         R.DIRECTOR: Scope.REGION,
         R.AUDITOR: Scope.REGION,
     },
+    A.KEEP_SAFETY: {R.CANTEEN: Scope.ORGANISATION},
+    # who cooks does not accept the rectification, nor free what was stopped
+    A.SUPERVISE_SAFETY: {R.COUNTY: Scope.REGION},
+    A.STOP_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.TRACE_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.ISSUE_RATING_CODES: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    # who is rated does not enter the stars
+    A.RECORD_RATING: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.VIEW_VOLUNTEERS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.CANTEEN: Scope.ORGANISATION,
+        R.VOLUNTEER: Scope.ORGANISATION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.MANAGE_VOLUNTEERS: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
+    A.SERVE_SHIFT: {R.VOLUNTEER: Scope.ORGANISATION},
+    # a service counts when its place and its receiver both confirm it, never by the volunteer
+    A.CONFIRM_SERVICE: {R.CANTEEN: Scope.ORGANISATION},
+    A.CONFIRM_RECEIPT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.USE_POINTS: {R.CANTEEN: Scope.ORGANISATION, R.VOLUNTEER: Scope.ORGANISATION},
+    A.CORRECT_POINTS: {R.COUNTY: Scope.REGION},
+    A.VIEW_PLANS: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.PLAN_SITES: {R.COUNTY: Scope.REGION},
+    # who plans does not adopt
+    A.ADOPT_PLAN: {R.DIRECTOR: Scope.REGION},
     # accounts, exports, privacy, security
+    A.VIEW_PRIVACY: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_PRIVACY: {R.COUNTY: Scope.REGION},
+    A.RECEIVE_PRIVACY: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.DECIDE_PRIVACY: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.TELL_LOOKS: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
 }
 
 
@@ -581,6 +653,7 @@ ACT_LABELS = {
     A.COLLECT_AUTHORISATION: "收集授权",
     A.QUERY_SOURCES: "查询数据来源",
     A.ISSUE_REPORT: "出具核对报告",
+    A.TAKE_ENTRUSTED: "接收异地协查",
     # one window and applications
     A.VIEW_APPLICATIONS: "查看申请",
     A.TAKE_APPLICATION: "受理申请",
@@ -620,6 +693,7 @@ ACT_LABELS = {
     A.VIEW_RECEIVED: "查看家庭所受帮扶",
     A.VIEW_MEETINGS: "查看联席会议",
     A.HOLD_MEETING: "召开联席会议",
+    A.REPORT_RESOLUTION: "办理议定事项",
     # charity's money
     A.VIEW_FUNDS: "查看慈善资金",
     A.KEEP_FUNDS: "登记慈善资金",
@@ -655,5 +729,26 @@ ACT_LABELS = {
     A.KEEP_SITE_ACCOUNT: "登记运营账",
     # food safety, volunteers, points
     A.VIEW_SAFETY: "查看食品安全",
+    A.KEEP_SAFETY: "登记食品安全台账",
+    A.SUPERVISE_SAFETY: "监管食品安全",
+    A.STOP_MEAL: "暂停供餐和登记事件",
+    A.TRACE_MEAL: "追溯就餐人员",
+    A.ISSUE_RATING_CODES: "发放评价码",
+    A.RECORD_RATING: "登记满意度",
+    A.VIEW_VOLUNTEERS: "查看志愿者",
+    A.MANAGE_VOLUNTEERS: "管理志愿者",
+    A.SERVE_SHIFT: "志愿服务签到",
+    A.CONFIRM_SERVICE: "确认志愿服务",
+    A.CONFIRM_RECEIPT: "回访确认志愿服务",
+    A.USE_POINTS: "使用服务积分",
+    A.CORRECT_POINTS: "更正服务积分",
+    A.VIEW_PLANS: "查看选址方案",
+    A.PLAN_SITES: "编制选址方案",
+    A.ADOPT_PLAN: "采纳选址方案",
     # accounts, exports, privacy, security
+    A.VIEW_PRIVACY: "查看个人信息保护",
+    A.KEEP_PRIVACY: "个人信息影响评估",
+    A.RECEIVE_PRIVACY: "受理个人信息请求",
+    A.DECIDE_PRIVACY: "办理个人信息请求",
+    A.TELL_LOOKS: "告知本人查阅记录",
 }

@@ -7,6 +7,14 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from doudi.contexts.accounts.anchors import (
+    AnchorReport,
+    anchor_audit,
+    anchor_if_due,
+    anchors,
+    compare_anchor,
+    told,
+)
 from doudi.contexts.accounts.audit import (
     AuditReport,
     audit_entries,
@@ -26,6 +34,16 @@ from doudi.contexts.accounts.keys import (
     revoke_api_key,
     user_of_api_key,
 )
+from doudi.contexts.accounts.kin import (
+    ID_PURPOSE,
+    RELATIONS,
+    OwnFile,
+    flag_own_file,
+    forget_own_person,
+    note_own_person,
+    own_people,
+    refuse_own,
+)
 from doudi.contexts.accounts.models import ApiKey, AppendOnly, TimelineLine, User
 from doudi.contexts.accounts.policies import (
     ACT_LABELS,
@@ -41,48 +59,130 @@ from doudi.contexts.accounts.policies import (
     require,
     scope_of,
 )
+from doudi.contexts.accounts.privacy import (
+    Look,
+    PrivacyRefused,
+    PurposeState,
+    assessments,
+    data_request,
+    data_requests,
+    decide_assessment,
+    decide_request,
+    looks_at,
+    purposes,
+    receive_request,
+    write_assessment,
+)
+from doudi.contexts.accounts.privacy_models import DataRequest, ImpactAssessment
+from doudi.contexts.accounts.second_factor import (
+    CodeRefused,
+    begin_second_factor,
+    check_second_factor,
+    codes_left,
+    confirm_second_factor,
+    end_second_factor,
+    key_uri,
+    needs_second_factor,
+    renew_recovery_codes,
+)
+from doudi.contexts.accounts.sessions import (
+    Admission,
+    admit,
+    end_sessions,
+    end_this,
+    note_sign_in,
+    own_sessions,
+    previous_sign_in,
+    second_factor_passed,
+)
 from doudi.engine.errors import DoudiError
 
 __all__ = [
     "ACT_LABELS",
+    "ID_PURPOSE",
     "POLICY",
+    "RELATIONS",
     "Act",
+    "Admission",
+    "AnchorReport",
     "ApiKey",
     "AppendOnly",
     "AuditReport",
+    "CodeRefused",
+    "DataRequest",
+    "ImpactAssessment",
     "KeyRefused",
+    "Look",
     "NewApiKey",
     "NotAllowed",
+    "OwnFile",
+    "PrivacyRefused",
+    "PurposeState",
     "Role",
     "Scope",
     "TimelineLine",
     "User",
     "account",
+    "admit",
+    "anchor_audit",
+    "anchor_if_due",
+    "anchors",
     "any_users",
     "api_keys",
     "areas_of",
+    "assessments",
     "audit_entries",
+    "begin_second_factor",
+    "check_second_factor",
     "close_account",
+    "codes_left",
+    "compare_anchor",
+    "confirm_second_factor",
     "create_api_key",
     "create_user",
+    "data_request",
+    "data_requests",
+    "decide_assessment",
+    "decide_request",
+    "end_second_factor",
+    "end_sessions",
+    "end_this",
+    "flag_own_file",
+    "forget_own_person",
     "household_looks",
     "is_office_hand",
+    "key_uri",
     "last_entry_at",
+    "looks_at",
+    "managed_account",
     "may",
+    "needs_second_factor",
+    "note_own_person",
+    "note_sign_in",
     "once",
+    "own_people",
+    "own_sessions",
+    "previous_sign_in",
+    "purposes",
     "read_audit",
+    "receive_request",
     "record",
+    "refuse_own",
+    "renew_recovery_codes",
     "require",
     "revoke_api_key",
     "scope_of",
+    "second_factor_passed",
     "set_password",
     "system_user",
     "take_turn",
+    "told",
     "user_of_api_key",
     "usernames",
     "users",
     "users_of",
     "verify_audit",
+    "write_assessment",
 ]
 
 
@@ -105,8 +205,9 @@ def create_user(
     organisation: str = "",
     by: User,
     check_password: bool = True,
+    first_password: bool = False,
 ) -> User:
-    """Open an account; the name must be free and the password strong.
+    """Open an account; the name must be free and the password strong. ``first_password``: to be changed at first sign-in.
 
     A department user has a department; who works for a member body, a charity or a meal place has its number.
     """
@@ -142,6 +243,7 @@ def create_user(
         department=department,
         organisation=organisation,
         is_staff=False,
+        must_change_password=first_password,
     )
     if check_password:
         try:
@@ -175,7 +277,8 @@ def set_password(username: str, password: str, *, by: User) -> User:
         said = "；".join(problem.messages)
         raise DoudiError(f"密码不合要求：{said}", f"Password refused: {said}", code="password_weak") from None
     found.set_password(password)
-    found.save(update_fields=["password"])
+    found.must_change_password = by.pk != found.pk and not is_office_hand(by)
+    found.save(update_fields=["password", "must_change_password"])
     record(by=by, act="set_password", subject=f"user:{username}", region_code=found.region_code)
     return found
 
@@ -202,6 +305,15 @@ def account(username: str) -> User:
     found = User.objects.filter(username=username).first()
     if found is None:
         raise DoudiError(f"没有账号“{username}”。", f"No account {username!r}.", code="user_unknown")
+    return found
+
+
+def managed_account(username: str, *, by: User) -> User:
+    """An account that an administrator looks after, or a refusal that gives nothing away."""
+    require(by, Act.MANAGE_USERS)
+    found = User.objects.filter(username=username, region_code__startswith=by.region_code).first()
+    if found is None:
+        raise DoudiError(f"没有账号“{username}”。", f"No account {username!r}.", code="user_not_found")
     return found
 
 

@@ -381,7 +381,7 @@ def application_progress(
 ) -> Progress:
     """How far an application is, by its code and the last four of the applicant's number; wrong ones count."""
     take_turn()
-    monitoring.let_through("progress", address, limits.looks_per_address, limits)
+    monitoring.let_through("progress", address, limits.looks_per_address, minutes=limits.window_minutes)
     written = receipt.strip().upper().replace("-", "").replace(" ", "")
     found = Application.objects.filter(receipt=written).first()
     if found is None or len(tail.strip()) != 4 or found.id_number[-4:] != tail.strip().upper():

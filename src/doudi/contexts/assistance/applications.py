@@ -292,8 +292,10 @@ def start_by_oneself(
     again = Application.objects.filter(token=token).first()
     if again is not None:
         return again
-    monitoring.let_through("apply", address, limits.per_address, limits)
-    monitoring.let_through("apply", device and f"device:{device}", limits.per_device, limits)
+    monitoring.let_through("apply", address, limits.per_address, minutes=limits.window_minutes)
+    monitoring.let_through(
+        "apply", device and f"device:{device}", limits.per_device, minutes=limits.window_minutes
+    )
     if not any(region_code.startswith(code) for code, _name in monitoring.served_counties()):
         raise StepRefused("请选择所在的乡镇（街道）。", "Choose your township.")
     return _take_in(

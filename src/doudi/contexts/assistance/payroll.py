@@ -21,6 +21,7 @@ from doudi.contexts.assistance.benefits import (
     taper,
 )
 from doudi.contexts.assistance.booking import facts_for_payment, unbooked
+from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.frozen import guarded
 from doudi.contexts.assistance.pay_accounts import (
     AccountNotFound,
@@ -62,6 +63,7 @@ from doudi.contexts.assistance.rosters import (
     digest_of,
     freeze_roster,
     look_at_roster,
+    paid_rows,
     proved,
     return_roster,
     roster_of,
@@ -91,6 +93,7 @@ __all__ = [
     "RosterNotFound",
     "RosterRow",
     "SamePerson",
+    "StepRefused",
     "TieOut",
     "balances",
     "batch_figures",
@@ -113,6 +116,7 @@ __all__ = [
     "make_batch",
     "open_books",
     "open_payments",
+    "paid_rows",
     "pay_accounts",
     "payment_file",
     "propose_account",

@@ -87,6 +87,15 @@ def rows_of(
     return found.order_by("place")
 
 
+def paid_rows(household_no: str, *, by: User) -> QuerySet[RosterRow]:
+    """What frozen rosters hold for a household of the asker's area, the latest month first."""
+    require(by, Act.VIEW_ROSTERS)
+    found = RosterRow.objects.filter(
+        household_no=household_no, roster__status=Status.FROZEN, region_code__startswith=by.region_code
+    )
+    return found.exclude(kind=Kind.HELD).select_related("roster").order_by("-roster__month", "-pk")
+
+
 def sums_of(roster: Roster, *, by: User) -> list[tuple[str, str, int, int]]:
     """Benefit, kind, rows and fen of a roster in the asker's area."""
     found = rows_of(roster, by=by).order_by()

@@ -397,6 +397,7 @@ def referral(number: str, *, by: User) -> Referral:
     found = referrals(by=by).filter(number=number).first()
     if found is None:
         raise ReferralNotFound(f"没有找到推送 {number}。", f"No referral {number} for you.")
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

@@ -37,3 +37,15 @@ class NeedNotFound(DoudiError):
     """No such need that the asker may see."""
 
     code = "need_not_found"
+
+
+class ClaimNotFound(DoudiError):
+    """No such claim that the asker may see."""
+
+    code = "claim_not_found"
+
+
+class ResourceNotFound(DoudiError):
+    """No such goods or service that the asker may see."""
+
+    code = "resource_not_found"

@@ -118,7 +118,7 @@ def enter(
     numbers = {aid: identity.mend_id(aid.id_number) or "" for aid in aids if aid.group_count is None}
     people = registry.placed(number for number in numbers.values() if number)
     closed = set(MonthClosing.objects.filter(organisation=body).values_list("month", flat=True))
-    next_number = AidFiling.objects.filter(number__startswith=f"BA{today:%Y}").count() + 1
+    next_number = _next_number(today)
     filed: list[AidFiling] = []
     known: list[tuple[Aid, AidFiling]] = []
     refused: list[tuple[Aid, str, str, str]] = []
@@ -240,6 +240,53 @@ def _keep_overlaps(filed: Iterable[AidFiling], rules: LinkageRules) -> None:
             )  # fmt: skip
     for overlap in met:
         overlap.save()
+
+
+def file_grant(
+    *,
+    need_code: str,
+    household_no: str,
+    region_code: str,
+    kind: str,
+    organisation: Organisation,
+    project: str,
+    way: str,
+    amount_fen: int,
+    what: str,
+    aided_on: date,
+    money: str,
+    rules: LinkageRules,
+    by: User,
+) -> AidFiling:
+    """File what was given for a published need; the body does not learn whom it is for. The caller holds the turn."""
+    today = timezone.localdate()
+    due_on, late = limit(aided_on, today, rules.file_workdays)
+    filing = AidFiling.objects.create(
+        number=f"BA{today:%Y}-{_next_number(today):06d}",
+        organisation=organisation,
+        region_code=region_code,
+        household_no=household_no,
+        kind=kind,
+        way=way,
+        amount_fen=amount_fen,
+        what=what.strip()[:300],
+        aided_on=aided_on,
+        project=project[:120],
+        money=money,
+        consent=True,
+        need_code=need_code,
+        filed_on=today,
+        filed_by=by.username,
+        due_on=due_on,
+        late_workdays=late,
+    )
+    _keep_overlaps([filing], rules)
+    return filing
+
+
+def _next_number(today: date) -> int:
+    """The next filing of the year; a counter-entry bears its filing's number and takes none."""
+    return AidFiling.objects.filter(number__startswith=f"BA{today:%Y}", reverses=None).count() + 1
 
 
 def filings(

@@ -20,6 +20,7 @@ from doudi.contexts.monitoring.handover import officer_for
 from doudi.contexts.monitoring.models import Visit, WarningCase
 from doudi.contexts.monitoring.notices import Word, people, send_out, tell
 from doudi.contexts.monitoring.timeline import note
+from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
 
@@ -43,6 +44,7 @@ def warning(number: str, *, by: User) -> WarningCase:
         raise WarningNotFound(
             f"没有找到预警 {number}，或不在您的辖区。", f"No warning {number} in your area; check the number."
         )
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

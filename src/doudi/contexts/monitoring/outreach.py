@@ -103,8 +103,8 @@ def take_report(
     again = FamilyReport.objects.filter(token=token).first()
     if again is not None:
         return again
-    let_through("report", address, rules.per_address, rules)
-    let_through("report", device and f"device:{device}", rules.per_device, rules)
+    let_through("report", address, rules.per_address, minutes=rules.window_minutes)
+    let_through("report", device and f"device:{device}", rules.per_device, minutes=rules.window_minutes)
     if channel not in PUBLIC_CHANNELS or difficulty not in rules.difficulties:
         raise StepRefused("请选择来源和困难类型。", "Choose who tells and what kind of difficulty.")
     if len(text.strip()) < 4 or len(text) > MAX_TEXT:
@@ -132,17 +132,20 @@ def take_report(
     )
 
 
-def let_through(what: str, who: str, most: int, rules: Outreach) -> None:
-    """Count one use; beyond ``most`` within the window it is refused. In the database, so all workers count as one."""
-    since = timezone.now() - timedelta(minutes=rules.window_minutes)
-    Knock.objects.filter(at__lt=since).delete()
+def let_through(what: str, who: str, most: int, *, minutes: int) -> None:
+    """Count one use of a public form; beyond ``most`` within the window it is refused (:class:`TooMany`).
+
+    In the database, so all workers count as one; ``what`` names the form in ten characters or fewer.
+    """
+    since = timezone.now() - timedelta(minutes=minutes)
+    Knock.objects.filter(what=what, at__lt=since).delete()
     if not who:
         return
     digest = keyring().digest(who, purpose="public.knock")
     if Knock.objects.filter(who=digest, what=what, at__gte=since).count() >= most:
         raise TooMany(
-            f"提交太频繁，请 {rules.window_minutes} 分钟后再试；情况紧急请直接拨打 12345、110 或 120。",
-            f"Too many uses; try again in {rules.window_minutes} minutes. In an emergency call 12345, 110 or 120.",
+            f"提交太频繁，请 {minutes} 分钟后再试；情况紧急请直接拨打 12345、110 或 120。",
+            f"Too many uses; try again in {minutes} minutes. In an emergency call 12345, 110 or 120.",
         )
     Knock.objects.create(who=digest, what=what)
 
@@ -216,7 +219,7 @@ class Progress:
 def progress_of(receipt: str, *, rules: Outreach, address: str = "") -> Progress:
     """How far a report is, by its receipt code; wrong codes count against the address."""
     take_turn()
-    let_through("look", address, rules.looks_per_address, rules)
+    let_through("look", address, rules.looks_per_address, minutes=rules.window_minutes)
     written = receipt.strip().upper().replace("-", "").replace(" ", "")
     report = FamilyReport.objects.select_related("case").filter(receipt=written).first()
     if report is None:

@@ -30,27 +30,37 @@ class StopNotFound(DoudiError):
 def propose_stops(rules: DoubtRules, *, by: User) -> int:
     """Open a proposal for every recipient whom a load of deaths names; returns how many were opened.
 
-    Each load is read once for each register; the same death reported twice, or by two files, is one proposal.
+    Each load is read once for each register; the same death reported twice, or by two sources, is one proposal, unless
+    the earlier one was refused: then the later report is news.
     """
     take_turn()
     today = timezone.localdate()
-    spec = rules.pack.feeds[rules.stop.feed]
     register = registry.register_on(today)
     if register is None:
         return 0
     opened = 0
-    for load in registry.loads_in_force(spec, today):
-        _scan, fresh = DeathScan.objects.get_or_create(load_number=load.pk, register_number=register.pk)
-        if not fresh:
-            continue
-        for found in registry.reported_in(load, spec):
-            if found.category in rules.stop.categories:
-                opened += _propose(rules, found, load.pk, today, by)
+    for rank, death in enumerate(rules.stop.deaths):
+        spec = rules.pack.feeds[death.feed]
+        for load in registry.loads_in_force(spec, today):
+            _scan, fresh = DeathScan.objects.get_or_create(load_number=load.pk, register_number=register.pk)
+            if not fresh:
+                continue
+            for found in registry.reported_in(load, spec, where=death.when):
+                died_on = found.values[death.column]
+                if found.category in rules.stop.categories and not (rank and _asked(found)):
+                    opened += _propose(rules, found, died_on, load.pk, today, by)
     return opened
 
 
-def _propose(rules: DoubtRules, found: registry.Reported, load: int, today: date, by: User) -> int:
-    died_on = found.values[rules.stop.died_on]
+def _asked(found: registry.Reported) -> bool:
+    """Whether another source's word already asks the question: a registration is often cancelled weeks after a death."""
+    asked = StopProposal.objects.filter(person_id=found.person_id, household_no=found.household_no)
+    return asked.exclude(status=StopProposal.Status.REFUSED).exists()
+
+
+def _propose(
+    rules: DoubtRules, found: registry.Reported, died_on: date, load: int, today: date, by: User
+) -> int:
     due = rules.stop.due(today)
     proposal, fresh = StopProposal.objects.get_or_create(
         fact=f"{found.person_id}:{found.household_no}:{died_on}:{found.grade}",

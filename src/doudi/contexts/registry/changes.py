@@ -26,7 +26,7 @@ from doudi.contexts.registry.models import (
     Person,
     RegistryEvent,
 )
-from doudi.contexts.registry.people import HouseholdNotFound, homes_of
+from doudi.contexts.registry.people import HouseholdNotFound, homes_of, refuse_own_file
 from doudi.contexts.registry.standing import ChangeRefused, refresh
 from doudi.engine.errors import DoudiError
 
@@ -240,6 +240,7 @@ def _ready(household_no: str, kind: str, on: date, said: dict[str, Any], by: Use
             f"没有找到户编号 {household_no}，或该户不在您的辖区。请核对编号。",
             f"No household {household_no} in your area; check the number.",
         )
+    refuse_own_file(household_no, by=by)
     if not _FIRST_DAY <= on <= timezone.localdate():
         raise ChangeRefused("发生日期不能晚于今天。", "The date of the event cannot be after today.")
     _require_complete(asked, said)

@@ -26,7 +26,7 @@ from doudi.contexts.registry.models import (
     Person,
     SupportTie,
 )
-from doudi.contexts.registry.people import HouseholdNotFound, people_by_blind
+from doudi.contexts.registry.people import HouseholdNotFound, people_by_blind, refuse_own_file
 from doudi.contexts.registry.precedence import RANKS, TEMPORARY_AID
 from doudi.contexts.registry.regions import divisions_whole, region_known
 from doudi.engine import identity, money
@@ -105,6 +105,7 @@ def household(household_no: str, *, by: User) -> Household:
             f"没有找到户编号 {household_no}，或该户不在您的辖区。请核对编号。",
             f"No household {household_no} in your area; check the number.",
         )
+    refuse_own_file(household_no, by=by)
     return found
 
 

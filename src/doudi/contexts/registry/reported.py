@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import pyarrow.compute as pc
 from django.utils import timezone
 
 from doudi.contexts.registry.in_force import register_on
@@ -43,11 +44,15 @@ class Reported:
     values: dict[str, Any]
 
 
-def reported_in(load: FeedLoad, spec: FeedSpec) -> list[Reported]:
-    """The registered people whom a load names by ID, from its sealed original."""
+def reported_in(load: FeedLoad, spec: FeedSpec, *, where: tuple[str, str] | None = None) -> list[Reported]:
+    """The registered people whom a load names by ID, from its sealed original; ``where`` keeps rows of one value."""
     with opened(load) as original:
         parsed = feeds.parse_file(spec, original, today=timezone.localdate(load.loaded_at))
-    rows = [row for row in parsed.rows.to_pylist() if row["id_number"]]
+    held = parsed.rows
+    if where is not None:
+        column, value = where
+        held = held.filter(pc.equal(held[column], value))
+    rows = [row for row in held.to_pylist() if row["id_number"]]
     blinds = keyring().digests([row["id_number"] for row in rows], purpose=ID_PURPOSE)
     people = people_by_blind(blinds)
     homes = _homes([person.pk for person in people.values()])

@@ -7,8 +7,6 @@ two answers the first counts. What fails is tried again with growing pauses, and
 
 from __future__ import annotations
 
-import csv
-import io
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -35,9 +33,9 @@ from doudi.contexts.verification.connectors import (
     connections,
     open_connector,
 )
+from doudi.contexts.verification.connectors.checking import CheckedRows, checked_rows
 from doudi.contexts.verification.models import Exchange, Query, SourceState, VerificationRequest
 from doudi.contexts.verification.requests import StepRefused, note, settle
-from doudi.engine import feeds
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.status import Status
@@ -218,7 +216,12 @@ def _take_in(
     take_turn()
     now = timezone.now()
     told = dict(answered.told) if answered is not None else {}
-    typed = _typed_rows(answered, claim, spec) if answered is not None else {}
+    typed: Mapping[str, CheckedRows] = {}
+    if answered is not None and answered.typed:
+        typed = {key: [dict(row) for row in one.rows] for key, one in told.items()}
+    elif answered is not None:
+        whose = {key: query.person.id_number for key, query in claim.queries.items()}
+        typed = checked_rows(spec, told, whose)
     standing = Query.objects.filter(
         pk__in=[query.pk for query in claim.queries.values()], batch=claim.batch, status=Status.NOT_ARRIVED
     ).select_related("person", "request")
@@ -315,47 +318,6 @@ def _health(source: Source, connection: Connection, now: datetime, problem: Doud
     # after its rest one call is let through; if that fails too, the source rests again
     state.open_until = now + BREAKER_REST if state.failures >= connection.breaker else None
     state.save(update_fields=["failures", "last_problem", "open_until"])
-
-
-def _typed_rows(answered: Answered, claim: _Claim, spec: FeedSpec) -> dict[str, list[dict[str, Any]] | str]:
-    """The rows of each answer, checked as a file's rows are; a text says why an answer cannot be used.
-
-    A row about somebody else, or one that cannot be read, makes its whole answer unusable: half of what is known of a
-    person is not what is known of him.
-    """
-    whose = {key: query.person.id_number for key, query in claim.queries.items()}
-    if answered.typed:
-        return {key: [dict(row) for row in one.rows] for key, one in answered.told.items()}
-    columns = list(spec.columns)
-    lines = io.StringIO()
-    writer = csv.writer(lines)
-    writer.writerow([column.label for column in columns])
-    keys: list[str] = []
-    for key, one in answered.told.items():
-        for row in one.rows:
-            writer.writerow([row.get(column.name, row.get(column.label, "")) for column in columns])
-            keys.append(key)
-    checked: dict[str, list[dict[str, Any]] | str] = {key: [] for key in answered.told}
-    if not keys:
-        return checked
-    parsed = feeds.parse_file(spec, lines.getvalue().encode(), today=timezone.localdate())
-    if parsed.read != len(keys):
-        return {
-            key: "答复里有空行或合计行，不能使用" if one.rows else [] for key, one in answered.told.items()
-        }
-    labels = {column.name: column.label for column in columns}
-    for fault in parsed.faults:
-        checked[keys[fault.row_no - 2]] = f"答复的“{labels.get(fault.column, '一行')}”读不懂，整项不采用"
-    for row in parsed.rows.drop_columns(["row_digest"]).to_pylist():
-        key = keys[row.pop("row_no") - 2]
-        rows = checked[key]
-        if isinstance(rows, str):
-            continue
-        if row["id_number"] != whose[key]:
-            checked[key] = "答复了别人的记录，整项不采用"
-        else:
-            rows.append(row)
-    return checked
 
 
 # ---- stopping a source -----------------------------------------------------------------------------------------

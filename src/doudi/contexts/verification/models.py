@@ -52,11 +52,20 @@ class VerificationRequest(models.Model):
     due_on = models.DateField("出报告期限", null=True, db_index=True)
     ended_why = models.TextField("退回或撤销理由", blank=True)
     version = models.PositiveIntegerField("版本", default=0)
+    entrusted_by = models.CharField("委托的异地单位", max_length=40, blank=True)
+    entrusted_number = models.CharField("异地单位的协查编号", max_length=60, blank=True)
     objects = RequestQuerySet.as_manager()
 
     class Meta:
         ordering = ["due_on", "pk"]
         indexes = [models.Index(fields=["state", "region_code", "due_on"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["entrusted_by", "entrusted_number"],
+                condition=~models.Q(entrusted_number=""),
+                name="each_entrusted_check_once",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -245,6 +254,49 @@ class Exchange(AppendOnly):
 
     class Meta:
         ordering = ["-pk"]
+
+
+class EntrustedCheck(models.Model):
+    """A check that another house is entrusted with (异地协查): which sources, sent and receipted when, due when."""
+
+    class State(models.TextChoices):
+        SENDING = "sending", "待送达"
+        RECEIVED = "received", "已签收"
+        ANSWERED = "answered", "已答复"
+        REFUSED = "refused", "对方不受理"
+
+    request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="entrusted")
+    number = models.CharField("协查编号", max_length=60, unique=True)
+    peer = models.CharField("异地单位", max_length=40)
+    peer_label = models.CharField("异地单位名称", max_length=80)
+    sources = models.JSONField("查询范围")
+    state = models.CharField(
+        "状态", max_length=10, choices=State.choices, default=State.SENDING, db_index=True
+    )
+    asked_on = models.DateField("委托日期")
+    asked_by = models.CharField("委托人", max_length=150)
+    due_on = models.DateField("答复期限")
+    receipt = models.CharField("回执编号", max_length=60, blank=True)
+    received_at = models.DateTimeField("签收时间", null=True)
+    answered_at = models.DateTimeField("答复时间", null=True)
+    withdrawn = models.JSONField("已告知撤回的人", default=list)
+    tries = models.PositiveSmallIntegerField("已试次数", default=0)
+    next_try_at = models.DateTimeField("下次再试", null=True)
+    problem = models.CharField("问题", max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+
+class SeenNonce(models.Model):
+    """A signed request of another house that has come (已收的签名请求): it is let in once."""
+
+    key = models.CharField("账号", max_length=80)
+    nonce = models.CharField("随机数", max_length=64)
+    at = models.DateTimeField("时间", auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "nonce"], name="each_nonce_once")]
 
 
 class Report(AppendOnly):

@@ -173,7 +173,9 @@ def _answers(
         source = rules.sources[code]
         spec = pack.feeds[source.feed]
         found = [piece for piece in pieces if piece.query.source == code and piece.query.person_id in own]
-        statuses = {piece.status for piece in found} if len(found) == len(own) else {Status.NOT_ASKED}
+        here = [piece for piece in found if not piece.query.place]
+        # what was asked elsewhere (异地协查) counts with it: neither is whole without the other
+        statuses = {piece.status for piece in found} if len(here) == len(own) else {Status.NOT_ASKED}
         worst = next((status for status in _WORST_FIRST if status in statuses), None)
         rows = tuple(
             row for piece in found if piece.reply is not None and piece.status.decided
@@ -191,24 +193,38 @@ def _sources(
 ) -> list[dict[str, Any]]:
     told = []
     for code in request.sources:
-        found = {piece.query.person_id: piece for piece in pieces if piece.query.source == code}
-        rows = []
-        for person in people:
-            piece = found.get(person.pk)
-            status = piece.status if piece is not None else Status.NOT_ASKED
-            reply = piece.reply if piece is not None and status.decided else None
-            rows.append(
+        found = {p.query.person_id: p for p in pieces if p.query.source == code and not p.query.place}
+        rows = [_source_row(person, found.get(person.pk)) for person in people]
+        told.append({"source": code, "label": rules.sources[code].label, "people": rows})
+    for check in request.entrusted.all():
+        for code in check.sources:
+            found = {
+                p.query.person_id: p for p in pieces if p.query.source == code and p.query.place == check.peer
+            }
+            if not found:
+                continue
+            told.append(
                 {
-                    "person": person.position,
-                    "status": str(status),
-                    "label": status.label,
-                    "as_of": reply.source_as_of.isoformat() if reply is not None else None,
-                    "rows": reply.row_count if reply is not None else None,
-                    "raw_hash": reply.raw_hash if reply is not None else None,
+                    "source": code,
+                    "label": f"{rules.sources[code].label}（异地：{check.peer_label}）",
+                    "place": check.peer,
+                    "people": [_source_row(person, found.get(person.pk)) for person in people],
                 }
             )
-        told.append({"source": code, "label": rules.sources[code].label, "people": rows})
     return told
+
+
+def _source_row(person: RequestPerson, piece: Piece | None) -> dict[str, Any]:
+    status = piece.status if piece is not None else Status.NOT_ASKED
+    reply = piece.reply if piece is not None and status.decided else None
+    return {
+        "person": person.position,
+        "status": str(status),
+        "label": status.label,
+        "as_of": reply.source_as_of.isoformat() if reply is not None else None,
+        "rows": reply.row_count if reply is not None else None,
+        "raw_hash": reply.raw_hash if reply is not None else None,
+    }
 
 
 @contextmanager

@@ -114,6 +114,19 @@ def issue_report(number: str, *, pack: Pack, rules: Rules, by: User, seen: int |
             for e in request.explanations.all()
         ],
         "changed_since": _changed_since(earlier, computed),
+        "entrusted": [
+            {
+                "number": check.number,
+                "peer": check.peer_label,
+                "sources": [rules.sources[code].label for code in check.sources],
+                "asked_on": check.asked_on.isoformat(),
+                "due_on": check.due_on.isoformat(),
+                "receipt": check.receipt or None,
+                "state": check.get_state_display(),
+                "overdue": check.state != check.State.ANSWERED and check.due_on < today,
+            }
+            for check in request.entrusted.all()
+        ],
     }
     content = {"form": FORM, "recorded": recorded, "computed": computed}
     body = canonical(content)
@@ -164,7 +177,12 @@ def _changed_since(earlier: Report | None, computed: Mapping[str, Any]) -> list[
             {"what": "类别", "before": before["situation"]["label"], "now": computed["situation"]["label"]}
         )
     names = {person["position"]: person["name"] for person in computed["people"]}
-    for one, other in zip(before["sources"], computed["sources"], strict=False):
+    earlier_of = {(source["source"], source.get("place", "")): source for source in before["sources"]}
+    for other in computed["sources"]:
+        one = earlier_of.get((other["source"], other.get("place", "")))
+        if one is None:
+            told.append({"what": other["label"], "before": "未查", "now": "已委托异地协查"})
+            continue
         for old, new in zip(one["people"], other["people"], strict=False):
             if (old["status"], old["raw_hash"]) != (new["status"], new["raw_hash"]):
                 what = f"{other['label']}（{names[new['person']]}）"
@@ -193,6 +211,32 @@ def report_of(number: str, *, by: User) -> Report:
     if found is None:
         raise ReportNotFound(f"没有找到核对报告 {number}。", f"No report {number} in your area.")
     return found
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What anybody who holds a report's code may know of it: whether it stands, and its digests; nothing of the family."""
+
+    number: str
+    issued_on: date
+    valid_to: date
+    expired: bool
+    followed_by: str
+    sha256: str
+    sm3: str
+
+
+def report_by_code(code: str) -> Standing | None:
+    """The standing of the report with a code (查验码) as it is printed on the paper; the code cannot be guessed (64 bits)."""
+    written = code.strip().upper()
+    found = Report.objects.filter(check_code=written).first() if len(written) == 16 else None
+    if found is None:
+        return None
+    later = found.followers.order_by("-pk").first()
+    return Standing(
+        found.number, found.issued_on, found.valid_to, timezone.localdate() > found.valid_to,
+        later.number if later is not None else "", found.sha256, found.sm3,
+    )  # fmt: skip
 
 
 def valid_report(number: str, *, on: date, by: User) -> Report:

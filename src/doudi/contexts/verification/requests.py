@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.services import ID_PURPOSE
 from doudi.contexts.verification.models import (
     DeclaredItem,
@@ -23,7 +24,7 @@ from doudi.contexts.verification.models import (
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.status import Status
-from doudi.engine.verification import Rules, State, may_go
+from doudi.engine.verification import Kind, Rules, State, may_go
 from doudi.engine.workdays import add_workdays
 from doudi.house.keyring import keyring
 
@@ -72,6 +73,7 @@ def request_of(number: str, *, by: User) -> VerificationRequest:
             f"没有找到委托单 {number}，或不在您的辖区。请核对编号。",
             f"No request {number} in your area; check the number.",
         )
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 
@@ -168,10 +170,8 @@ def open_request(
     take_turn()
     _check(rules, kind, purpose, people, urban_rural, sources, as_of)
     _refuse_a_second(household_no, kind, purpose)
-    today = timezone.localdate()
-    earlier = VerificationRequest.objects.filter(number__startswith=f"HD{today:%Y%m%d}").count()
     request = VerificationRequest.objects.create(
-        number=f"HD{today:%Y%m%d}-{earlier + 1:04d}",
+        number=_next_number(timezone.localdate()),
         kind=kind,
         purpose=purpose,
         household_no=household_no,
@@ -212,6 +212,31 @@ def open_request(
         detail={"kind": kind, "purpose": purpose, "people": len(people), "sources": request.sources},
     )
     return request
+
+
+def accept_entrusted(*, kind: Kind, by: User, **facts: Any) -> VerificationRequest:
+    """A request of another house (异地协查), accepted at once; the caller holds the turn and enters the people."""
+    today = timezone.localdate()
+    request = VerificationRequest.objects.create(
+        number=_next_number(today),
+        kind=kind.code,
+        created_by=by.username,
+        state=State.ACCEPTED,
+        accepted_on=today,
+        start_due_on=add_workdays(today, kind.start),
+        due_on=add_workdays(today, kind.report),
+        **facts,
+    )
+    note(
+        request, by=by, kind="open", text=f"受理{kind.label}：{request.requested_by}，{request.due_on} 前答复"
+    )
+    return request
+
+
+def _next_number(today: date) -> str:
+    """The next number of the day; the caller holds the turn."""
+    earlier = VerificationRequest.objects.filter(number__startswith=f"HD{today:%Y%m%d}").count()
+    return f"HD{today:%Y%m%d}-{earlier + 1:04d}"
 
 
 def _refuse_a_second(household_no: str, kind: str, purpose: str) -> None:
@@ -343,3 +368,9 @@ def archive_request(number: str, *, by: User, seen: int | None = None) -> Verifi
     record(by=by, act=Act.ISSUE_REPORT, subject=f"verification:{number}", region_code=request.region_code,
            detail={"state": request.state})  # fmt: skip
     return request
+
+
+def numbers_of(household_nos: Iterable[str]) -> list[str]:
+    """The numbers of every request about some households, for telling a person who looked."""
+    found = VerificationRequest.objects.filter(household_no__in=list(household_nos))
+    return list(found.values_list("number", flat=True))

@@ -77,8 +77,8 @@ class StopRule:
     """When a death proposes that payment stops, and for whom."""
 
     workdays: int
-    feed: str
-    died_on: str
+    deaths: tuple[DatedColumn, ...]
+    """Where a death is reported and on which date, the surest source first."""
     categories: tuple[str, ...]
 
     def due(self, opened: date) -> date:
@@ -176,7 +176,6 @@ def _read(node: Node, pack: Pack) -> DoubtRules:
     raw = node.plain()
     paid = {key: _column(pack, raw["发放数据"][key]) for key in ("列", "金额", "项目")}
     stop = raw["停发建议"]
-    died = _column(pack, stop["死亡日期"])
     return DoubtRules(
         pack=pack,
         kinds={row["码"]: _kind(row, pack) for row in raw["疑点"]},
@@ -201,7 +200,9 @@ def _read(node: Node, pack: Pack) -> DoubtRules:
         assign_workdays=int(raw["核查时限"]["派单"]),
         check_workdays=int(raw["核查时限"]["核查"]),
         review_workdays=int(raw["核查时限"]["复核"]),
-        stop=StopRule(int(stop["时限"]), _feed(pack, stop["数据"]), died.column, tuple(stop["类别"])),
+        stop=StopRule(
+            int(stop["时限"]), tuple(_dated(pack, row) for row in stop["死亡"]), tuple(stop["类别"])
+        ),
     )
 
 

@@ -44,6 +44,20 @@ class Layer:
     files: tuple[Node, ...]
 
 
+_HASHED = (
+    "handling.yaml",
+    "doubts.yaml",
+    "verification.yaml",
+    "linkage.yaml",
+    "benefits.yaml",
+    "food_safety.yaml",
+    "siting.yaml",
+    "volunteers.yaml",
+    *MEAL_FILES,
+)
+"""Files with a shape of their own that a decision may rest on."""
+
+
 @dataclass
 class Stack:
     """All layers, base first, and their sections laid over one another."""

@@ -14,6 +14,7 @@ from doudi.engine.verification.evidence import (
     HouseholdMember,
     Situation,
     reckon,
+    rows_as_text,
     rows_from_plain,
     rows_to_plain,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "load_rules",
     "may_go",
     "reckon",
+    "rows_as_text",
     "rows_from_plain",
     "rows_to_plain",
     "sha256_of",

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from doudi.engine import feeds, screening
+from doudi.engine import feeds, money, screening
 from doudi.engine.feeds import Blinder, FeedSpec, SnapshotSet
 from doudi.engine.packs import Pack
 from doudi.engine.status import Status
@@ -170,3 +170,26 @@ def _typed(kind: str, value: Any) -> Any:
     if kind == "date":
         return date.fromisoformat(value)
     return Decimal(value) if kind == "decimal" else value
+
+
+def rows_as_text(spec: FeedSpec, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Typed rows as the cells of a file would say them, to be checked again by whoever receives them."""
+    types = {column.name: column.type for column in spec.columns}
+    return [
+        {
+            name: _as_text(types[name], value)
+            for name, value in row.items()
+            if name in types and value is not None
+        }
+        for row in rows
+    ]
+
+
+def _as_text(kind: str, value: Any) -> str:
+    if kind == "money":
+        return money.format_yuan(value).replace(",", "")
+    if kind == "month":
+        return f"{value // 12:04}-{value % 12 + 1:02}"
+    if kind == "bool":
+        return "是" if value else "否"
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -17,6 +17,7 @@ from doudi.contexts.accounts.services import ACT_LABELS, Act, Role, User, may
 from doudi.contexts.registry import services as registry
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
+from doudi.engine.packs.food_safety import degrees as degrees_written
 from doudi.engine.packs.handling import VisitResult
 from doudi.engine.packs.units import Kind, show_quantity
 from doudi.engine.screening import Explained
@@ -114,6 +115,40 @@ def result(code: str, results: Mapping[str, VisitResult]) -> str:
 def sex(written: str) -> str:
     """男性 or 女性."""
     return _(SEXES.get(written, written)) if written else ""
+
+
+@register.filter
+def degrees(tenths: int) -> str:
+    """Tenths of a degree as 70.5."""
+    return degrees_written(tenths)
+
+
+@register.filter
+def tour_name(code: str) -> str:
+    """A kind of inspection by its name."""
+    found = chain.food_safety().tours.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
+def range_name(code: str) -> str:
+    """A point at which temperatures are taken, by its name."""
+    found = chain.food_safety().ranges.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
+def post_name(code: str) -> str:
+    """A volunteer's post by its name."""
+    found = chain.volunteer_rules().posts.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
+def offer_name(code: str) -> str:
+    """What points are given for, by its name."""
+    found = chain.volunteer_rules().offers.get(code)
+    return code if found is None else found.label_en if english() else found.label
 
 
 @register.filter
@@ -232,6 +267,19 @@ def moment(value: datetime | None) -> str:
 def late(due: date | None) -> bool:
     """Whether a limit has passed."""
     return due is not None and due < timezone.localdate()
+
+
+@register.filter
+def month(value: date | None) -> str:
+    """A month as 2024-12."""
+    return f"{value:%Y-%m}" if value else ""
+
+
+@register.filter
+def benefit(code: str) -> str:
+    """A benefit by its code (DB → 最低生活保障金)."""
+    found = chain.benefit_rules().benefits.get(code)
+    return code if found is None else found.label_en if english() else found.label
 
 
 @register.filter

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
@@ -15,19 +17,50 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language as _set_language
 
-from doudi.contexts.accounts.services import Role, record
+from doudi.contexts.accounts import services as accounts
+from doudi.contexts.accounts.services import Role
+from doudi.web.addresses import client_address
+from doudi.web.attendance import attend
 from doudi.web.guard import asker
 from doudi.web.shell import LARGE_COOKIE
+from doudi.web.templatetags.doudi import moment
 
 _YEAR = 365 * 24 * 3600
 
-login = LoginView.as_view(
+
+class _Login(LoginView):
+    """The door; who comes in is told of the last time, so that somebody else's sign-in is noticed."""
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        user = asker(self.request)
+        attend(self.request, user, "")
+        accounts.note_sign_in(user, address=client_address(self.request))
+        before = accounts.previous_sign_in(user, self.request.session)
+        if before is not None:
+            messages.info(
+                self.request,
+                _("上次登录：%(at)s，来自 %(address)s。如不是您本人，请立即修改密码并结束其他登录。")
+                % {"at": moment(before.begun_at), "address": before.address or _("未知地址")},
+            )
+        return response
+
+
+class _Logout(LogoutView):
+    """Out again; the session is noted as ended."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        accounts.end_this(request.session)
+        return super().post(request, *args, **kwargs)  # type: ignore[return-value]
+
+
+login = _Login.as_view(
     template_name="accounts/login.html",
     authentication_form=AuthenticationForm,
     redirect_authenticated_user=True,
     extra_context={"roles": [role.value for role in Role]},
 )
-logout = LogoutView.as_view()
+logout = _Logout.as_view()
 set_language = _set_language
 
 
@@ -57,14 +90,10 @@ def password(request: HttpRequest) -> HttpResponse:
     """Change one's own password; the session goes on."""
     form = PasswordChangeForm(asker(request), request.POST or None)
     if request.method == "POST" and form.is_valid():
-        form.save()
-        record(
-            by=asker(request),
-            act="set_password",
-            subject=f"user:{form.user.username}",
-            region_code=asker(request).region_code,
+        user = accounts.set_password(
+            asker(request).username, form.cleaned_data["new_password1"], by=asker(request)
         )
-        update_session_auth_hash(request, form.user)
+        update_session_auth_hash(request, user)
         messages.success(request, _("密码已修改。"))
         return redirect("home")
     return render(request, "accounts/password.html", {"form": form}, status=422 if form.errors else 200)

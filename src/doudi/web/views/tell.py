@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from typing import Any
 
@@ -18,6 +17,7 @@ from doudi import chain
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
+from doudi.web.addresses import client_address
 from doudi.web.templatetags.doudi import english
 from doudi.web.terms import REPORT_STEPS
 
@@ -154,24 +154,3 @@ def status(request: HttpRequest) -> HttpResponse:
         except DoudiError as problem:
             return render(request, "outreach/status.html", {"problem": problem}, status=429)
     return render(request, "outreach/status.html", shown)
-
-
-def client_address(request: HttpRequest) -> str:
-    """The address that the limits count: the network's /64 for IPv6, since one subscriber holds all of it.
-
-    Behind the office's own proxies (``DOUDI_PROXIES``) it is what the outermost of them saw; what a client writes
-    into X-Forwarded-For itself is never believed.
-    """
-    seen = request.META.get("REMOTE_ADDR", "")
-    if settings.PROXIES:
-        said = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        passed = [part.strip() for part in said if part.strip()]
-        if len(passed) >= settings.PROXIES:
-            seen = passed[-settings.PROXIES]
-    try:
-        address = ipaddress.ip_address(seen)
-    except ValueError:
-        return seen or "?"
-    if address.version == 6:
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)

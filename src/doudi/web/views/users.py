@@ -23,7 +23,7 @@ def user_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data
         try:
-            accounts.create_user(**{**typed, "role": Role(typed["role"])}, by=user)
+            accounts.create_user(**{**typed, "role": Role(typed["role"])}, by=user, first_password=True)
         except DoudiError as refused:
             if refused.code == "not_allowed":
                 raise

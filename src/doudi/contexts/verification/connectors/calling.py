@@ -80,12 +80,14 @@ def _refused(connection: Connection, status: int, answer: bytes) -> SourceLied:
     try:
         told = json.loads(answer)
         why = str(told.get("zh") or told.get("why") or "")[:160] if isinstance(told, dict) else ""
+        signature = isinstance(told, dict) and str(told.get("code", "")).startswith("signature_")
     except (ValueError, RecursionError):
-        why = ""
+        why, signature = "", False
     return SourceLied(
         f"{connection.name} 拒绝了请求（{status}）{f'：{why}' if why else ''}。请核对地址、账号和密钥。",
         f"{connection.name} refused the request ({status}); check address, key and secret.",
-        code="source_refused",
+        # clocks and secrets get mended: what was refused for its signature alone is tried again
+        code="signature_refused_there" if signature else "source_refused",
     )
 
 

@@ -147,6 +147,7 @@ def _page(
     people = list(found.people.all())
     latest = verification.latest_queries(found)
     queries = {(q.person_id, q.source): q for q in latest if not q.place}
+    queries_elsewhere = {(q.person_id, q.source, q.place): q for q in latest if q.place}
     gaps = {gap.person.pk: gap.sources for gap in verification.gaps(found)}
     state = State(found.state)
     ready = state in (State.COMPARING, State.REVIEWING) and may(user, Act.ISSUE_REPORT)
@@ -172,6 +173,13 @@ def _page(
             for code in found.sources
             if (source := rules.sources.get(code)) is not None
         ],
+        "elsewhere": [
+            (check, source, [queries_elsewhere.get((person.pk, code, check.peer)) for person in people])
+            for check in found.entrusted.all()
+            for code in check.sources
+            if (source := rules.sources.get(code)) is not None
+        ],
+        "peers": _peers(),
         "waiting": any(q.status == Status.NOT_ARRIVED for q in queries.values()),
         "failed": sorted({q.source for q in queries.values() if q.status == Status.FAILED}),
         "ways": verification.Authorisation.Way.choices,
@@ -185,6 +193,14 @@ def _page(
         "typed": request.POST if problem else {},
     }
     return render(request, "verification/request.html", shown, status=422 if problem else 200)
+
+
+def _peers() -> list[tuple[str, str]]:
+    """Other houses that a check may be entrusted to; a file of connections that cannot be read offers none."""
+    try:
+        return [(peer.code, peer.label) for peer in verification.peers().values()]
+    except verification.ConnectorsInvalid:
+        return []
 
 
 def _next(state: State, user: User, incomplete: bool) -> set[str]:
@@ -201,6 +217,7 @@ def _next(state: State, user: User, incomplete: bool) -> set[str]:
         askable = (State.ACCEPTED, State.AUTHORISED, State.QUERYING, State.PARTIAL, State.COMPARING)
         steps |= {"query", "return"} if state in askable else set()
         steps |= {"query"} if state is State.REVIEWING else set()
+        steps |= {"entrust"} if state in (*askable, State.REVIEWING) else set()
         steps |= {"close"} if state in (State.QUERYING, State.PARTIAL) else set()
         steps |= {"review"} if state is State.OBJECTED else set()
     if may(user, Act.ISSUE_REPORT):
@@ -250,6 +267,15 @@ def day_of(text: str) -> date:
 def _query(request: HttpRequest, number: str, user: User) -> str:
     counts = chain.query_sources(number, by=user, again=request.POST.getlist("again"))
     return _("发出查询 %(asked)s 项；未授权、不发出 %(unauthorised)s 项。") % counts
+
+
+def _entrust(request: HttpRequest, number: str, user: User) -> str:
+    check = chain.entrust_check(
+        number, peer=request.POST.get("peer", ""), sources=request.POST.getlist("sources"), by=user
+    )
+    if check.receipt:
+        return _("异地协查已签收，回执 %s。") % check.receipt
+    return _("异地协查已登记，暂未送达，系统会自动重试。")
 
 
 def _answer(request: HttpRequest, number: str, user: User) -> str:
@@ -313,6 +339,7 @@ _STEPS: dict[str, Callable[[HttpRequest, str, User], str]] = {
     "authorise": _authorise,
     "confirm": _plain(verification.confirm_authorised, gettext_lazy("成员授权齐全，可以查询。")),
     "query": _query,
+    "entrust": _entrust,
     "close": _plain(verification.close_queries, gettext_lazy("已转入比对，报告会注明部分结果。")),
     "explain": _ask,
     "answer": _answer,

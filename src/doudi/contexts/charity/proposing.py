@@ -1,0 +1,237 @@
+"""Who should serve whom (供需匹配): the open needs and running projects of a county go to the engine, a person decides.
+
+Order: urgency, gap to income, waiting; restricted money first where it can. The same lists give the same proposal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.charity.claims import hold
+from doudi.contexts.charity.conditions import Condition, Left, barred_pairs, conditions, left_of, most_to_give
+from doudi.contexts.charity.errors import NeedNotFound, StepRefused
+from doudi.contexts.charity.models import Claim, MatchRun, Need, Project, Proposal
+from doudi.contexts.charity.needs import need_of
+from doudi.contexts.charity.projects import projects
+from doudi.engine import matching
+from doudi.engine.matching.offers import built_in_fit
+from doudi.engine.packs.linking import LinkageRules
+
+TIME_LIMIT = 10.0
+
+
+@transaction.atomic
+def propose(*, rules: LinkageRules, by: User) -> MatchRun:
+    """Reckon anew for the asker's area; undecided proposals of earlier runs become stale."""
+    require(by, Act.MATCH_NEEDS)
+    take_turn()
+    today = timezone.localdate()
+    waiting = [
+        need
+        for need in Need.objects.consented(today)
+        .filter(status=Need.Status.PUBLISHED, region_code__startswith=by.region_code)
+        .order_by("code")
+        if need.gap_fen is None or need.gap_fen > 0
+    ]
+    running = list(
+        Project.objects.filter(
+            Q(ends_on=None) | Q(ends_on__gte=today),
+            status=Project.Status.OPEN,
+            starts_on__lte=today,
+            organisation__closed_on=None,
+            organisation__region_code__startswith=by.region_code[:6],
+        )
+        .select_related("organisation")
+        .order_by("number")
+    )
+    left, tied = left_of(running), barred_pairs(waiting, running)
+    found = _reckon(waiting, running, left, tied, rules)
+    by_code, by_number = {need.code: need for need in waiting}, {one.number: one for one in running}
+    earlier = MatchRun.objects.filter(number__startswith=f"PP{today:%Y%m%d}").count()
+    run = MatchRun.objects.create(
+        number=f"PP{today:%Y%m%d}-{earlier + 1:02d}",
+        region_code=by.region_code,
+        run_by=by.username,
+        needs=len(waiting),
+        projects=len(running),
+        optimal=found.optimal,
+        served={str(tier): count for tier, count in found.served_by_tier.items()},
+        unserved=[{"need": code, "why": why} for code, why in found.why_unserved()],
+    )
+    Proposal.objects.filter(
+        status=Proposal.Status.PROPOSED, run__region_code__startswith=by.region_code
+    ).update(status=Proposal.Status.STALE)
+    Proposal.objects.bulk_create(
+        Proposal(
+            run=run,
+            need=by_code[pair.need],
+            project=by_number[pair.project],
+            amount_fen=pair.amount,
+            fit=pair.fit,
+            why=why,
+        )
+        for pair, why in found.why_served()
+    )
+    record(
+        by=by, act=Act.MATCH_NEEDS, subject=f"match:{run.number}", region_code=by.region_code,
+        detail={"needs": len(waiting), "projects": len(running), "pairs": len(found.pairs), "optimal": found.optimal},
+    )  # fmt: skip
+    return run
+
+
+def _reckon(
+    waiting: list[Need],
+    running: list[Project],
+    left: dict[int, Left],
+    tied: set[tuple[int, int]],
+    rules: LinkageRules,
+) -> matching.Assignment:
+    today = timezone.localdate()
+    asking = [
+        matching.Need(
+            id=need.code,
+            tier=need.tier,
+            amount=need.gap_fen,
+            region=need.lives_in or need.region_code,
+            kind=need.kind,
+            group=need.group,
+            waiting_days=(today - need.published_on).days if need.published_on else 0,
+            gap_to_income=need.gap_fen / need.income_fen if need.gap_fen and need.income_fen else None,
+        )
+        for need in waiting
+    ]
+    offering = [
+        matching.Project(
+            id=one.number,
+            places=left[one.pk].places,
+            budget=left[one.pk].fen,
+            region=one.regions[0] if len(one.regions) == 1 else "",
+            kinds=frozenset(one.kinds),
+            groups=frozenset(one.groups),
+            interested_persons=frozenset(need.code for need in waiting if (one.pk, need.pk) in tied),
+        )
+        for one in running
+    ]
+    if all(len(one.regions) <= 1 and one.most_fen is None for one in running):
+        return matching.match(asking, offering, time_limit=TIME_LIMIT)
+    # several areas, or a most for each household: the pairs are listed one by one
+    pairs = [
+        (at, to, built_in_fit(offering[to]))
+        for at, need in enumerate(waiting)
+        for to, one in enumerate(running)
+        if all(
+            condition.holds
+            for condition in conditions(
+                need, one, left=left[one.pk], is_barred=(one.pk, need.pk) in tied, rules=rules, on=today
+            )
+        )
+        and most_to_give(need, one, left[one.pk]) == need.gap_fen
+    ]
+    table = np.array(pairs, dtype=np.int64).reshape(len(pairs), 3)
+    offers = matching.listed_offers(asking, offering, table[:, 0], table[:, 1], table[:, 2])
+    return matching.match(asking, offering, offers, time_limit=TIME_LIMIT)
+
+
+def runs(*, by: User) -> QuerySet[MatchRun]:
+    """The reckonings of the area, newest first."""
+    require(by, Act.MATCH_NEEDS)
+    return MatchRun.objects.filter(region_code__startswith=by.region_code)
+
+
+def run_of(number: str, *, by: User) -> MatchRun:
+    """One reckoning of the area, or :class:`NeedNotFound`."""
+    found = runs(by=by).filter(number=number).first()
+    if found is None:
+        raise NeedNotFound(f"没有找到匹配 {number}。", f"No match {number} in your area.")
+    return found
+
+
+def _proposal(pk: int, by: User) -> Proposal:
+    take_turn()
+    found = (
+        Proposal.objects.select_related("run", "need", "project__organisation")
+        .filter(pk=pk, run__region_code__startswith=by.region_code)
+        .first()
+    )
+    if found is None:
+        raise NeedNotFound("没有找到这条匹配建议。", "No such proposal in your area.")
+    require(by, Act.MATCH_NEEDS, region_code=found.need.region_code)
+    return found
+
+
+@transaction.atomic
+def accept_proposal(pk: int, *, rules: LinkageRules, by: User) -> Claim:
+    """Accept a pair: the need is held for the project's body, which grants it or sends it back (采纳)."""
+    found = _proposal(pk, by)
+    standing = Claim.objects.filter(proposal=found).first()
+    if standing is not None:
+        return standing
+    if found.status != Proposal.Status.PROPOSED:
+        raise StepRefused(
+            f"建议现为“{found.get_status_display()}”，请重新匹配。",
+            f"The proposal is {found.status}; match anew.",
+        )
+    claim = hold(found.need, found.project, proposal=found, rules=rules, by=by)
+    Proposal.objects.filter(pk=pk).update(
+        status=Proposal.Status.ACCEPTED, decided_by=by.username, decided_at=timezone.now()
+    )
+    return claim
+
+
+@transaction.atomic
+def refuse_proposal(pk: int, *, ground: str, by: User) -> Proposal:
+    """Do not accept a pair, with the reason (不采纳)."""
+    found = _proposal(pk, by)
+    if len(ground.strip()) < 4:
+        raise StepRefused("请写明不采纳的理由（至少四个字）。", "State the reason.")
+    if not Proposal.objects.filter(pk=pk, status=Proposal.Status.PROPOSED).update(
+        status=Proposal.Status.REFUSED,
+        ground=ground.strip()[:300],
+        decided_by=by.username,
+        decided_at=timezone.now(),
+    ):
+        raise StepRefused("这条建议已有决定。", "The proposal is decided already.", code="already_decided")
+    record(
+        by=by, act=Act.MATCH_NEEDS, subject=f"need:{found.need.code}", region_code=found.need.region_code,
+        reason=ground, detail={"step": "refuse_proposal", "project": found.project.number},
+    )  # fmt: skip
+    found.refresh_from_db()
+    return found
+
+
+@dataclass(frozen=True)
+class PairExplained:
+    """One project beside a need: whether it may serve, every condition, the most it may give."""
+
+    project: Project
+    fits: bool
+    conditions: tuple[Condition, ...]
+    most_fen: int | None
+
+
+def why_each(code: str, *, rules: LinkageRules, by: User) -> list[PairExplained]:
+    """Every project beside a need: why this, why not that; those that fit first (逐项说明).
+
+    An office sees all projects of its county, a body its own.
+    """
+    need = need_of(code, by=by)
+    beside = list(projects(by=by).exclude(status=Project.Status.ENDED))
+    left, tied = left_of(beside), barred_pairs([need], beside)
+    today = timezone.localdate()
+    found = []
+    for one in beside:
+        said = tuple(
+            conditions(
+                need, one, left=left[one.pk], is_barred=(one.pk, need.pk) in tied, rules=rules, on=today
+            )
+        )
+        found.append(
+            PairExplained(one, all(part.holds for part in said), said, most_to_give(need, one, left[one.pk]))
+        )
+    return sorted(found, key=lambda row: (not row.fits, row.project.number))

@@ -1,0 +1,134 @@
+"""Rosters, payment and accounts on the workbench, by each of the people who take a step."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from doudi.contexts.assistance import payroll
+from tests.payday import CARDS, COUNTY, DEC, NOV, PayOffice, open_office
+
+
+@pytest.fixture
+def pay(county) -> PayOffice:
+    return open_office(county)
+
+
+def test_from_a_typed_decision_to_a_tied_out_roster(pay: PayOffice, browser) -> None:
+    decider, county, director, cashier = (
+        browser(who) for who in (pay.decider, pay.cast.county, pay.cast.director, pay.cashier)
+    )
+    people = [str(one.person_id) for one in pay.people("H001")]
+    typed = {
+        "kind": "grant", "benefit": "DB", "people": people, "per_capita": "100", "decided_on": "2024-10-20",
+        "decision_no": "虚构民决1号", "needs": "", "band": "",
+    }  # fmt: skip
+    assert decider.post("/benefits/H001/decide/", typed).status_code == 302
+    assert "1,290.00" in decider.get("/benefits/H001/?month=2024-11").content.decode()
+    again = decider.post("/benefits/H001/decide/", {**typed, "decision_no": "虚构民决2号"})
+    assert again.status_code == 422 and "已享受" in again.content.decode()
+    assert "虚构民决2号" in again.content.decode()  # what was typed stays
+
+    entered = {"household_no": "H001", "holder_name": "张伟", "card": CARDS["H001"]}
+    assert decider.post("/pay-accounts/propose/", entered).status_code == 302
+    page = cashier.get("/pay-accounts/").content.decode()
+    assert CARDS["H001"][-4:] in page and CARDS["H001"] not in page
+    assert cashier.post("/pay-accounts/confirm-all/").status_code == 302
+
+    assert county.post("/rosters/compute/", {"region": COUNTY, "month": "2024-11"}).status_code == 302
+    roster = payroll.Roster.objects.get()
+    own = county.get(f"/rosters/{roster.number}/").content.decode()
+    assert "须由另一人核对" in own and "核对无误，冻结</button>" not in own
+    assert (
+        "（标准 745元 − 人均月收入 100.00元）× 2人"
+        in county.get(f"/rosters/{roster.number}/rows/1/").content.decode()
+    )
+    assert "核对无误，冻结" in director.get(f"/rosters/{roster.number}/").content.decode()
+    frozen = director.post(f"/rosters/{roster.number}/freeze/", {"sha256": roster.sha256, "note": "对"})
+    assert frozen.status_code == 302
+
+    refused = county.post("/payments/make/", {"region": COUNTY, "layout": "card"})
+    assert refused.status_code == 422 and "另一人发放" in refused.content.decode()
+    assert cashier.post("/payments/make/", {"region": COUNTY, "layout": "card"}).status_code == 302
+    batch = payroll.PayBatch.objects.get()
+    file = cashier.post(f"/payments/{batch.number}/file/")
+    assert file.content.decode("gb18030").splitlines()[1].startswith(f"1,张伟,{CARDS['H001']},1290.00")
+    wrong = cashier.post(
+        f"/payments/{batch.number}/return/", {"file": SimpleUploadedFile("回盘.csv", b"\x00\x00")}
+    )
+    assert wrong.status_code == 422
+    answered = cashier.post(
+        f"/payments/{batch.number}/return/", {"file": SimpleUploadedFile("回盘.csv", pay.answer(batch))}
+    )
+    assert answered.status_code == 302
+    assert "一分不差" in cashier.get(f"/payments/{batch.number}/").content.decode()
+    done = director.get(f"/rosters/{roster.number}/").content.decode()
+    assert "名册、代发、回盘一分不差" in done
+
+
+def test_a_roster_changed_since_it_was_looked_at_is_not_frozen(pay: PayOffice, browser) -> None:
+    pay.decide("H001")
+    director = browser(pay.cast.director)
+    from doudi import chain
+
+    made = chain.compute_roster(region_code=COUNTY, month=NOV, by=pay.cast.county)
+
+    answer = director.post(f"/rosters/{made.number}/freeze/", {"sha256": "0" * 64, "note": ""})
+
+    assert answer.status_code == 422 and "不是您看到的那一份" in answer.content.decode()
+    back = director.post(f"/rosters/{made.number}/return/", {"note": "三户金额不对"})
+    assert back.status_code == 302
+
+
+def test_failed_cards_are_shown_first_and_a_township_sees_its_own(pay: PayOffice, browser) -> None:
+    for number in ("H001", "H003"):
+        pay.decide(number)
+    pay.accounts(["H001", "H003"])
+    pay.frozen(NOV)
+    pay.returned(pay.sent(), failed=[1, 2])
+
+    shown = browser(pay.cast.township).get("/payments/").content.decode()
+
+    assert "账户已销户" in shown and "H001" in shown and "H003" not in shown
+
+
+def test_a_township_cannot_reckon_check_or_pay(pay: PayOffice, browser) -> None:
+    desk = browser(pay.cast.township)
+    for address in (
+        "/rosters/compute/",
+        "/rosters/open/",
+        "/rosters/x/freeze/",
+        "/payments/make/",
+        "/payments/x/file/",
+    ):
+        assert desk.post(address).status_code == 403
+
+
+def test_books_are_opened_from_the_page(pay: PayOffice, browser) -> None:
+    desk = browser(pay.decider)
+    answer = desk.post(
+        "/rosters/open/", {"region": COUNTY, "month": f"{DEC:%Y-%m}", "decision_no": "开账1"}, follow=True
+    )
+
+    assert "登记了 2 户" in answer.content.decode()
+    assert payroll.BenefitDecision.objects.filter(opening=True, starts_on=date(2024, 12, 1)).count() == 2
+
+
+def test_every_page_of_the_room_is_said_in_english(pay: PayOffice, browser) -> None:
+    pay.decide("H001")
+    pay.accounts(["H001"])
+    roster = pay.frozen(NOV)
+    batch = pay.sent()
+    desk = browser(pay.cast.county, "en")
+
+    for address in (
+        "/rosters/", f"/rosters/{roster.number}/", f"/rosters/{roster.number}/rows/1/", "/payments/",
+        f"/payments/{batch.number}/", "/pay-accounts/", "/benefits/H001/?month=2024-11",
+    ):  # fmt: skip
+        page = desk.get(address)
+        assert page.status_code == 200, address
+        text = page.content.decode()
+        assert text.count("<h1") == 1
+        assert "发放名册</h1>" not in text
