@@ -34,6 +34,7 @@ PUBLIC = {
     "open_scores",
     "rate_meal",
     "complain_of_meal",
+    "service_receipt",
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {

@@ -59,7 +59,10 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     ),
     (
         gettext_noop("助餐监管与志愿"),
-        (("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),),
+        (
+            ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
+            ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
+        ),
     ),
     (
         gettext_noop("慈善资金"),

@@ -31,6 +31,18 @@ from doudi.contexts.meals.safety_models import (
 )
 from doudi.contexts.meals.settlement_models import AccountLine, Settlement, SettlementEvent, SettlementLine
 from doudi.contexts.meals.site_models import Meal, Site, SiteEvaluation, SiteHours, SitePaper
+from doudi.contexts.meals.volunteer_models import (
+    GroupMember,
+    MutualGroup,
+    PointLeg,
+    PointMovement,
+    Redemption,
+    Service,
+    Shift,
+    Volunteer,
+    VolunteerInsurance,
+    VolunteerRecord,
+)
 
 __all__ = [
     "AccountLine",
@@ -44,6 +56,7 @@ __all__ = [
     "FoodBatch",
     "FoodSample",
     "FoodStop",
+    "GroupMember",
     "HealthCertificate",
     "Incident",
     "IncidentLine",
@@ -54,18 +67,24 @@ __all__ = [
     "Mending",
     "Menu",
     "MorningCheck",
+    "MutualGroup",
     "NeedAssessment",
     "OrderPattern",
     "OrderPause",
+    "PointLeg",
+    "PointMovement",
     "PublicWord",
     "RatingCode",
     "Reading",
+    "Redemption",
     "Round",
     "SafetyPhoto",
+    "Service",
     "ServingReversal",
     "Settlement",
     "SettlementEvent",
     "SettlementLine",
+    "Shift",
     "Site",
     "SiteEvaluation",
     "SiteHours",
@@ -73,4 +92,7 @@ __all__ = [
     "Stop",
     "Supplier",
     "Tour",
+    "Volunteer",
+    "VolunteerInsurance",
+    "VolunteerRecord",
 ]

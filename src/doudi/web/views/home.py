@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import services as assistance
+from doudi.contexts.meals import volunteering
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
@@ -108,6 +109,21 @@ def _admin(user: User) -> dict[str, Any]:
     return {"users": accounts.users(by=user)}
 
 
+def _volunteer(user: User) -> dict[str, Any]:
+    """The own shifts, those one could join, and the points."""
+    person = volunteering.myself(user)
+    if person is None:
+        return {"person": None}
+    return {
+        "person": person,
+        "figures": volunteering.figures(person),
+        "balance": volunteering.balance(person),
+        "mine": volunteering.services(by=user).filter(state__in=("signed_up", "in", "out"))[:_SHOWN],
+        "open_shifts": volunteering.open_for(person, by=user)[:_SHOWN],
+        "asked": person.redemptions.filter(state="asked").select_related("site"),
+    }
+
+
 def _nothing_yet(user: User) -> dict[str, Any]:
     return {}
 
@@ -124,5 +140,5 @@ _WORK = {
     Role.CHARITY: _nothing_yet,
     Role.CANTEEN: _nothing_yet,
     Role.COURIER: _nothing_yet,
-    Role.VOLUNTEER: _nothing_yet,
+    Role.VOLUNTEER: _volunteer,
 }
