@@ -19,6 +19,7 @@ PUBLIC = {
     "tell",
     "tell_status",
     "charity_home",
+    "charity_ventures",
     "charity_campaigns",
     "charity_campaign",
     "charity_projects",
@@ -38,6 +39,7 @@ PUBLIC = {
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
+    "blind": "A01",
     "year": 2025,
     "kind": "death",
     "token": "0" * 24,
