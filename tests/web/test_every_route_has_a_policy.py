@@ -11,6 +11,7 @@ from doudi.web.urls import ROUTES
 from tests.small_county import TOWNSHIP_A
 
 PUBLIC = {
+    "check_report",
     "healthz",
     "login",
     "logout",

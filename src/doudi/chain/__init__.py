@@ -119,6 +119,7 @@ from doudi.chain.packs import (
     meal_network,
     meal_prices,
     outreach,
+    privacy_rules,
     procedures,
     rules,
     siting_rules,
@@ -147,6 +148,7 @@ from doudi.chain.people import (
     reopen_pair,
     undo_change,
 )
+from doudi.chain.privacy import Consent, looks_paper, who_looked
 from doudi.chain.reports import (
     identify,
     open_from_report,
@@ -200,6 +202,7 @@ from doudi.chain.warnings import (
 __all__ = [
     "JOB_LABELS",
     "REFERENCES",
+    "Consent",
     "Dispatched",
     "accept_application",
     "accept_proposal",
@@ -269,6 +272,7 @@ __all__ = [
     "linkage_rules",
     "list_page",
     "locked_query_list",
+    "looks_paper",
     "make_batch",
     "mark_source_failed",
     "marked_batch",
@@ -290,6 +294,7 @@ __all__ = [
     "post_notice",
     "preview_batch",
     "preview_report",
+    "privacy_rules",
     "procedures",
     "propose_for_claim",
     "propose_matches",
@@ -356,6 +361,7 @@ __all__ = [
     "verify_application",
     "verify_household",
     "volunteer_rules",
+    "who_looked",
     "why_each_project",
     "withdraw_consent",
 ]

@@ -58,6 +58,17 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         ),
     ),
     (
+        gettext_noop("慈善衔接"),
+        (
+            ("needs", gettext_noop("帮扶需求"), Act.VIEW_NEEDS),
+            ("claims", gettext_noop("认领与给予"), Act.VIEW_NEEDS),
+            ("filings", gettext_noop("帮扶备案"), Act.VIEW_FILINGS),
+            ("projects", gettext_noop("慈善项目"), Act.VIEW_PROJECTS),
+            ("organisations", gettext_noop("帮扶主体"), Act.MANAGE_ORGANISATIONS),
+            ("meetings", gettext_noop("联席会议"), Act.VIEW_MEETINGS),
+        ),
+    ),
+    (
         gettext_noop("助餐监管与志愿"),
         (
             ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
@@ -76,6 +87,19 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         ),
     ),
     (
+        gettext_noop("老年助餐"),
+        (
+            ("till", gettext_noop("就餐登记"), Act.SERVE_MEAL),
+            ("meal_orders", gettext_noop("订餐"), Act.VIEW_DINERS),
+            ("diners", gettext_noop("助餐对象"), Act.VIEW_DINERS),
+            ("meal_menus", gettext_noop("菜单"), Act.VIEW_SITES),
+            ("deliveries", gettext_noop("送餐"), Act.VIEW_DINERS),
+            ("rounds", gettext_noop("送餐路线"), Act.DELIVER_MEAL),
+            ("meal_sites", gettext_noop("助餐点"), Act.VIEW_SITES),
+            ("settlements", gettext_noop("助餐结算"), Act.VIEW_SETTLEMENT),
+        ),
+    ),
+    (
         gettext_noop("总览"),
         (
             ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
@@ -85,6 +109,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     (
         gettext_noop("管理"),
         (
+            ("privacy", gettext_noop("个人信息保护"), Act.VIEW_PRIVACY),
             ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
             ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
         ),
@@ -93,7 +118,10 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
 """The workbench's rooms and their pages; a page is shown to who may do its act."""
 
 _BELOW = {
-    "households": ("/persons/", "/exports/"),
+    "households": ("/persons/", "/exports/", "/linkage/received/"),
+    "needs": ("/linkage/matching/",),
+    "filings": ("/linkage/books/",),
+    "projects": ("/linkage/stock/",),
     "rosters": ("/benefits/",),
     "doubts": ("/stops/", "/recovery/", "/rectification/"),
 }

@@ -47,6 +47,15 @@ from doudi.contexts.registry.duplicates import (
     reopen_pair,
     shown,
 )
+from doudi.contexts.registry.exchange import (
+    ORDERS as EXCHANGE_ORDERS,
+)
+from doudi.contexts.registry.exchange import (
+    SIZE_COMPARISONS,
+    Asked,
+    Exchanged,
+    exchange_households,
+)
 from doudi.contexts.registry.exporting import (
     EXPORT_COLUMNS,
     ExportNotFound,
@@ -137,7 +146,14 @@ from doudi.contexts.registry.models import (
 from doudi.contexts.registry.office import covers_office, office_region, require_whole_office
 from doudi.contexts.registry.operations import BASES, RELATIONS
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
-from doudi.contexts.registry.people import HouseholdNotFound, kept_persons, person_by_id, refuse_own_file
+from doudi.contexts.registry.people import (
+    HouseholdNotFound,
+    PersonToTell,
+    kept_persons,
+    person_by_id,
+    person_to_tell,
+    refuse_own_file,
+)
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
@@ -180,6 +196,7 @@ __all__ = [
     "BASES",
     "COLUMNS",
     "EVENT_LABELS",
+    "EXCHANGE_ORDERS",
     "EXPORT_COLUMNS",
     "HOUSEHOLDS",
     "ID_PURPOSE",
@@ -191,7 +208,9 @@ __all__ = [
     "RANKS",
     "REGISTER",
     "RELATIONS",
+    "SIZE_COMPARISONS",
     "SUBJECTS",
+    "Asked",
     "ChangeRefused",
     "Conditions",
     "DifferenceNotFound",
@@ -199,6 +218,7 @@ __all__ = [
     "EventKind",
     "EventNotFound",
     "Evidence",
+    "Exchanged",
     "ExportNotFound",
     "ExportRefused",
     "FactRow",
@@ -223,6 +243,7 @@ __all__ = [
     "Person",
     "PersonBrief",
     "PersonRows",
+    "PersonToTell",
     "Placed",
     "PossibleDuplicate",
     "Receipt",
@@ -271,6 +292,7 @@ __all__ = [
     "end_of",
     "entrust",
     "evidence_on",
+    "exchange_households",
     "export_of",
     "exports",
     "facts",
@@ -316,6 +338,7 @@ __all__ = [
     "people_of_household",
     "people_of_keys",
     "person_by_id",
+    "person_to_tell",
     "placed",
     "possible_duplicates",
     "preview",
