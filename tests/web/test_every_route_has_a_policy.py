@@ -22,6 +22,7 @@ PUBLIC = {
     "apply",
     "apply_progress",
     "charity_home",
+    "charity_ventures",
     "charity_campaigns",
     "charity_campaign",
     "charity_projects",
@@ -41,6 +42,7 @@ PUBLIC = {
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
+    "blind": "A01",
     "year": 2025,
     "kind": "death",
     "token": "0" * 24,

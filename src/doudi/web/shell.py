@@ -87,6 +87,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("allocations", gettext_noop("安排和拨付"), Act.VIEW_FUNDS),
             ("campaigns", gettext_noop("募捐方案"), Act.VIEW_FUNDS),
             ("disclosures", gettext_noop("信息公开"), Act.VIEW_FUNDS),
+            ("ventures", gettext_noop("公益创投"), Act.VIEW_VENTURES),
         ),
     ),
     (
