@@ -60,6 +60,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     (
         gettext_noop("助餐监管与志愿"),
         (
+            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
             ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
             ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),

@@ -45,18 +45,21 @@ from doudi.engine.siting import (
 from doudi.engine.siting.rules import CommunityCoverage
 
 __all__ = [
+    "MOST_SECONDS",
     "Change",
     "Compared",
     "Place",
     "PlanNotFound",
     "Point",
     "Question",
+    "StepRefused",
     "adopt_plan",
     "compare",
     "elders",
     "existing_places",
     "keep_points",
     "make_plan",
+    "planned_sites",
     "plans",
     "province_question",
     "question_of",
@@ -428,7 +431,7 @@ def adopt_plan(number: str, *, by: User) -> list[Site]:
         raise StepRefused(
             "编制人不能采纳自己的方案。", "Who made a plan does not adopt it.", code="same_person"
         )
-    made = _planned(plan)
+    made = planned_sites(plan)
     if plan.state == SitePlan.State.ADOPTED:
         return made
     if plan.result["status"] == "infeasible" or not plan.result["sites"]:
@@ -459,7 +462,8 @@ def adopt_plan(number: str, *, by: User) -> list[Site]:
     return made
 
 
-def _planned(plan: SitePlan) -> list[Site]:
+def planned_sites(plan: SitePlan) -> list[Site]:
+    """The places that a plan became when it was adopted."""
     return list(Site.objects.filter(code__startswith=f"{plan.number}-"))
 
 
