@@ -48,6 +48,15 @@ from doudi.contexts.registry.duplicates import (
     shown,
 )
 from doudi.contexts.registry.elders import EldersOfPlace, elders_by_place
+from doudi.contexts.registry.exchange import (
+    ORDERS as EXCHANGE_ORDERS,
+)
+from doudi.contexts.registry.exchange import (
+    SIZE_COMPARISONS,
+    Asked,
+    Exchanged,
+    exchange_households,
+)
 from doudi.contexts.registry.exporting import (
     EXPORT_COLUMNS,
     ExportNotFound,
@@ -138,8 +147,16 @@ from doudi.contexts.registry.models import (
 from doudi.contexts.registry.office import covers_office, office_region, require_whole_office
 from doudi.contexts.registry.operations import BASES, RELATIONS
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
-from doudi.contexts.registry.people import HouseholdNotFound, kept_persons, person_by_id, refuse_own_file
+from doudi.contexts.registry.people import (
+    HouseholdNotFound,
+    PersonToTell,
+    kept_persons,
+    person_by_id,
+    person_to_tell,
+    refuse_own_file,
+)
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
+from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.recipients import (
@@ -179,8 +196,10 @@ from doudi.engine.errors import DoudiError
 
 __all__ = [
     "BASES",
+    "CATEGORY_CODES",
     "COLUMNS",
     "EVENT_LABELS",
+    "EXCHANGE_ORDERS",
     "EXPORT_COLUMNS",
     "HOUSEHOLDS",
     "ID_PURPOSE",
@@ -192,7 +211,9 @@ __all__ = [
     "RANKS",
     "REGISTER",
     "RELATIONS",
+    "SIZE_COMPARISONS",
     "SUBJECTS",
+    "Asked",
     "ChangeRefused",
     "Conditions",
     "DifferenceNotFound",
@@ -201,6 +222,7 @@ __all__ = [
     "EventKind",
     "EventNotFound",
     "Evidence",
+    "Exchanged",
     "ExportNotFound",
     "ExportRefused",
     "FactRow",
@@ -225,6 +247,7 @@ __all__ = [
     "Person",
     "PersonBrief",
     "PersonRows",
+    "PersonToTell",
     "Placed",
     "PossibleDuplicate",
     "Receipt",
@@ -274,6 +297,7 @@ __all__ = [
     "end_of",
     "entrust",
     "evidence_on",
+    "exchange_households",
     "export_of",
     "exports",
     "facts",
@@ -319,6 +343,7 @@ __all__ = [
     "people_of_household",
     "people_of_keys",
     "person_by_id",
+    "person_to_tell",
     "placed",
     "possible_duplicates",
     "preview",

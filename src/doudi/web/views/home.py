@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import services as assistance
+from doudi.contexts.meals import services as meals
 from doudi.contexts.meals import volunteering
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
 from doudi.web.guard import asker
+from doudi.web.views.linkage import homes
 from doudi.web.views.loads import counted
 
 _SHOWN = 10
@@ -52,6 +57,7 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
 
 def _county(user: User) -> dict[str, Any]:
     return {
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
@@ -64,6 +70,7 @@ def _county(user: User) -> dict[str, Any]:
 
 def _township(user: User) -> dict[str, Any]:
     return {
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
@@ -109,6 +116,30 @@ def _admin(user: User) -> dict[str, Any]:
     return {"users": accounts.users(by=user)}
 
 
+def _canteen(user: User) -> dict[str, Any]:
+    today = timezone.localdate()
+    tomorrow = today + timedelta(days=1)
+    planned = {
+        menu.day
+        for menu in meals.menus(by=user, first=today, last=today + timedelta(days=6)).filter(meal="lunch")
+    }
+    return {
+        "served": meals.servings(by=user, day=today).filter(state="valid").count(),
+        "ordered": meals.orders(by=user, day=today).exclude(state="cancelled").count(),
+        "ordered_tomorrow": meals.orders(by=user, day=tomorrow).exclude(state="cancelled").count(),
+        "tomorrow": tomorrow,
+        "shut": meals.open_doors(by=user, day=today).count(),
+        "no_menu": 7 - len(planned),
+        "expiring": meals.expiring(by=user, within_days=chain.meal_network().expiry_days),
+        "sites": meals.sites(by=user),
+        "settlements": meals.settlements(by=user)[:3],
+    }
+
+
+def _courier(user: User) -> dict[str, Any]:
+    return {"rounds": list(meals.rounds(by=user))}
+
+
 def _volunteer(user: User) -> dict[str, Any]:
     """The own shifts, those one could join, and the points."""
     person = volunteering.myself(user)
@@ -124,10 +155,6 @@ def _volunteer(user: User) -> dict[str, Any]:
     }
 
 
-def _nothing_yet(user: User) -> dict[str, Any]:
-    return {}
-
-
 _WORK = {
     Role.COUNTY: _county,
     Role.TOWNSHIP: _township,
@@ -136,9 +163,9 @@ _WORK = {
     Role.AUDITOR: _auditor,
     Role.ADMIN: _admin,
     Role.VERIFIER: _verifier,
-    Role.MEMBER: _nothing_yet,
-    Role.CHARITY: _nothing_yet,
-    Role.CANTEEN: _nothing_yet,
-    Role.COURIER: _nothing_yet,
+    Role.MEMBER: homes.member,
+    Role.CHARITY: homes.of_charity,
+    Role.CANTEEN: _canteen,
+    Role.COURIER: _courier,
     Role.VOLUNTEER: _volunteer,
 }
