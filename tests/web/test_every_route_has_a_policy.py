@@ -11,6 +11,7 @@ from doudi.web.urls import ROUTES
 from tests.small_county import TOWNSHIP_A
 
 PUBLIC = {
+    "check_report",
     "healthz",
     "login",
     "logout",
@@ -19,6 +20,7 @@ PUBLIC = {
     "tell",
     "tell_status",
     "charity_home",
+    "charity_ventures",
     "charity_campaigns",
     "charity_campaign",
     "charity_projects",
@@ -38,6 +40,7 @@ PUBLIC = {
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
+    "blind": "A01",
     "year": 2025,
     "kind": "death",
     "token": "0" * 24,

@@ -20,5 +20,6 @@ urlpatterns = [
     path("api/v1/", include((_guarded, _app), namespace=_namespace)),
     # whatever else begins so, a line break in it too, which <path:…> does not match
     re_path("^api/", said_as_problem(not_found)),
+    path("dci/", include("doudi.api.dci")),
     path("metrics", metrics, name="metrics"),
 ]

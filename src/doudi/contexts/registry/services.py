@@ -47,6 +47,15 @@ from doudi.contexts.registry.duplicates import (
     reopen_pair,
     shown,
 )
+from doudi.contexts.registry.exchange import (
+    ORDERS as EXCHANGE_ORDERS,
+)
+from doudi.contexts.registry.exchange import (
+    SIZE_COMPARISONS,
+    Asked,
+    Exchanged,
+    exchange_households,
+)
 from doudi.contexts.registry.exporting import (
     EXPORT_COLUMNS,
     ExportNotFound,
@@ -187,6 +196,7 @@ __all__ = [
     "BASES",
     "COLUMNS",
     "EVENT_LABELS",
+    "EXCHANGE_ORDERS",
     "EXPORT_COLUMNS",
     "HOUSEHOLDS",
     "ID_PURPOSE",
@@ -198,7 +208,9 @@ __all__ = [
     "RANKS",
     "REGISTER",
     "RELATIONS",
+    "SIZE_COMPARISONS",
     "SUBJECTS",
+    "Asked",
     "ChangeRefused",
     "Conditions",
     "DifferenceNotFound",
@@ -206,6 +218,7 @@ __all__ = [
     "EventKind",
     "EventNotFound",
     "Evidence",
+    "Exchanged",
     "ExportNotFound",
     "ExportRefused",
     "FactRow",
@@ -279,6 +292,7 @@ __all__ = [
     "end_of",
     "entrust",
     "evidence_on",
+    "exchange_households",
     "export_of",
     "exports",
     "facts",

@@ -53,6 +53,7 @@ from doudi.contexts.verification.models import (
     Report,
     VerificationRequest,
 )
+from doudi.contexts.verification.papers import FORMS, report_paper
 from doudi.contexts.verification.receiving import (
     EntrustedPaper,
     EntrustedPerson,
@@ -70,6 +71,7 @@ from doudi.contexts.verification.reporting import (
     export_report,
     issue_report,
     look_at_report,
+    report_by_code,
     report_of,
     reports_of,
     valid_report,
@@ -90,6 +92,7 @@ from doudi.contexts.verification.requests import (
 )
 
 __all__ = [
+    "FORMS",
     "AskOutcome",
     "Authorisation",
     "Checked",
@@ -148,7 +151,9 @@ __all__ = [
     "password_for",
     "peers",
     "preview",
+    "report_by_code",
     "report_of",
+    "report_paper",
     "reports_of",
     "request_of",
     "requests",

@@ -20,6 +20,7 @@ from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
 from doudi.web.guard import asker
+from doudi.web.views.linkage import homes
 from doudi.web.views.loads import counted
 
 _SHOWN = 10
@@ -56,6 +57,7 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
 
 def _county(user: User) -> dict[str, Any]:
     return {
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
@@ -68,6 +70,7 @@ def _county(user: User) -> dict[str, Any]:
 
 def _township(user: User) -> dict[str, Any]:
     return {
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
@@ -152,10 +155,6 @@ def _volunteer(user: User) -> dict[str, Any]:
     }
 
 
-def _nothing_yet(user: User) -> dict[str, Any]:
-    return {}
-
-
 _WORK = {
     Role.COUNTY: _county,
     Role.TOWNSHIP: _township,
@@ -164,8 +163,8 @@ _WORK = {
     Role.AUDITOR: _auditor,
     Role.ADMIN: _admin,
     Role.VERIFIER: _verifier,
-    Role.MEMBER: _nothing_yet,
-    Role.CHARITY: _nothing_yet,
+    Role.MEMBER: homes.member,
+    Role.CHARITY: homes.of_charity,
     Role.CANTEEN: _canteen,
     Role.COURIER: _courier,
     Role.VOLUNTEER: _volunteer,
