@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ from doudi.web.urls import ROUTES
 from tests.web.test_every_route_has_a_policy import address
 from tests.web.test_the_frame import Outline
 
+EVERYTHING = bool(os.environ.get("DOUDI_HOSTILE"))
+"""Every injection on every page, and two people; part of ``make prove``."""
 SCRIPT = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}${7*7}"
 LIVE = ("<script>alert(1)", "<img src=x", "onerror=alert(2)>{{")
 FILTERS = (
@@ -55,7 +58,7 @@ def test_a_script_in_a_name_stays_words_on_every_page(county, browser):
     Person.objects.filter(name="王强").update(name=SCRIPT[:80], address=SCRIPT, phone=SCRIPT)
     Household.objects.filter(household_no="H002").update(head_name=SCRIPT[:80])
     seen = 0
-    for user in (county.county, county.township):
+    for user in (county.county, county.township)[: 2 if EVERYTHING else 1]:
         user.display_name = SCRIPT[:60]
         user.save()
         desk = browser(user)
@@ -68,19 +71,15 @@ def test_a_script_in_a_name_stays_words_on_every_page(county, browser):
             assert not any(live in text for live in LIVE), f"{user.username} {route.name}"
             assert Outline(text).handlers == [], route.name
             assert "49$49" not in text and "{{49" not in text, f"{route.name} evaluates what people type"
-    assert seen > 40, "the name must really have been on the pages"
+    assert seen > 20, "the name must really have been on the pages"
 
 
 def test_nothing_typed_into_a_filter_breaks_or_runs(county, browser):
-    """Each page with every filter name at once, for each of the injections in turn."""
+    """Each page with every filter name at once and one of the injections; with ``DOUDI_HOSTILE`` with each."""
     desk = browser(county.county)
     users = county.county.__class__.objects.count()
     for number, route in enumerate(_pages(county.county)):
-        for injection in (
-            INJECTIONS[number % len(INJECTIONS)],
-            INJECTIONS[(number + 3) % len(INJECTIONS)],
-            SCRIPT,
-        ):
+        for injection in INJECTIONS if EVERYTHING else (INJECTIONS[number % len(INJECTIONS)],):
             answer = desk.get(address(route), dict.fromkeys(FILTERS, injection))
             where = f"{route.name} {injection!r} {answer.status_code}"
             assert answer.status_code < 500, where
