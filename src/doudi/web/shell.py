@@ -46,7 +46,11 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     ),
     (
         gettext_noop("救助"),
-        (("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),),
+        (
+            ("window", gettext_noop("受理窗口"), Act.VIEW_APPLICATIONS),
+            ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
+            ("resources", gettext_noop("资源清单"), Act.VIEW_RESOURCES),
+        ),
     ),
     (
         gettext_noop("资金"),
