@@ -20,6 +20,7 @@ from doudi.contexts.meals.diner_models import Diner, DinerEvent
 from doudi.contexts.meals.diners import age_on, by_proof, stop_on
 from doudi.contexts.meals.menus import clashes_of, menu_of
 from doudi.contexts.meals.order_models import MealOrder, MealServed, Menu, ServingReversal
+from doudi.contexts.meals.safety_incidents import refuse_stopped
 from doudi.contexts.meals.site_models import Meal, Site
 from doudi.contexts.meals.sites import StepRefused, reach, require_at
 from doudi.engine.errors import DoudiError
@@ -159,6 +160,8 @@ def _serve(
     if not tap.offline:
         _refuse(place, person)
     menu = menu_of(place, day, tap.meal)
+    if not tap.offline:
+        refuse_stopped(place, menu.dishes.all() if menu is not None else (), on=day)
     list_fen = _list_price(menu, tap.list_fen)
     receipt = _receipt(person, tap.meal, day, list_fen, prices)
     order = _order_of(person, day, tap.meal)
