@@ -32,7 +32,7 @@ from tests.cast import assemble
 from tests.payday import COUNTY, PayOffice, open_office
 from tests.small_county import TOWNSHIP_A
 
-SEQUENCES = int(os.environ.get("DOUDI_PAYROLL_SEQUENCES", "25"))
+SEQUENCES = int(os.environ.get("DOUDI_PAYROLL_SEQUENCES", "15"))
 START = date(2024, 1, 1)
 HOMES = ("A1", "B2", "C3")
 SIZE = 2
