@@ -46,7 +46,11 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     ),
     (
         gettext_noop("救助"),
-        (("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),),
+        (
+            ("window", gettext_noop("受理窗口"), Act.VIEW_APPLICATIONS),
+            ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
+            ("resources", gettext_noop("资源清单"), Act.VIEW_RESOURCES),
+        ),
     ),
     (
         gettext_noop("资金"),
@@ -71,6 +75,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     (
         gettext_noop("助餐监管与志愿"),
         (
+            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
             ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
             ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),
@@ -83,6 +88,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("allocations", gettext_noop("安排和拨付"), Act.VIEW_FUNDS),
             ("campaigns", gettext_noop("募捐方案"), Act.VIEW_FUNDS),
             ("disclosures", gettext_noop("信息公开"), Act.VIEW_FUNDS),
+            ("ventures", gettext_noop("公益创投"), Act.VIEW_VENTURES),
         ),
     ),
     (
