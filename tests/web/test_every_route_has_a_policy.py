@@ -19,6 +19,8 @@ PUBLIC = {
     "set_large",
     "tell",
     "tell_status",
+    "apply",
+    "apply_progress",
     "charity_home",
     "charity_ventures",
     "charity_campaigns",
@@ -56,6 +58,8 @@ ARGUMENTS = {
     "form": "docx",
     "source": "deposit",
     "step": "query",
+    "letter_no": "SQ20241115-0001-受理-1",
+    "resource_no": "ZY-520102-0001",
 }
 
 

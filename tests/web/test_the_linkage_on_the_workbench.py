@@ -78,7 +78,7 @@ def test_the_union_sees_its_own_rows_and_no_household(linked, browser) -> None:
 
 def test_every_page_of_the_room_opens_for_the_office(linked, browser) -> None:
     places = arguments(linked) | {
-        "need_new": [{"household_no": "H003"}], "received": [{"household_no": "H002"}],
+        "need_new": [{"household_no": "H002"}], "received": [{"household_no": "H002"}],
         "need_of_warning": [{"number": "YJ20241115-H002"}],
     }  # fmt: skip
     for person in (linked.cast.county, linked.cast.township, linked.cast.auditor):

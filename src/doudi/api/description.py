@@ -17,6 +17,7 @@ from doudi.api import (
     clocks,
     doubts,
     fieldwork,
+    linkage,
     monitoring,
     outreach,
     privacy,
@@ -78,7 +79,7 @@ def api() -> NinjaAPI:
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
         accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
-        verification,
+        verification, linkage,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

@@ -46,7 +46,11 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     ),
     (
         gettext_noop("救助"),
-        (("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),),
+        (
+            ("window", gettext_noop("受理窗口"), Act.VIEW_APPLICATIONS),
+            ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
+            ("resources", gettext_noop("资源清单"), Act.VIEW_RESOURCES),
+        ),
     ),
     (
         gettext_noop("资金"),
@@ -71,6 +75,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     (
         gettext_noop("助餐监管与志愿"),
         (
+            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
             ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
             ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),
