@@ -14,8 +14,9 @@ from doudi.contexts.meals import services as meals
 from doudi.contexts.meals.models import Diner, Dish, MealServed, Site
 from doudi.house.keyring import keyring
 from tests.cast import CANTEEN
+from tests.small_county import TOWNSHIP_A
 
-REGION = "520102001001"
+REGION = f"{TOWNSHIP_A}001"
 
 
 @dataclass

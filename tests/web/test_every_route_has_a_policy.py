@@ -11,6 +11,7 @@ from doudi.web.urls import ROUTES
 from tests.small_county import TOWNSHIP_A
 
 PUBLIC = {
+    "check_report",
     "healthz",
     "login",
     "logout",
@@ -18,15 +19,31 @@ PUBLIC = {
     "set_large",
     "tell",
     "tell_status",
+    "apply",
+    "apply_progress",
+    "charity_home",
+    "charity_ventures",
+    "charity_campaigns",
+    "charity_campaign",
+    "charity_projects",
+    "charity_project",
+    "charity_disclosures",
+    "charity_disclosure",
+    "charity_disclosure_book",
+    "charity_needs",
+    "charity_gift",
     "field",
     "field_worker",
     "field_manifest",
     "open_scores",
     "rate_meal",
     "complain_of_meal",
+    "service_receipt",
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
+    "blind": "A01",
+    "year": 2025,
     "kind": "death",
     "token": "0" * 24,
     "number": WARNING,
@@ -41,6 +58,8 @@ ARGUMENTS = {
     "form": "docx",
     "source": "deposit",
     "step": "query",
+    "letter_no": "SQ20241115-0001-受理-1",
+    "resource_no": "ZY-520102-0001",
 }
 
 

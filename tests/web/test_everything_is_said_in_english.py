@@ -12,6 +12,7 @@ from django.utils import translation
 from doudi import chain
 from doudi.contexts.accounts.services import ACT_LABELS, Role
 from doudi.contexts.assistance.services import Account, LedgerEntry, Referral
+from doudi.contexts.charity import giving
 from doudi.contexts.monitoring.services import Doubt, StopProposal, WarningCase
 from doudi.contexts.registry.services import FeedLoad
 from doudi.contexts.verification.services import Authorisation
@@ -21,6 +22,11 @@ from doudi.web.translations import missing, written
 
 TEMPLATES = Path(__file__).parents[2] / "src" / "doudi" / "web" / "templates"
 CHINESE = re.compile(r"[\u3400-\u9fff]")
+CHARITY_WORDS = (
+    giving.Account, giving.Allocation.Status, giving.Campaign.Status, giving.Campaign.Way, giving.DisclosureDuty.Part,
+    giving.Donation.DonorKind, giving.Donation.Way, giving.Fund.Kind, giving.FundEntry.Kind, giving.MoveRequest.Basis,
+    giving.Outcome.Result,
+)  # fmt: skip
 BOTH_LANGUAGES = {
     "400.html",
     "403.html",
@@ -56,6 +62,7 @@ def words_of_data() -> list[str]:
              for label in model.labels]  # fmt: skip
     words += [str(label) for model in (Doubt.Status, StopProposal.Status, StopProposal.Grade, Account, LedgerEntry.Kind)
               for label in model.labels]  # fmt: skip
+    words += [str(label) for model in CHARITY_WORDS for label in model.labels]
     words += [role.label for role in Role] + list(ACT_LABELS.values()) + [status.label for status in Status]
     words += [part.name for part in (*pack.indicators.values(), *pack.measures.values(), *pack.categories)]
     words += [text for spec in pack.feeds.values() for text in (spec.label, spec.supplier)]

@@ -17,8 +17,10 @@ from doudi.api import (
     clocks,
     doubts,
     fieldwork,
+    linkage,
     monitoring,
     outreach,
+    privacy,
     registry,
     thresholds,
     verification,
@@ -76,7 +78,8 @@ def api() -> NinjaAPI:
     say_problems(made)
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
-        accounts, changes, registry, outreach, fieldwork, clocks, monitoring, assistance, doubts, thresholds, verification,
+        accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
+        verification, linkage,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

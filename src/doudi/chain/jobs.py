@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from doudi.chain import linkage, packs, paying, verifying
+from doudi.contexts.accounts import services as accounts
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.charity import giving
 from doudi.contexts.monitoring import services as monitoring
@@ -21,6 +22,7 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     **linkage.DUE,
     "follow_ups": ("安排随访", paying.plan_follow_ups),
     "reviews": ("到期复查", paying.open_reviews),
+    "anchors_made": ("日志锚点", lambda: accounts.anchor_if_due(by=accounts.system_user())),
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
     "entrusted_carried": ("异地协查往来", verifying.carry_every_entrusted),
 }

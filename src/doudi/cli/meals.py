@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from doudi.cli.meals_plan import plan
+from doudi.cli.meals_province import guizhou
 from doudi.cli.meals_route import route
 
 app = typer.Typer(help="老年助餐：选址规划、送餐路线 · Elderly meals: siting, delivery", no_args_is_help=True)
@@ -16,4 +17,5 @@ def meals() -> None:
 
 
 app.command("plan")(plan)
+app.command("guizhou")(guizhou)
 app.command("route")(route)

@@ -24,7 +24,7 @@ from doudi.contexts.assistance.application_models import (
     Decision,
 )
 from doudi.contexts.assistance.errors import StepRefused
-from doudi.contexts.assistance.procedure import State, may_go
+from doudi.contexts.assistance.procedure import NEXT, State, may_go
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.services import ID_PURPOSE
@@ -127,6 +127,11 @@ def go(found: Application, to: State, **changes: Any) -> None:
     if not moved:
         raise StepRefused("这件申请刚被他人办理，请刷新。", "Somebody else was faster; reload the page.")
     found.refresh_from_db()
+
+
+def following_states(found: Application) -> frozenset[State]:
+    """The states that may follow."""
+    return NEXT[State(found.state)]
 
 
 def needs_state(found: Application, *states: State, what: str) -> None:
@@ -287,8 +292,10 @@ def start_by_oneself(
     again = Application.objects.filter(token=token).first()
     if again is not None:
         return again
-    monitoring.let_through("apply", address, limits.per_address, limits)
-    monitoring.let_through("apply", device and f"device:{device}", limits.per_device, limits)
+    monitoring.let_through("apply", address, limits.per_address, minutes=limits.window_minutes)
+    monitoring.let_through(
+        "apply", device and f"device:{device}", limits.per_device, minutes=limits.window_minutes
+    )
     if not any(region_code.startswith(code) for code, _name in monitoring.served_counties()):
         raise StepRefused("请选择所在的乡镇（街道）。", "Choose your township.")
     return _take_in(

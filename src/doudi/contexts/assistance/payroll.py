@@ -20,6 +20,7 @@ from doudi.contexts.assistance.benefits import (
     standing,
     taper,
 )
+from doudi.contexts.assistance.booking import facts_for_payment, unbooked
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.frozen import guarded
 from doudi.contexts.assistance.outcome_models import FollowUp, Review, WorkRefusal
@@ -142,6 +143,7 @@ __all__ = [
     "digest_of",
     "explained",
     "export_table",
+    "facts_for_payment",
     "follow_up_of",
     "follow_ups",
     "forecast",
@@ -186,4 +188,5 @@ __all__ = [
     "taper",
     "tie_out",
     "tie_out_batch",
+    "unbooked",
 ]

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, Scope, User, record, require, take_turn
+from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.charity import ledger
 from doudi.contexts.charity.errors import StepRefused
 from doudi.contexts.charity.fund_models import (
@@ -29,6 +29,7 @@ from doudi.contexts.charity.fund_models import (
 )
 from doudi.contexts.charity.fundraising_models import Campaign
 from doudi.contexts.charity.funds import FundNotFound, Tied, numbered, own_fund, positive
+from doudi.contexts.charity.need_models import Claim
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.money import capital_yuan, show_yuan
@@ -388,13 +389,19 @@ def _arranged(taken: dict[int, int]) -> list[Step]:
                 on=paid.paid_on if paid else timezone.localdate(found.decided_at),
                 purpose=found.purpose,
                 region_code=found.region_code[:9],
-                result=last.result if last else "",
+                result=last.result if last else _result_of(found.claim),
                 people=last.people if last else 0,
                 text=last.text if last else "",
                 fund=found.fund.name,
             )
         )
     return steps
+
+
+def _result_of(claim_number: str) -> str:
+    """What the office that answers for the household said of a claimed need; its words stay with the office."""
+    claim = Claim.objects.filter(number=claim_number).first() if claim_number else None
+    return claim.result if claim else ""
 
 
 def find_gift(number: str, code: str) -> Story:
@@ -407,8 +414,3 @@ def find_gift(number: str, code: str) -> Story:
         "没有找到：请核对凭证上的捐赠编号（或票据号）和查询码。",
         "Not found: compare the gift's number (or receipt number) and code on your receipt.",
     )
-
-
-def whole_names(by: User) -> bool:
-    """Whether the account belongs to the charity itself and may read its donors' names."""
-    return require(by, Act.VIEW_FUNDS) is Scope.ORGANISATION

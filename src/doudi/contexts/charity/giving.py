@@ -23,10 +23,12 @@ from doudi.contexts.charity.fund_models import (
     Donation,
     Fund,
     FundEntry,
+    Grant,
     MoveRequest,
     Outcome,
 )
 from doudi.contexts.charity.fundraising import (
+    FIELDS,
     campaign_of,
     campaigns,
     decide_campaign,
@@ -41,6 +43,7 @@ from doudi.contexts.charity.fundraising import (
 )
 from doudi.contexts.charity.fundraising_models import Campaign, Disclosure, DisclosureDuty
 from doudi.contexts.charity.funds import (
+    REVERSIBLE,
     FundNotFound,
     Restricted,
     SamePerson,
@@ -78,13 +81,23 @@ from doudi.contexts.charity.grants import (
     held,
     pay,
     propose_allocation,
+    propose_for_claim,
     record_outcome,
     release,
     take_back,
 )
 from doudi.contexts.charity.ledger import NotEnough, balance, balance_on, prove, trial_balance
+from doudi.contexts.charity.openness import (
+    project_figures,
+    public_bodies,
+    public_needs,
+    public_project,
+    public_projects,
+)
 
 __all__ = [
+    "FIELDS",
+    "REVERSIBLE",
     "Account",
     "Allocation",
     "Asset",
@@ -96,6 +109,7 @@ __all__ = [
     "FundEntry",
     "FundNotFound",
     "GiftUnknown",
+    "Grant",
     "MoveRequest",
     "NotEnough",
     "Outcome",
@@ -137,12 +151,18 @@ __all__ = [
     "open_to_gifts",
     "owe_and_remind",
     "pay",
+    "project_figures",
     "propose_allocation",
+    "propose_for_claim",
     "prove",
+    "public_bodies",
     "public_campaign",
     "public_campaigns",
     "public_disclosure",
     "public_disclosures",
+    "public_needs",
+    "public_project",
+    "public_projects",
     "publish",
     "raised",
     "receipt",

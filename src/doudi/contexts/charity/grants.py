@@ -6,7 +6,6 @@ needed is released; what comes back is entered and may be arranged again.
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Any
 
@@ -16,6 +15,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.charity import ledger
+from doudi.contexts.charity.claims import claim_of
 from doudi.contexts.charity.errors import StepRefused
 from doudi.contexts.charity.fund_models import (
     Allocation,
@@ -34,14 +34,13 @@ from doudi.contexts.charity.funds import (
     reasoned,
     refuse_tied,
 )
+from doudi.contexts.charity.need_models import Claim
+from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.services import ID_PURPOSE
 from doudi.engine import identity
 from doudi.engine.money import show_yuan
 from doudi.engine.packs.giving import GivingRules
 from doudi.house.keyring import keyring
-
-_NUMBERS = re.compile(r"\d{15,18}[Xx]?|(?<!\d)1\d{10}(?!\d)|\d{12,19}")
-"""Identity, telephone and account numbers: none of them belongs into words that are published."""
 
 
 def allocations(*, by: User, status: str = "") -> QuerySet[Allocation]:
@@ -61,7 +60,7 @@ def allocation_of(number: str, *, by: User) -> Allocation:
 def public_words(text: str, what: str, least: int = 4) -> str:
     """Words that will be published: they say something and hold no number that identifies somebody (第八十二条)."""
     said = reasoned(text, what, "what is asked", least)
-    if _NUMBERS.search(said):
+    if identity.holds_number(said):
         raise StepRefused(
             f"{what}将会公开，不要写身份证号、电话或账号。",
             "These words are published: no identity, telephone or account numbers.",
@@ -166,6 +165,35 @@ def propose_allocation(
     return made
 
 
+@transaction.atomic
+def propose_for_claim(
+    claim_number: str, *, fund_number: str, use: str, rules: GivingRules, by: User, amount_fen: int = 0
+) -> Allocation:
+    """Propose a fund's money for a need that the charity holds (为认领的需求安排资金); 0 asks for the whole sum held.
+
+    Kind, group and published place come from the need; nobody in its household is tied to the fund's donors.
+    """
+    claim = claim_of(claim_number, by=by)
+    if claim.status != Claim.Status.RESERVED:
+        raise StepRefused(
+            f"认领现为“{claim.get_status_display()}”，不能安排资金。", f"The claim is {claim.status}."
+        )
+    need = claim.need
+    return propose_allocation(
+        fund_number=fund_number,
+        amount_fen=amount_fen or claim.asked_fen or 0,
+        purpose=need.kind,
+        group=need.group,
+        region_code=need.public_region[:9],
+        use=use,
+        need_code=need.code,
+        claim=claim.number,
+        recipient_blinds=tuple(blind for _name, blind in registry.people_in(need.household_no)),
+        rules=rules,
+        by=by,
+    )
+
+
 def _own(number: str, by: User, act: Act) -> Allocation:
     found = allocation_of(number, by=by)
     require(by, act, region_code=found.organisation.region_code, organisation=found.organisation.code)
@@ -189,7 +217,7 @@ def decide_allocation(number: str, *, approve: bool, note: str, by: User) -> All
         return found
     fund, asset, today = found.fund, Asset(found.asset), timezone.localdate()
     check_use(fund, purpose=found.purpose, group=found.group, region_code=found.region_code, on=today)
-    refuse_tied(fund, [bytes(found.recipient_blind)])
+    refuse_tied(fund, [bytes(found.recipient_blind), *_household_of(found.claim)])
     if asset == Asset.GOODS:
         pieces = ledger.take_goods(fund, found.goods_name, int(found.quantity or 0), on=today)
         found.amount_fen = sum(piece.amount_fen for piece in pieces)
@@ -212,6 +240,12 @@ def decide_allocation(number: str, *, approve: bool, note: str, by: User) -> All
     found.status = Allocation.Status.APPROVED
     found.save()
     return found
+
+
+def _household_of(claim_number: str) -> list[bytes]:
+    """The blind indexes of the household behind a claim; the people of it never leave this context."""
+    claim = Claim.objects.select_related("need").filter(number=claim_number).first() if claim_number else None
+    return [blind for _name, blind in registry.people_in(claim.need.household_no)] if claim else []
 
 
 @transaction.atomic

@@ -170,6 +170,28 @@ def deliveries(*, by: User, day: date) -> QuerySet[Delivery]:
     )
 
 
+@transaction.atomic
+def look_at_delivery(pk: int, *, by: User) -> Delivery:
+    """One plan with every name and address on it, for the sheet that is printed; the look is in the log."""
+    scope = require(by, Act.VIEW_DINERS)
+    found = (
+        Delivery.objects.filter(reach(scope, by, "site__"), pk=pk)
+        .select_related("site")
+        .prefetch_related("rounds__stops__order__diner")
+        .first()
+    )
+    if found is None:
+        raise RoundNotFound("没有这份送餐计划。", "No such delivery plan for you.")
+    record(
+        by=by,
+        act="print_route_sheet",
+        subject=f"site:{found.site.code}",
+        region_code=found.site.region_code,
+        detail={"day": found.day, "fields": ["name", "address"]},
+    )
+    return found
+
+
 # ---- the courier -------------------------------------------------------------------------------------------------
 
 
@@ -191,10 +213,10 @@ def rounds(*, by: User, day: date | None = None) -> QuerySet[Round]:
 @transaction.atomic
 def take_round(pk: int, *, by: User) -> Round:
     """Take a round on and leave (出发): from now on its doors, names and telephones are the courier's; in the log."""
-    found = _round(pk, by)
+    found = round_of(pk, by=by)
     take_turn()
     done = Round.objects.filter(pk=found.pk, courier="").update(courier=by.username, left_at=timezone.now())
-    found = _round(pk, by)
+    found = round_of(pk, by=by)
     if done:
         record(
             by=by,
@@ -206,7 +228,8 @@ def take_round(pk: int, *, by: User) -> Round:
     return found
 
 
-def _round(pk: int, by: User) -> Round:
+def round_of(pk: int, *, by: User) -> Round:
+    """One round that ``by`` took or may take, or :class:`RoundNotFound`."""
     scope = require(by, Act.DELIVER_MEAL)
     found = (
         Round.objects.filter(reach(scope, by, "delivery__site__"), pk=pk)

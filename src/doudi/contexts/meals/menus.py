@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
@@ -142,9 +142,10 @@ def menus(*, by: User, first: date, last: date) -> QuerySet[Menu]:
     """Menus of the kitchens an account may see, with those that supply its places."""
     scope = require(by, Act.VIEW_SITES)
     seen = Site.objects.filter(reach(scope, by))
-    kitchens = seen.values("pk").union(seen.exclude(supplied_by=None).values("supplied_by"))
     return (
-        Menu.objects.filter(kitchen__in=kitchens, day__range=(first, last))
+        Menu.objects.filter(
+            Q(kitchen__in=seen) | Q(kitchen__in=seen.values("supplied_by")), day__range=(first, last)
+        )
         .select_related("kitchen")
         .prefetch_related("dishes")
         .order_by("day", "meal", "kitchen__name")

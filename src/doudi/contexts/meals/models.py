@@ -11,6 +11,7 @@ from doudi.contexts.meals.order_models import (
     OrderPause,
     ServingReversal,
 )
+from doudi.contexts.meals.plan_models import PlacePoint, SitePlan
 from doudi.contexts.meals.safety_models import (
     DishUse,
     FoodBatch,
@@ -31,6 +32,18 @@ from doudi.contexts.meals.safety_models import (
 )
 from doudi.contexts.meals.settlement_models import AccountLine, Settlement, SettlementEvent, SettlementLine
 from doudi.contexts.meals.site_models import Meal, Site, SiteEvaluation, SiteHours, SitePaper
+from doudi.contexts.meals.volunteer_models import (
+    GroupMember,
+    MutualGroup,
+    PointLeg,
+    PointMovement,
+    Redemption,
+    Service,
+    Shift,
+    Volunteer,
+    VolunteerInsurance,
+    VolunteerRecord,
+)
 
 __all__ = [
     "AccountLine",
@@ -44,6 +57,7 @@ __all__ = [
     "FoodBatch",
     "FoodSample",
     "FoodStop",
+    "GroupMember",
     "HealthCertificate",
     "Incident",
     "IncidentLine",
@@ -54,23 +68,34 @@ __all__ = [
     "Mending",
     "Menu",
     "MorningCheck",
+    "MutualGroup",
     "NeedAssessment",
     "OrderPattern",
     "OrderPause",
+    "PlacePoint",
+    "PointLeg",
+    "PointMovement",
     "PublicWord",
     "RatingCode",
     "Reading",
+    "Redemption",
     "Round",
     "SafetyPhoto",
+    "Service",
     "ServingReversal",
     "Settlement",
     "SettlementEvent",
     "SettlementLine",
+    "Shift",
     "Site",
     "SiteEvaluation",
     "SiteHours",
     "SitePaper",
+    "SitePlan",
     "Stop",
     "Supplier",
     "Tour",
+    "Volunteer",
+    "VolunteerInsurance",
+    "VolunteerRecord",
 ]

@@ -54,7 +54,7 @@ def require_at(by: User, act: Act, place: Site) -> Scope:
 
 @transaction.atomic
 def open_site(
-    *, code: str, name: str, kind: str, region_code: str, opened_on: date, by: User, **more: Any
+    *, code: str, name: str, kind: str, region_code: str, opened_on: date | None, by: User, **more: Any
 ) -> Site:
     """Enter a place of the network; the same code twice gives the one that is there."""
     require(by, Act.MANAGE_SITES, region_code=region_code)

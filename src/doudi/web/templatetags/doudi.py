@@ -138,6 +138,32 @@ def range_name(code: str) -> str:
 
 
 @register.filter
+def share_of(part: float, whole: float) -> str:
+    """A part of a whole as 62.5%, — where there is no whole."""
+    return f"{part / whole:.1%}" if whole else "—"
+
+
+@register.filter
+def gap(value: float) -> str:
+    """A proven gap as 0.25%."""
+    return f"{value:.2%}"
+
+
+@register.filter
+def post_name(code: str) -> str:
+    """A volunteer's post by its name."""
+    found = chain.volunteer_rules().posts.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
+def offer_name(code: str) -> str:
+    """What points are given for, by its name."""
+    found = chain.volunteer_rules().offers.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
+@register.filter
 def yuan(fen: int | None) -> str:
     """Fen as 1,234.50."""
     return "" if fen is None else money.show_yuan(fen).removesuffix("元")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import services as assistance
+from doudi.contexts.charity import giving
+from doudi.contexts.meals import services as meals
+from doudi.contexts.meals import volunteering
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
 from doudi.web.guard import asker
+from doudi.web.views.linkage import homes
 from doudi.web.views.loads import counted
 
 _SHOWN = 10
@@ -51,6 +58,8 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
 
 def _county(user: User) -> dict[str, Any]:
     return {
+        "plans_filed": giving.campaigns(by=user, status="filed").count(),
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
@@ -63,6 +72,7 @@ def _county(user: User) -> dict[str, Any]:
 
 def _township(user: User) -> dict[str, Any]:
     return {
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
@@ -108,8 +118,53 @@ def _admin(user: User) -> dict[str, Any]:
     return {"users": accounts.users(by=user)}
 
 
-def _nothing_yet(user: User) -> dict[str, Any]:
-    return {}
+def _canteen(user: User) -> dict[str, Any]:
+    today = timezone.localdate()
+    tomorrow = today + timedelta(days=1)
+    planned = {
+        menu.day
+        for menu in meals.menus(by=user, first=today, last=today + timedelta(days=6)).filter(meal="lunch")
+    }
+    return {
+        "served": meals.servings(by=user, day=today).filter(state="valid").count(),
+        "ordered": meals.orders(by=user, day=today).exclude(state="cancelled").count(),
+        "ordered_tomorrow": meals.orders(by=user, day=tomorrow).exclude(state="cancelled").count(),
+        "tomorrow": tomorrow,
+        "shut": meals.open_doors(by=user, day=today).count(),
+        "no_menu": 7 - len(planned),
+        "expiring": meals.expiring(by=user, within_days=chain.meal_network().expiry_days),
+        "sites": meals.sites(by=user),
+        "settlements": meals.settlements(by=user)[:3],
+    }
+
+
+def _courier(user: User) -> dict[str, Any]:
+    return {"rounds": list(meals.rounds(by=user))}
+
+
+def _volunteer(user: User) -> dict[str, Any]:
+    """The own shifts, those one could join, and the points."""
+    person = volunteering.myself(user)
+    if person is None:
+        return {"person": None}
+    return {
+        "person": person,
+        "figures": volunteering.figures(person),
+        "balance": volunteering.balance(person),
+        "mine": volunteering.services(by=user).filter(state__in=("signed_up", "in", "out"))[:_SHOWN],
+        "open_shifts": volunteering.open_for(person, by=user)[:_SHOWN],
+        "asked": person.redemptions.filter(state="asked").select_related("site"),
+    }
+
+
+def _charity(user: User) -> dict[str, Any]:
+    return {
+        **homes.of_charity(user),
+        "to_decide": giving.allocations(by=user, status="proposed").count(),
+        "to_pay": giving.allocations(by=user, status="approved").count(),
+        "to_disclose": giving.duties(by=user).count(),
+        "disclosures_late": giving.duties(by=user, state="late").count(),
+    }
 
 
 _WORK = {
@@ -120,9 +175,9 @@ _WORK = {
     Role.AUDITOR: _auditor,
     Role.ADMIN: _admin,
     Role.VERIFIER: _verifier,
-    Role.MEMBER: _nothing_yet,
-    Role.CHARITY: _nothing_yet,
-    Role.CANTEEN: _nothing_yet,
-    Role.COURIER: _nothing_yet,
-    Role.VOLUNTEER: _nothing_yet,
+    Role.MEMBER: homes.member,
+    Role.CHARITY: _charity,
+    Role.CANTEEN: _canteen,
+    Role.COURIER: _courier,
+    Role.VOLUNTEER: _volunteer,
 }
