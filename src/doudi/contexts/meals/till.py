@@ -19,7 +19,8 @@ from doudi.contexts.accounts.services import Act, User, record, require, take_tu
 from doudi.contexts.meals.diner_models import Diner, DinerEvent
 from doudi.contexts.meals.diners import age_on, by_proof, stop_on
 from doudi.contexts.meals.menus import clashes_of, menu_of
-from doudi.contexts.meals.order_models import MealOrder, MealServed, Menu, ServingReversal
+from doudi.contexts.meals.order_models import Dish, MealOrder, MealServed, Menu, ServingReversal
+from doudi.contexts.meals.safety_incidents import is_stopped, stop_in_force
 from doudi.contexts.meals.site_models import Meal, Site
 from doudi.contexts.meals.sites import StepRefused, reach, require_at
 from doudi.engine.errors import DoudiError
@@ -94,6 +95,12 @@ def quote(
     menu = menu_of(place, on, meal)
     receipt = _receipt(person, meal, on, _list_price(menu, list_fen), prices)
     clash = [one.zh for one in clashes_of(person, menu, network)]
+    if menu is not None:
+        clash += [
+            f"“{dish.name}”已暂停供应，不能出餐"
+            for dish in menu.dishes.all()
+            if is_stopped(place, dish, on=on)
+        ]
     return Quoted(person, receipt, clash, _order_of(person, on, meal))
 
 
@@ -159,6 +166,7 @@ def _serve(
     if not tap.offline:
         _refuse(place, person)
     menu = menu_of(place, day, tap.meal)
+    dishes = _handed_out(place, menu, day, offline=tap.offline)
     list_fen = _list_price(menu, tap.list_fen)
     receipt = _receipt(person, tap.meal, day, list_fen, prices)
     order = _order_of(person, day, tap.meal)
@@ -176,7 +184,7 @@ def _serve(
         delivered=delivered,
         proof=tap.proof,
         proof_file=tap.proof_file,
-        dishes="".join(f",{dish.pk}" for dish in menu.dishes.all()) + "," if menu is not None else "",
+        dishes="".join(f",{dish.pk}" for dish in dishes) + "," if dishes else "",
         list_fen=receipt.list_fen,
         discount_fen=receipt.discount_fen,
         subsidy_fen=receipt.subsidy_fen,
@@ -210,6 +218,23 @@ def _refuse(place: Site, person: Diner) -> None:
             f"The enrolment of {person.name} is not in force.",
             code="diner_not_active",
         )
+
+
+def _handed_out(place: Site, menu: Menu | None, day: date, *, offline: bool) -> list[Dish]:
+    """The dishes of the menu that may be handed out now: a stopped one is left out, a stopped place refuses."""
+    planned = list(menu.dishes.all()) if menu is not None else []
+    if offline:
+        return planned
+    whole = stop_in_force(place)
+    kept = [dish for dish in planned if not is_stopped(place, dish, on=day)] if whole is None else []
+    if whole is not None or (planned and not kept):
+        why = whole.why if whole is not None else "菜品全部暂停供应"
+        raise StepRefused(
+            f"{place.name} 已暂停供应（{why}），不能登记就餐。",
+            f"{place.name} is stopped ({why}).",
+            code="food_stopped",
+        )
+    return kept
 
 
 def _who(key: str) -> Diner:
