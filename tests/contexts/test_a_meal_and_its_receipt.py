@@ -92,7 +92,7 @@ def test_a_queue_cut_off_is_sent_whole_and_priced_by_its_day(cast, canteen) -> N
     assert (first.day, first.offline, first.subsidy_fen) == (today() - timedelta(days=1), True, 200)
     assert now.subsidy_fen == 200
     with pytest.raises(meals.StepRefused, match="终端时钟"):
-        old = tap(person, at=timezone.now() - timedelta(days=9), list_fen=2000, offline=True)
+        old = tap(person, at=timezone.now() - timedelta(days=41), list_fen=2000, offline=True)
         chain.serve_meal(canteen.code, old, by=cast.canteen)
 
 

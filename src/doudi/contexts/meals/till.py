@@ -27,9 +27,6 @@ from doudi.engine.errors import DoudiError
 from doudi.engine.meals import Eater, Receipt, SoFar, price
 from doudi.engine.packs.meals import NetworkRules, PriceRules
 
-QUEUE_DAYS = 7
-"""A till's queue is taken in for so many days; older is no queue any more."""
-
 
 class ServingNotFound(DoudiError):
     """No such meal that the asker may see."""
@@ -105,16 +102,20 @@ def quote(
 
 
 @transaction.atomic
-def serve_meal(place: Site, tap: Tap, *, prices: PriceRules, pack_hash: str, by: User) -> Given:
+def serve_meal(
+    place: Site, tap: Tap, *, prices: PriceRules, rules: NetworkRules, pack_hash: str, by: User
+) -> Given:
     """Hand out a meal at a place and keep it with its receipt; the same token again gives the one that is there."""
     require_at(by, Act.SERVE_MEAL, place)
     take_turn()
     person = _who(tap.key)
-    return _serve(place, person, tap, prices, pack_hash, by)
+    return _serve(place, person, tap, prices, rules, pack_hash, by)
 
 
 @transaction.atomic
-def serve_order(found: MealOrder, tap: Tap, *, prices: PriceRules, pack_hash: str, by: User) -> Given:
+def serve_order(
+    found: MealOrder, tap: Tap, *, prices: PriceRules, rules: NetworkRules, pack_hash: str, by: User
+) -> Given:
     """Hand a delivered meal over at the door; the order says to whom, the proof that it was."""
     require_at(by, Act.DELIVER_MEAL, found.site)
     take_turn()
@@ -131,7 +132,7 @@ def serve_order(found: MealOrder, tap: Tap, *, prices: PriceRules, pack_hash: st
             "Take a photo or a signature as the proof.",
             code="proof_missing",
         )
-    return _serve(found.site, found.diner, tap, prices, pack_hash, by, delivered=True)
+    return _serve(found.site, found.diner, tap, prices, rules, pack_hash, by, delivered=True)
 
 
 def _serve(
@@ -139,6 +140,7 @@ def _serve(
     person: Diner,
     tap: Tap,
     prices: PriceRules,
+    rules: NetworkRules,
     pack_hash: str,
     by: User,
     *,
@@ -153,10 +155,10 @@ def _serve(
             )
         return Given(before, again=True)
     now = timezone.now()
-    if not now - timedelta(days=QUEUE_DAYS) <= tap.at <= now + timedelta(minutes=10):
+    if not now - timedelta(days=rules.queue_days) <= tap.at <= now + timedelta(minutes=10):
         raise StepRefused(
-            f"就餐时间 {timezone.localtime(tap.at):%Y-%m-%d %H:%M} 不对：只补收 {QUEUE_DAYS} 天内的。请核对终端时钟。",
-            f"The time of the meal is not within {QUEUE_DAYS} days; check the clock of the till.",
+            f"就餐时间 {timezone.localtime(tap.at):%Y-%m-%d %H:%M} 不对：只补收 {rules.queue_days} 天内的。请核对终端时钟。",
+            f"The time of the meal is not within {rules.queue_days} days; check the clock of the till.",
             code="time_refused",
         )
     if tap.meal not in Meal.values or tap.proof not in MealServed.Proof.values:
