@@ -18,8 +18,10 @@ from doudi.api import (
     dining,
     doubts,
     fieldwork,
+    linkage,
     monitoring,
     outreach,
+    privacy,
     registry,
     thresholds,
     verification,
@@ -77,8 +79,8 @@ def api() -> NinjaAPI:
     say_problems(made)
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
-        accounts, changes, registry, outreach, fieldwork, clocks, monitoring, assistance, doubts, thresholds, verification,
-        dining,
+        accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
+        verification, linkage, dining,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

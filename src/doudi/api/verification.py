@@ -146,7 +146,7 @@ class DeclaredIn(Body):
 
     person_id: int = Field(ge=1, le=2**62, title="人员序号", description="家庭成员的 person_id")
     item: Line = Field(title="申报项", description="政策包“对照”里的项，如 工资、存款、车辆、房产")
-    amount: int = Field(ge=0, le=10**13, title="数额", description="单位：分；车辆、房产为件数")
+    value: int = Field(ge=0, le=10**13, title="申报数", description="工资、存款单位：分；车辆、房产为件数")
 
 
 class RequestIn(Body):
@@ -168,7 +168,7 @@ def open_request(request: HttpRequest, asked: RequestIn, retry_key: RetryKey = N
     by = caller(request)
     declared: dict[int, dict[str, int]] = {}
     for line in asked.declared:
-        declared.setdefault(line.person_id, {})[line.item] = line.amount
+        declared.setdefault(line.person_id, {})[line.item] = line.value
 
     def act() -> RequestWhole:
         opened = chain.verify_household(

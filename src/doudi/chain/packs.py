@@ -20,6 +20,7 @@ from doudi.engine.packs.handling import Handling, load_handling
 from doudi.engine.packs.linking import LinkageRules, load_linkage
 from doudi.engine.packs.meals import NetworkRules, PriceRules, load_network, load_prices
 from doudi.engine.packs.outreach import Outreach, load_outreach
+from doudi.engine.packs.privacy import PrivacyRules, load_privacy
 from doudi.engine.packs.procedures import Procedures, load_procedures
 from doudi.engine.packs.volunteers import VolunteerRules, load_volunteer_rules
 from doudi.engine.siting.rules import SitingRules, load_siting_rules
@@ -71,6 +72,16 @@ def _outreach(folder: Path) -> Outreach:
 def outreach() -> Outreach:
     """How the pack has reports of families taken in (主动发现); read once a process."""
     return _outreach(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _privacy(folder: Path) -> PrivacyRules:
+    return load_privacy(folder)
+
+
+def privacy_rules() -> PrivacyRules:
+    """For what personal data are used, and the limits of people's requests (用途登记); read once a process."""
+    return _privacy(settings.PACK)
 
 
 @lru_cache(maxsize=4)

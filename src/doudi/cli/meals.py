@@ -6,6 +6,7 @@ import typer
 
 from doudi.cli.meals_plan import plan
 from doudi.cli.meals_price import price
+from doudi.cli.meals_province import guizhou
 from doudi.cli.meals_route import route
 
 app = typer.Typer(
@@ -21,4 +22,5 @@ def meals() -> None:
 
 app.command("plan")(plan)
 app.command("price")(price)
+app.command("guizhou")(guizhou)
 app.command("route")(route)

@@ -193,15 +193,27 @@ def serve_source(
 @app.command()
 def report(
     number: Annotated[str, typer.Argument(help="报告编号 / report number")],
-    to: Annotated[Path, typer.Option("--to", help="写到哪个文件 / where to write the canonical JSON")],
+    to: Annotated[Path, typer.Option("--to", help="写到哪个文件：.json、.pdf 或 .docx / where to write")],
     acting: As,
+    address: Annotated[
+        str,
+        typer.Option(
+            "--address", help="二维码里的查验网址，如 https://hedui.例.cn / the address in the QR code"
+        ),
+    ] = "",
 ) -> None:
-    """报告的规范 JSON，供存档和查验 / a report's canonical JSON, to keep and to check."""
+    """报告：规范 JSON 供存档和查验，PDF、Word 供盖章 / a report as canonical JSON, to keep and check, or PDF or Word, to seal."""
     open_office()
     from doudi import chain
+    from doudi.contexts.verification import services as verification
     from doudi.house.keyring import write_aside
 
-    write_aside(to, chain.report_file(number, by=_acting(acting)))
+    form = to.suffix.lower().lstrip(".")
+    if form in verification.FORMS:
+        content = verification.report_paper(number, form=form, address=address, by=_acting(acting))
+    else:
+        content = chain.report_file(number, by=_acting(acting))
+    write_aside(to, content)
     console.print(f"{number} → {to}")
 
 

@@ -18,10 +18,12 @@ import typst
 from docx import Document
 from docx.enum.section import WD_ORIENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
-from docx.shared import Mm, Pt
+from docx.shared import Mm, Pt, RGBColor
 
 from doudi.engine.errors import DoudiError
+from doudi.house import qrcode
 
 _TEMPLATE = Path(__file__).with_name("paper.typ")
 _FAMILIES = (
@@ -29,6 +31,10 @@ _FAMILIES = (
     "Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei",
 )  # fmt: skip
 """Chinese fonts that offices have, serif first."""
+_RARE = (
+    "SimSun-ExtB", "Plangothic P1", "Plangothic P2", "TW-Sung-Ext-B", "HanaMinA", "HanaMinB",
+)  # fmt: skip
+"""Fonts that hold rare characters of names (生僻字, GB 18030-2022), asked after the others."""
 
 
 class FontMissing(DoudiError):
@@ -51,17 +57,29 @@ class Block:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper: title, line under it, blocks, and the foot with the issuer and the day."""
+    """A paper: title, line under it, blocks, and the foot with the issuer and the day.
+
+    ``seal``: words at the place of the seal; ``code`` a text (an address) that stands as a QR code beside them with
+    ``code_words``; ``watermark`` lies across every page. Each may be empty.
+    """
 
     title: str
     subtitle: str
     blocks: tuple[Block, ...]
     foot: tuple[str, ...]
+    seal: str = ""
+    code: str = ""
+    code_words: tuple[str, ...] = ()
+    watermark: str = ""
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the content, whatever the form."""
-        text = json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        """SHA-256 over the content, whatever the form; what a paper does not have is no part of it."""
+        content = asdict(self)
+        for name in ("seal", "code", "code_words", "watermark"):
+            if not content[name]:
+                del content[name]
+        text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -101,9 +119,36 @@ def to_word(paper: Paper) -> bytes:
             _word_table(word, block)
     for line in paper.foot:
         word.add_paragraph(line).alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    if paper.seal:
+        word.add_paragraph(f"\n{paper.seal}\n").alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    if paper.code:
+        word.add_picture(io.BytesIO(qrcode.to_png(paper.code)), width=Mm(32))
+        for line in paper.code_words:
+            word.add_paragraph(line)
+    _word_margins(section, paper)
     out = io.BytesIO()
     word.save(out)
     return out.getvalue()
+
+
+def _word_margins(section: object, paper: Paper) -> None:
+    """The watermark's words at the head of every page, its number at the foot."""
+    if paper.watermark:
+        head = section.header.paragraphs[0]  # type: ignore[attr-defined]
+        head.alignment = WD_ALIGN_PARAGRAPH.CENTER
+        run = head.add_run(paper.watermark)
+        run.font.size, run.font.color.rgb = Pt(9), RGBColor(0xA0, 0xA0, 0xA0)
+    foot = section.footer.paragraphs[0]  # type: ignore[attr-defined]
+    foot.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    for kind in ("begin", "PAGE", "end"):
+        run = foot.add_run()
+        if kind == "PAGE":
+            code = OxmlElement("w:instrText")
+            code.text = "PAGE"
+        else:
+            code = OxmlElement("w:fldChar")
+            code.set(qn("w:fldCharType"), kind)
+        run._r.append(code)
 
 
 def _word_table(word: object, block: Block) -> None:
@@ -123,7 +168,9 @@ def _word_table(word: object, block: Block) -> None:
 
 def to_pdf(paper: Paper) -> bytes:
     """The paper as PDF, A4, fonts embedded; refused where no Chinese font is found."""
-    content = json.dumps({**asdict(paper), "font": chinese_font()}, ensure_ascii=False)
+    drawn = qrcode.to_svg(paper.code) if paper.code else ""
+    fonts = [chinese_font(), *(name for name in (*_FAMILIES, *_RARE) if name in _here())]
+    content = json.dumps({**asdict(paper), "font": fonts, "drawn": drawn}, ensure_ascii=False)
     made = typst.compile(
         _TEMPLATE.read_bytes(),
         format="pdf",
@@ -145,9 +192,13 @@ def _families(folders: tuple[str, ...]) -> frozenset[str]:
     return frozenset(typst.Fonts(font_paths=[Path(folder) for folder in folders]).families())
 
 
+def _here() -> frozenset[str]:
+    return _families(tuple(_font_folders()))
+
+
 def chinese_font() -> str:
     """The Chinese font that papers are set in, or :class:`FontMissing`."""
-    there = _families(tuple(_font_folders()))
+    there = _here()
     for family in _FAMILIES:
         if family in there:
             return family

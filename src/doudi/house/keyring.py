@@ -10,6 +10,7 @@ never in the database (handbook 03 §3.7).
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import json
@@ -24,6 +25,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hmac import HMAC
@@ -292,6 +294,18 @@ def drop_key(number: int) -> KeyRing:
     for part in ("sealing", "ciphers", "retired"):
         raw.get(part, {}).pop(str(number), None)
     return _write(raw)
+
+
+def signing_key() -> Ed25519PrivateKey:
+    """The office's own signature (Ed25519), made on first use: whoever has the public half can check a paper of the log."""
+    with (home().root / ".signing.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        keyring()
+        raw = _raw()
+        if "signing" not in raw:
+            raw["signing"] = _fresh(32)
+            _write(raw)
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(raw["signing"]))
 
 
 def _raw() -> dict[str, Any]:

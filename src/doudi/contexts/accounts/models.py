@@ -115,6 +115,20 @@ class AuditHead(models.Model):
     )
 
 
+class AuditAnchor(AppendOnly):
+    """The signed end of the chain on a day (日志锚点): printed or sent away it proves what the log said then."""
+
+    on = models.DateField("日期", unique=True)
+    number = models.BigIntegerField("末条序号")
+    digest = models.CharField("末条摘要", max_length=64)
+    made_at = models.DateTimeField("制作时间")
+    public_key = models.CharField("公钥", max_length=64)
+    signature = models.CharField("签名", max_length=128)
+
+    class Meta:
+        ordering = ["-on"]
+
+
 class ApiKey(models.Model):
     """A key with which a program acts for an account (接口密钥): some of its acts, in its area or less, for a time.
 
@@ -209,3 +223,7 @@ class OwnPerson(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "id_blind"], name="one_row_per_own_person")]
         ordering = ["pk"]
+
+
+# they stand on the bases above
+from doudi.contexts.accounts.privacy_models import DataRequest, DataRequestLine, ImpactAssessment  # noqa: E402, F401

@@ -160,6 +160,7 @@ class Act(StrEnum):
     VIEW_RECEIVED = "view_received"
     VIEW_MEETINGS = "view_meetings"
     HOLD_MEETING = "hold_meeting"
+    REPORT_RESOLUTION = "report_resolution"
     # charity's money (慈善资金)
     VIEW_FUNDS = "view_funds"
     KEEP_FUNDS = "keep_funds"
@@ -212,6 +213,11 @@ class Act(StrEnum):
     PLAN_SITES = "plan_sites"
     ADOPT_PLAN = "adopt_plan"
     # accounts, exports, privacy, security (安全)
+    VIEW_PRIVACY = "view_privacy"
+    KEEP_PRIVACY = "keep_privacy"
+    RECEIVE_PRIVACY = "receive_privacy"
+    DECIDE_PRIVACY = "decide_privacy"
+    TELL_LOOKS = "tell_looks"
 
 
 class Scope(StrEnum):
@@ -420,6 +426,11 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.HOLD_MEETING: {R.COUNTY: Scope.REGION},
+    A.REPORT_RESOLUTION: {
+        R.COUNTY: Scope.REGION,
+        R.MEMBER: Scope.ORGANISATION,
+        R.CHARITY: Scope.ORGANISATION,
+    },
     # charity's money
     A.VIEW_FUNDS: {R.COUNTY: Scope.REGION, R.CHARITY: Scope.ORGANISATION, R.AUDITOR: Scope.REGION},
     A.KEEP_FUNDS: {R.CHARITY: Scope.ORGANISATION},
@@ -527,6 +538,16 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     # who plans does not adopt
     A.ADOPT_PLAN: {R.DIRECTOR: Scope.REGION},
     # accounts, exports, privacy, security
+    A.VIEW_PRIVACY: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_PRIVACY: {R.COUNTY: Scope.REGION},
+    A.RECEIVE_PRIVACY: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.DECIDE_PRIVACY: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.TELL_LOOKS: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
 }
 
 
@@ -672,6 +693,7 @@ ACT_LABELS = {
     A.VIEW_RECEIVED: "查看家庭所受帮扶",
     A.VIEW_MEETINGS: "查看联席会议",
     A.HOLD_MEETING: "召开联席会议",
+    A.REPORT_RESOLUTION: "办理议定事项",
     # charity's money
     A.VIEW_FUNDS: "查看慈善资金",
     A.KEEP_FUNDS: "登记慈善资金",
@@ -724,4 +746,9 @@ ACT_LABELS = {
     A.PLAN_SITES: "编制选址方案",
     A.ADOPT_PLAN: "采纳选址方案",
     # accounts, exports, privacy, security
+    A.VIEW_PRIVACY: "查看个人信息保护",
+    A.KEEP_PRIVACY: "个人信息影响评估",
+    A.RECEIVE_PRIVACY: "受理个人信息请求",
+    A.DECIDE_PRIVACY: "办理个人信息请求",
+    A.TELL_LOOKS: "告知本人查阅记录",
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from doudi.contexts.accounts.services import ID_PURPOSE, User, refuse_own
+from doudi.contexts.accounts.services import ID_PURPOSE, Act, User, refuse_own, require
 from doudi.contexts.registry.models import Membership, Person, PersonAlias
+from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
 
@@ -51,6 +53,40 @@ def person_by_id(number: str) -> Person | None:
     """The person whom a valid 18-digit number means or once meant."""
     blind = keyring().digest(number, purpose=ID_PURPOSE)
     return people_by_blind([blind]).get(blind)
+
+
+@dataclass(frozen=True)
+class PersonToTell:
+    """A person who asks about the own data: every record that is or was the person's, and where the person stood."""
+
+    name: str
+    persons: frozenset[int]
+    household_nos: frozenset[str]
+    region_code: str
+
+
+def person_to_tell(number: str, *, by: User) -> PersonToTell:
+    """The person of a number within the asker's area, with every household ever stood in (告知本人)."""
+    require(by, Act.TELL_LOOKS)
+    reading = identity.read_id(number)
+    found = person_by_id(reading.number) if reading.number else None
+    records = (
+        {found.pk, *Person.objects.filter(merged_into=found).values_list("pk", flat=True)} if found else set()
+    )
+    standing = list(Membership.objects.filter(person__in=records).select_related("household").order_by("pk"))
+    inside = [one for one in standing if one.household.responsible_region.startswith(by.region_code)]
+    if found is None or not inside:
+        raise DoudiError(
+            "本辖区的登记里没有这个证件号的人。请核对证件号，或请本人到户籍所在地查询。",
+            "Nobody of this number is registered in your area; check the number.",
+            code="person_not_found",
+        )
+    return PersonToTell(
+        name=found.name,
+        persons=frozenset(records),
+        household_nos=frozenset(one.household.household_no for one in standing),
+        region_code=inside[-1].household.responsible_region,
+    )
 
 
 def refuse_own_file(household_no: str, *, by: User) -> None:

@@ -47,6 +47,16 @@ from doudi.contexts.registry.duplicates import (
     reopen_pair,
     shown,
 )
+from doudi.contexts.registry.elders import EldersOfPlace, elders_by_place
+from doudi.contexts.registry.exchange import (
+    ORDERS as EXCHANGE_ORDERS,
+)
+from doudi.contexts.registry.exchange import (
+    SIZE_COMPARISONS,
+    Asked,
+    Exchanged,
+    exchange_households,
+)
 from doudi.contexts.registry.exporting import (
     EXPORT_COLUMNS,
     ExportNotFound,
@@ -137,8 +147,16 @@ from doudi.contexts.registry.models import (
 from doudi.contexts.registry.office import covers_office, office_region, require_whole_office
 from doudi.contexts.registry.operations import BASES, RELATIONS
 from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
-from doudi.contexts.registry.people import HouseholdNotFound, kept_persons, person_by_id, refuse_own_file
+from doudi.contexts.registry.people import (
+    HouseholdNotFound,
+    PersonToTell,
+    kept_persons,
+    person_by_id,
+    person_to_tell,
+    refuse_own_file,
+)
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
+from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.recipients import (
@@ -178,8 +196,10 @@ from doudi.engine.errors import DoudiError
 
 __all__ = [
     "BASES",
+    "CATEGORY_CODES",
     "COLUMNS",
     "EVENT_LABELS",
+    "EXCHANGE_ORDERS",
     "EXPORT_COLUMNS",
     "HOUSEHOLDS",
     "ID_PURPOSE",
@@ -191,14 +211,18 @@ __all__ = [
     "RANKS",
     "REGISTER",
     "RELATIONS",
+    "SIZE_COMPARISONS",
     "SUBJECTS",
+    "Asked",
     "ChangeRefused",
     "Conditions",
     "DifferenceNotFound",
     "DuplicatePair",
+    "EldersOfPlace",
     "EventKind",
     "EventNotFound",
     "Evidence",
+    "Exchanged",
     "ExportNotFound",
     "ExportRefused",
     "FactRow",
@@ -223,6 +247,7 @@ __all__ = [
     "Person",
     "PersonBrief",
     "PersonRows",
+    "PersonToTell",
     "Placed",
     "PossibleDuplicate",
     "Receipt",
@@ -268,9 +293,11 @@ __all__ = [
     "duplicate_counts",
     "duplicate_pair",
     "duplicate_pairs",
+    "elders_by_place",
     "end_of",
     "entrust",
     "evidence_on",
+    "exchange_households",
     "export_of",
     "exports",
     "facts",
@@ -316,6 +343,7 @@ __all__ = [
     "people_of_household",
     "people_of_keys",
     "person_by_id",
+    "person_to_tell",
     "placed",
     "possible_duplicates",
     "preview",

@@ -185,6 +185,11 @@ def authorisations_of(request: VerificationRequest, *, by: User) -> QuerySet[Aut
     return Authorisation.objects.filter(id_blind__in=[bytes(p.id_blind) for p in request.people.all()])
 
 
+def authorisations_by(number: str) -> QuerySet[Authorisation]:
+    """Every authorisation that a person ever gave, by the 18-digit number, for telling the person."""
+    return Authorisation.objects.filter(id_blind=keyring().digest(number, purpose=ID_PURPOSE))
+
+
 def gaps(request: VerificationRequest) -> list[Gap]:
     """For whom an authorisation is missing, and for which sources of the request."""
     on = timezone.localdate()

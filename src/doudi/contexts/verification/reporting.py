@@ -213,6 +213,32 @@ def report_of(number: str, *, by: User) -> Report:
     return found
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What anybody who holds a report's code may know of it: whether it stands, and its digests; nothing of the family."""
+
+    number: str
+    issued_on: date
+    valid_to: date
+    expired: bool
+    followed_by: str
+    sha256: str
+    sm3: str
+
+
+def report_by_code(code: str) -> Standing | None:
+    """The standing of the report with a code (查验码) as it is printed on the paper; the code cannot be guessed (64 bits)."""
+    written = code.strip().upper()
+    found = Report.objects.filter(check_code=written).first() if len(written) == 16 else None
+    if found is None:
+        return None
+    later = found.followers.order_by("-pk").first()
+    return Standing(
+        found.number, found.issued_on, found.valid_to, timezone.localdate() > found.valid_to,
+        later.number if later is not None else "", found.sha256, found.sm3,
+    )  # fmt: skip
+
+
 def valid_report(number: str, *, on: date, by: User) -> Report:
     """A report that can support a decision on a day: in force, and no later one of its request stands.
 

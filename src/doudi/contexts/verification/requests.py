@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -368,3 +368,9 @@ def archive_request(number: str, *, by: User, seen: int | None = None) -> Verifi
     record(by=by, act=Act.ISSUE_REPORT, subject=f"verification:{number}", region_code=request.region_code,
            detail={"state": request.state})  # fmt: skip
     return request
+
+
+def numbers_of(household_nos: Iterable[str]) -> list[str]:
+    """The numbers of every request about some households, for telling a person who looked."""
+    found = VerificationRequest.objects.filter(household_no__in=list(household_nos))
+    return list(found.values_list("number", flat=True))

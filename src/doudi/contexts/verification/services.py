@@ -16,6 +16,7 @@ from doudi.contexts.verification.asking import (
 from doudi.contexts.verification.authorising import (
     Gap,
     Unauthorised,
+    authorisations_by,
     authorisations_of,
     authorise,
     confirm_authorised,
@@ -52,6 +53,7 @@ from doudi.contexts.verification.models import (
     Report,
     VerificationRequest,
 )
+from doudi.contexts.verification.papers import FORMS, report_paper
 from doudi.contexts.verification.receiving import (
     EntrustedPaper,
     EntrustedPerson,
@@ -69,6 +71,7 @@ from doudi.contexts.verification.reporting import (
     export_report,
     issue_report,
     look_at_report,
+    report_by_code,
     report_of,
     reports_of,
     valid_report,
@@ -82,12 +85,14 @@ from doudi.contexts.verification.requests import (
     end_request,
     latest_queries,
     look_at_request,
+    numbers_of,
     open_request,
     request_of,
     requests,
 )
 
 __all__ = [
+    "FORMS",
     "AskOutcome",
     "Authorisation",
     "Checked",
@@ -114,6 +119,7 @@ __all__ = [
     "archive_request",
     "ask_explanations",
     "ask_source",
+    "authorisations_by",
     "authorisations_of",
     "authorise",
     "begin_review",
@@ -136,6 +142,7 @@ __all__ = [
     "look_at_request",
     "make_query_list",
     "mark_failed",
+    "numbers_of",
     "object_to",
     "open_queries",
     "open_request",
@@ -144,7 +151,9 @@ __all__ = [
     "password_for",
     "peers",
     "preview",
+    "report_by_code",
     "report_of",
+    "report_paper",
     "reports_of",
     "request_of",
     "requests",

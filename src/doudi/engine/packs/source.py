@@ -29,6 +29,7 @@ ELSEWHERE = frozenset(
         "handling.yaml",
         "giving.yaml",
         "outreach.yaml",
+        "privacy.yaml",
         "benefits.yaml",
         "registry.yaml",
         "doubts.yaml",

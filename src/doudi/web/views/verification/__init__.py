@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
-from doudi.web.guard import Route
+from doudi.web.guard import Entry, Route
 from doudi.web.views.verification import reports, requests, sources
 
 ROUTES: tuple[Route, ...] = (
@@ -19,6 +19,13 @@ ROUTES: tuple[Route, ...] = (
         "verification/sources/<slug:source>/password/", sources.password, "source_password", Act.QUERY_SOURCES
     ),
     Route("verification/new/<path:household_no>/", requests.new, "verify", Act.REQUEST_VERIFICATION),
+    Route("check/<slug:code>/", reports.check, "check_report", Entry.PUBLIC),
+    Route(
+        "verification/reports/<slug:number>/<slug:form>/",
+        reports.report_file,
+        "report_file",
+        Act.VIEW_VERIFICATION,
+    ),
     Route(
         "verification/reports/<slug:number>/",
         reports.report_page,

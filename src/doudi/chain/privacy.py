@@ -1,0 +1,88 @@
+"""A person's own view of the own data: who looked and why, and what the person once agreed to (个人信息)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from doudi.contexts.accounts import services as accounts
+from doudi.contexts.accounts.services import Look, User
+from doudi.contexts.registry import services as registry
+from doudi.contexts.registry.services import PersonToTell
+from doudi.contexts.verification import services as verification
+from doudi.engine import identity
+from doudi.house.documents import Paper, table, text, to_pdf
+
+
+@dataclass(frozen=True)
+class Consent:
+    """One consent of a person: for what, until when, and whether it was taken back."""
+
+    kind: str
+    number: str
+    given_on: date
+    valid_to: date | None
+    withdrawn_on: date | None
+    scope: str
+
+
+def who_looked(
+    id_number: str, *, reason: str, by: User, act_words: dict[str, str] | None = None
+) -> tuple[PersonToTell, list[Look], list[Consent]]:
+    """Who looked at a person's data and why, and what the person agreed to; told at the window to the person alone."""
+    person = registry.person_to_tell(id_number, by=by)
+    checks = verification.numbers_of(person.household_nos)
+    subjects = {f"household:{number}" for number in person.household_nos} | {
+        f"verification:{number}" for number in checks
+    }
+    looks = accounts.looks_at(
+        subjects,
+        persons=set(person.persons),
+        by=by,
+        reason=reason,
+        subject=f"household:{max(person.household_nos)}",
+        region_code=person.region_code,
+        act_words=act_words,
+    )
+    return person, looks, _consents(id_number)
+
+
+def _consents(id_number: str) -> list[Consent]:
+    number = identity.read_id(id_number).number or ""
+    return [
+        Consent(
+            kind="授权核对",
+            number=one.number,
+            given_on=one.signed_on,
+            valid_to=one.valid_to,
+            withdrawn_on=one.withdrawn_at.date() if one.withdrawn_at else None,
+            scope="、".join([*one.purposes, *one.sources]),
+        )
+        for one in verification.authorisations_by(number)
+    ]
+
+
+def looks_paper(person: PersonToTell, looks: list[Look], consents: list[Consent], *, on: date) -> bytes:
+    """What was told, as a paper for the person (PDF)."""
+    return to_pdf(
+        Paper(
+            title="个人信息查阅记录告知单",
+            subtitle=f"{identity.mask_name(person.name)}　截至 {on:%Y年%m月%d日}",
+            blocks=(
+                text("依据个人信息保护法第四十四条、第四十五条，告知您本人的信息由谁、何时、因何查阅或办理。"),
+                table(
+                    ("时间", "人员", "单位", "事项", "事由", "涉及信息"),
+                    [(look.at, look.who, registry.region_name(look.office) if look.office.isdigit() else look.office,
+                      look.act, look.reason, look.fields) for look in looks],
+                ),
+                text("您作出过的授权和同意："),
+                table(
+                    ("种类", "编号", "日期", "有效至", "撤回", "范围"),
+                    [(one.kind, one.number, f"{one.given_on}", f"{one.valid_to or ''}", f"{one.withdrawn_on or ''}", one.scope)
+                     for one in consents],
+                ),
+                text("对记录有疑问，可以当场提出，或提出更正、删除、撤回同意的请求，期限内答复。"),
+            ),
+            foot=(f"共 {len(looks)} 条", f"{on:%Y-%m-%d}"),
+        )
+    )  # fmt: skip
