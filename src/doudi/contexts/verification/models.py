@@ -52,6 +52,9 @@ class VerificationRequest(models.Model):
     due_on = models.DateField("出报告期限", null=True, db_index=True)
     ended_why = models.TextField("退回或撤销理由", blank=True)
     version = models.PositiveIntegerField("版本", default=0)
+    hold_why = models.CharField("暂缓删除理由", max_length=300, blank=True)
+    """Legal hold (证据保全): while it is there, nothing of the request is deleted."""
+    held_by = models.CharField("保全人", max_length=150, blank=True)
     entrusted_by = models.CharField("委托的异地单位", max_length=40, blank=True)
     entrusted_number = models.CharField("异地单位的协查编号", max_length=60, blank=True)
     objects = RequestQuerySet.as_manager()
@@ -200,6 +203,20 @@ class Reply(AppendOnly):
 
     class Meta:
         ordering = ["pk"]
+
+
+class Erasure(AppendOnly):
+    """Proof that the rows of a reply were deleted when their time was over (到期删除): when, why, what is left.
+
+    The reply keeps its count and the digest of what it was; ``rows`` hold the totals that are left, and their digest.
+    """
+
+    reply = models.OneToOneField(Reply, on_delete=models.PROTECT, related_name="erasure")
+    at = models.DateTimeField("删除时间", auto_now_add=True, db_index=True)
+    days = models.PositiveIntegerField("保存天数")
+    since = models.DateField("起算日期")
+    rows = SealedTextField("保留的合计", purpose="verification.totals")
+    kept_hash = models.CharField("合计摘要", max_length=64)
 
 
 class QueryBatch(models.Model):

@@ -90,6 +90,7 @@ from doudi.contexts.verification.requests import (
     request_of,
     requests,
 )
+from doudi.contexts.verification.retaining import due_for_erasure, erase_raw, hold_evidence
 
 __all__ = [
     "FORMS",
@@ -128,12 +129,15 @@ __all__ = [
     "close_queries",
     "confirm_authorised",
     "connected_work",
+    "due_for_erasure",
     "end_request",
     "entrust",
     "entrusted_answers",
     "entrusted_due",
+    "erase_raw",
     "export_report",
     "gaps",
+    "hold_evidence",
     "issue_report",
     "keep_secret",
     "latest_queries",

@@ -220,6 +220,8 @@ def _next(state: State, user: User, incomplete: bool) -> set[str]:
         steps |= {"entrust"} if state in (*askable, State.REVIEWING) else set()
         steps |= {"close"} if state in (State.QUERYING, State.PARTIAL) else set()
         steps |= {"review"} if state is State.OBJECTED else set()
+    if may(user, Act.HOLD_EVIDENCE):
+        steps |= {"hold"}
     if may(user, Act.ISSUE_REPORT):
         steps |= {"explain", "judge", "report"} if state in (State.COMPARING, State.REVIEWING) else set()
         steps |= {"archive"} if state in (State.REPORTED, State.REVIEWED) else set()
@@ -315,6 +317,15 @@ def _object(request: HttpRequest, number: str, user: User) -> str:
     return _("异议已登记，转核对人员复核。")
 
 
+def _hold(request: HttpRequest, number: str, user: User) -> str:
+    lift = request.POST.get("lift") == "1"
+    why = "" if lift else request.POST.get("why", "")
+    if not lift and not why.strip():
+        raise verification.StepRefused(_("请写明保全理由（至少四个字）。"), "State the reason.")
+    verification.hold_evidence(number, why=why, by=user)
+    return _("已解除证据保全。") if lift else _("证据已保全，到期不删除。")
+
+
 def _ask(request: HttpRequest, number: str, user: User) -> str:
     return _("已请申请人说明 %d 项。") % chain.ask_explanations(number, by=user)
 
@@ -340,6 +351,7 @@ _STEPS: dict[str, Callable[[HttpRequest, str, User], str]] = {
     "confirm": _plain(verification.confirm_authorised, gettext_lazy("成员授权齐全，可以查询。")),
     "query": _query,
     "entrust": _entrust,
+    "hold": _hold,
     "close": _plain(verification.close_queries, gettext_lazy("已转入比对，报告会注明部分结果。")),
     "explain": _ask,
     "answer": _answer,
