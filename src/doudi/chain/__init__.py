@@ -35,6 +35,7 @@ from doudi.chain.applying import (
     transfer_application,
     verify_application,
 )
+from doudi.chain.batches import ask_batch, begin_recheck, request_batch, sift_batch
 from doudi.chain.dining import (
     door_shut,
     enrol_diner,
@@ -212,6 +213,7 @@ __all__ = [
     "aid_first",
     "answer_referral",
     "application_progress",
+    "ask_batch",
     "ask_connected_sources",
     "ask_explanations",
     "ask_source",
@@ -220,6 +222,7 @@ __all__ = [
     "authorise_verification",
     "back_test",
     "back_up",
+    "begin_recheck",
     "benefit_rules",
     "carry_entrusted",
     "carry_every_entrusted",
@@ -323,6 +326,7 @@ __all__ = [
     "reopen_pair",
     "replay",
     "report_file",
+    "request_batch",
     "request_export",
     "reroute_transfer",
     "resume_application",
@@ -336,6 +340,7 @@ __all__ = [
     "serve_meal",
     "settle_field_visit",
     "settle_restored",
+    "sift_batch",
     "simulate",
     "siting_rules",
     "start_application",

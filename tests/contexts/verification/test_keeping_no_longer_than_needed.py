@@ -77,14 +77,14 @@ def test_rows_go_and_totals_stay(reported, rules, pack, make_user):
 
 def test_a_hold_keeps_them_until_it_is_lifted(reported, rules, pack, clerk, make_user):
     number = reported.request.number
-    auditor = make_user("auditor1", "auditor", "520102")
+    county = make_user("county1", "county", "520102")
     with pytest.raises(NotAllowed):
         verification.hold_evidence(number, why="法院要求保全", by=clerk)
     with pytest.raises(StepRefused):
-        verification.hold_evidence(number, why="无", by=auditor)
-    verification.hold_evidence(number, why="法院要求保全", by=auditor)
+        verification.hold_evidence(number, why="无", by=county)
+    verification.hold_evidence(number, why="法院要求保全", by=county)
     assert verification.erase_raw(rules, pack.feeds, today=wait(400)) == 0
-    verification.hold_evidence(number, why="", by=auditor)
+    verification.hold_evidence(number, why="", by=county)
     assert verification.erase_raw(rules, pack.feeds, today=wait(400)) == 2
 
 

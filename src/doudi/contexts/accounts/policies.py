@@ -346,7 +346,7 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.ISSUE_REPORT: {R.VERIFIER: Scope.REGION},
     # another house's account, with a key for this act alone and its signature on every request (异地协查)
     A.TAKE_ENTRUSTED: {R.COUNTY: Scope.REGION},
-    A.HOLD_EVIDENCE: {R.COUNTY: Scope.REGION, R.AUDITOR: Scope.REGION},
+    A.HOLD_EVIDENCE: {R.COUNTY: Scope.REGION},
     # one window and applications
     A.VIEW_APPLICATIONS: {
         R.COUNTY: Scope.REGION,

@@ -45,13 +45,14 @@ def desk(request: HttpRequest) -> HttpResponse:
             ("open", gettext_lazy("在办")), ("overdue", gettext_lazy("已超期")), (State.COMPARING, State.COMPARING.label),
             (State.REPORTED, State.REPORTED.label), (State.OBJECTED, State.OBJECTED.label), ("all", gettext_lazy("全部")),
         ],
-        "kinds": {kind.code: _name(kind) for kind in rules.kinds.values()},
-        "purposes": {purpose.code: _name(purpose) for purpose in rules.purposes.values()},
+        "kinds": {kind.code: name_of(kind) for kind in rules.kinds.values()},
+        "purposes": {purpose.code: name_of(purpose) for purpose in rules.purposes.values()},
     }  # fmt: skip
     return render(request, "verification/desk.html", shown)
 
 
-def _name(declared: Any) -> str:
+def name_of(declared: Any) -> str:
+    """The name of something the pack declares, in the reader's language."""
     return str(declared.label_en if english() else declared.label)
 
 
@@ -66,8 +67,8 @@ class RequestForm(forms.Form):
     def __init__(self, *args: Any, members: list[registry.Member], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rules = chain.verification_rules()
-        self.fields["kind"].choices = [(k.code, _name(k)) for k in rules.kinds.values()]  # type: ignore[attr-defined]
-        self.fields["purpose"].choices = [(p.code, _name(p)) for p in rules.purposes.values()]  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [(k.code, name_of(k)) for k in rules.kinds.values()]  # type: ignore[attr-defined]
+        self.fields["purpose"].choices = [(p.code, name_of(p)) for p in rules.purposes.values()]  # type: ignore[attr-defined]
         self.members = members
         for member in members:
             for item in rules.items.values():
@@ -154,8 +155,8 @@ def _page(
     shown: dict[str, Any] = {
         "request_": found,
         "problem": problem,
-        "kind": _name(rules.kinds[found.kind]),
-        "purpose": _name(rules.purposes[found.purpose]),
+        "kind": name_of(rules.kinds[found.kind]),
+        "purpose": name_of(rules.purposes[found.purpose]),
         "people": [
             {
                 "person": person,
@@ -258,6 +259,7 @@ def _authorise(request: HttpRequest, number: str, user: User) -> str:
 
 
 def day_of(text: str) -> date:
+    """A day of a form, or :class:`StepRefused`."""
     try:
         return date.fromisoformat(text)
     except ValueError:
