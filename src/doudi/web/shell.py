@@ -46,7 +46,11 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     ),
     (
         gettext_noop("救助"),
-        (("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),),
+        (
+            ("window", gettext_noop("受理窗口"), Act.VIEW_APPLICATIONS),
+            ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
+            ("resources", gettext_noop("资源清单"), Act.VIEW_RESOURCES),
+        ),
     ),
     (
         gettext_noop("资金"),
@@ -58,8 +62,20 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         ),
     ),
     (
+        gettext_noop("慈善衔接"),
+        (
+            ("needs", gettext_noop("帮扶需求"), Act.VIEW_NEEDS),
+            ("claims", gettext_noop("认领与给予"), Act.VIEW_NEEDS),
+            ("filings", gettext_noop("帮扶备案"), Act.VIEW_FILINGS),
+            ("projects", gettext_noop("慈善项目"), Act.VIEW_PROJECTS),
+            ("organisations", gettext_noop("帮扶主体"), Act.MANAGE_ORGANISATIONS),
+            ("meetings", gettext_noop("联席会议"), Act.VIEW_MEETINGS),
+        ),
+    ),
+    (
         gettext_noop("助餐监管与志愿"),
         (
+            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
             ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
             ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),
@@ -72,6 +88,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("allocations", gettext_noop("安排和拨付"), Act.VIEW_FUNDS),
             ("campaigns", gettext_noop("募捐方案"), Act.VIEW_FUNDS),
             ("disclosures", gettext_noop("信息公开"), Act.VIEW_FUNDS),
+            ("ventures", gettext_noop("公益创投"), Act.VIEW_VENTURES),
         ),
     ),
     (
@@ -106,7 +123,10 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
 """The workbench's rooms and their pages; a page is shown to who may do its act."""
 
 _BELOW = {
-    "households": ("/persons/", "/exports/"),
+    "households": ("/persons/", "/exports/", "/linkage/received/"),
+    "needs": ("/linkage/matching/",),
+    "filings": ("/linkage/books/",),
+    "projects": ("/linkage/stock/",),
     "rosters": ("/benefits/",),
     "doubts": ("/stops/", "/recovery/", "/rectification/"),
 }

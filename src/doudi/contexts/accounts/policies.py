@@ -161,6 +161,7 @@ class Act(StrEnum):
     VIEW_RECEIVED = "view_received"
     VIEW_MEETINGS = "view_meetings"
     HOLD_MEETING = "hold_meeting"
+    REPORT_RESOLUTION = "report_resolution"
     # charity's money (慈善资金)
     VIEW_FUNDS = "view_funds"
     KEEP_FUNDS = "keep_funds"
@@ -427,6 +428,11 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.HOLD_MEETING: {R.COUNTY: Scope.REGION},
+    A.REPORT_RESOLUTION: {
+        R.COUNTY: Scope.REGION,
+        R.MEMBER: Scope.ORGANISATION,
+        R.CHARITY: Scope.ORGANISATION,
+    },
     # charity's money
     A.VIEW_FUNDS: {R.COUNTY: Scope.REGION, R.CHARITY: Scope.ORGANISATION, R.AUDITOR: Scope.REGION},
     A.KEEP_FUNDS: {R.CHARITY: Scope.ORGANISATION},
@@ -690,6 +696,7 @@ ACT_LABELS = {
     A.VIEW_RECEIVED: "查看家庭所受帮扶",
     A.VIEW_MEETINGS: "查看联席会议",
     A.HOLD_MEETING: "召开联席会议",
+    A.REPORT_RESOLUTION: "办理议定事项",
     # charity's money
     A.VIEW_FUNDS: "查看慈善资金",
     A.KEEP_FUNDS: "登记慈善资金",

@@ -20,6 +20,7 @@ from doudi.contexts.assistance.benefits import (
     standing,
     taper,
 )
+from doudi.contexts.assistance.booking import facts_for_payment, unbooked
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.frozen import guarded
 from doudi.contexts.assistance.pay_accounts import (
@@ -106,6 +107,7 @@ __all__ = [
     "decisions",
     "digest_of",
     "explained",
+    "facts_for_payment",
     "freeze_roster",
     "guarded",
     "import_accounts",
@@ -134,4 +136,5 @@ __all__ = [
     "taper",
     "tie_out",
     "tie_out_batch",
+    "unbooked",
 ]

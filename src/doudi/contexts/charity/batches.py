@@ -79,7 +79,7 @@ def receive_batch(
     record(
         by=by,
         act=Act.FILE_AID,
-        subject=f"batch:{batch.number}",
+        subject=f"book:{batch.number}",
         region_code=body.region_code,
         detail={"step": "receive", "rows": len(sheet.rows), "known_layout": mapping is not None},
     )
@@ -136,7 +136,7 @@ def assign_columns(
     record(
         by=by,
         act=Act.FILE_AID,
-        subject=f"batch:{number}",
+        subject=f"book:{number}",
         region_code=batch.organisation.region_code,
         detail={"step": "assign_columns", "fields": sorted(columns)},
     )
@@ -230,7 +230,7 @@ def take_batch(number: str, *, rules: LinkageRules, by: User) -> FilingBatch:
     record(
         by=by,
         act=Act.FILE_AID,
-        subject=f"batch:{number}",
+        subject=f"book:{number}",
         region_code=batch.organisation.region_code,
         detail={"step": "take", **counts},
     )
@@ -250,7 +250,7 @@ def drop_batch(number: str, *, by: User) -> FilingBatch:
         raise _past(batch)
     FilingBatch.objects.filter(pk=batch.pk).update(status=_Status.DROPPED)
     record(
-        by=by, act=Act.FILE_AID, subject=f"batch:{number}", region_code=batch.organisation.region_code,
+        by=by, act=Act.FILE_AID, subject=f"book:{number}", region_code=batch.organisation.region_code,
         detail={"step": "drop"},
     )  # fmt: skip
     batch.refresh_from_db()
@@ -275,7 +275,7 @@ def marked_batch(number: str, *, rules: LinkageRules, by: User) -> bytes:
             if row.fault is not None
         }
     record(
-        by=by, act=Act.FILE_AID, subject=f"batch:{number}", region_code=batch.organisation.region_code,
+        by=by, act=Act.FILE_AID, subject=f"book:{number}", region_code=batch.organisation.region_code,
         detail={"step": "marked_workbook", "rows": len(sheet.rows)},
     )  # fmt: skip
     return workbook.mark_sheet(sheet, answers)

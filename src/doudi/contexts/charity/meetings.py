@@ -148,11 +148,9 @@ def resolve(
 @transaction.atomic
 def report_resolution(pk: int, *, outcome: str, by: User) -> Resolution:
     """Say what came of a decision: the responsible body, or the county for its own."""
-    scope = require(by, Act.VIEW_MEETINGS)
+    scope = require(by, Act.REPORT_RESOLUTION)
     take_turn()
     found = Resolution.objects.select_related("item__meeting", "responsible").filter(pk=pk).first()
-    if scope is not Scope.ORGANISATION:
-        require(by, Act.HOLD_MEETING)
     if found is None or not _is_theirs(found, by, scope):
         raise MeetingNotFound("没有找到由您办理的议定事项。", "No decision that is yours to do.")
     if len(outcome.strip()) < 4:
@@ -166,7 +164,7 @@ def report_resolution(pk: int, *, outcome: str, by: User) -> Resolution:
     if not done:
         raise StepRefused("该事项已办结。", "It is done already.", code="already_done")
     record(
-        by=by, act=Act.VIEW_MEETINGS, subject=f"meeting:{found.item.meeting.number}",
+        by=by, act=Act.REPORT_RESOLUTION, subject=f"meeting:{found.item.meeting.number}",
         region_code=found.item.meeting.region_code, detail={"step": "report", "resolution": pk},
     )  # fmt: skip
     found.refresh_from_db()

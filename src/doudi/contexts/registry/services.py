@@ -47,6 +47,16 @@ from doudi.contexts.registry.duplicates import (
     reopen_pair,
     shown,
 )
+from doudi.contexts.registry.elders import EldersOfPlace, elders_by_place
+from doudi.contexts.registry.exchange import (
+    ORDERS as EXCHANGE_ORDERS,
+)
+from doudi.contexts.registry.exchange import (
+    SIZE_COMPARISONS,
+    Asked,
+    Exchanged,
+    exchange_households,
+)
 from doudi.contexts.registry.exporting import (
     EXPORT_COLUMNS,
     ExportNotFound,
@@ -146,6 +156,7 @@ from doudi.contexts.registry.people import (
     refuse_own_file,
 )
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
+from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.recipients import (
@@ -185,8 +196,10 @@ from doudi.engine.errors import DoudiError
 
 __all__ = [
     "BASES",
+    "CATEGORY_CODES",
     "COLUMNS",
     "EVENT_LABELS",
+    "EXCHANGE_ORDERS",
     "EXPORT_COLUMNS",
     "HOUSEHOLDS",
     "ID_PURPOSE",
@@ -198,14 +211,18 @@ __all__ = [
     "RANKS",
     "REGISTER",
     "RELATIONS",
+    "SIZE_COMPARISONS",
     "SUBJECTS",
+    "Asked",
     "ChangeRefused",
     "Conditions",
     "DifferenceNotFound",
     "DuplicatePair",
+    "EldersOfPlace",
     "EventKind",
     "EventNotFound",
     "Evidence",
+    "Exchanged",
     "ExportNotFound",
     "ExportRefused",
     "FactRow",
@@ -276,9 +293,11 @@ __all__ = [
     "duplicate_counts",
     "duplicate_pair",
     "duplicate_pairs",
+    "elders_by_place",
     "end_of",
     "entrust",
     "evidence_on",
+    "exchange_households",
     "export_of",
     "exports",
     "facts",

@@ -14,12 +14,14 @@ from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import services as assistance
+from doudi.contexts.charity import giving
 from doudi.contexts.meals import services as meals
 from doudi.contexts.meals import volunteering
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
 from doudi.web.guard import asker
+from doudi.web.views.linkage import homes
 from doudi.web.views.loads import counted
 
 _SHOWN = 10
@@ -56,6 +58,8 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
 
 def _county(user: User) -> dict[str, Any]:
     return {
+        "plans_filed": giving.campaigns(by=user, status="filed").count(),
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
@@ -68,6 +72,7 @@ def _county(user: User) -> dict[str, Any]:
 
 def _township(user: User) -> dict[str, Any]:
     return {
+        "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
@@ -152,8 +157,14 @@ def _volunteer(user: User) -> dict[str, Any]:
     }
 
 
-def _nothing_yet(user: User) -> dict[str, Any]:
-    return {}
+def _charity(user: User) -> dict[str, Any]:
+    return {
+        **homes.of_charity(user),
+        "to_decide": giving.allocations(by=user, status="proposed").count(),
+        "to_pay": giving.allocations(by=user, status="approved").count(),
+        "to_disclose": giving.duties(by=user).count(),
+        "disclosures_late": giving.duties(by=user, state="late").count(),
+    }
 
 
 _WORK = {
@@ -164,8 +175,8 @@ _WORK = {
     Role.AUDITOR: _auditor,
     Role.ADMIN: _admin,
     Role.VERIFIER: _verifier,
-    Role.MEMBER: _nothing_yet,
-    Role.CHARITY: _nothing_yet,
+    Role.MEMBER: homes.member,
+    Role.CHARITY: _charity,
     Role.CANTEEN: _canteen,
     Role.COURIER: _courier,
     Role.VOLUNTEER: _volunteer,
