@@ -24,6 +24,7 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "reviews": ("到期复查", paying.open_reviews),
     "anchors_made": ("日志锚点", lambda: accounts.anchor_if_due(by=accounts.system_user())),
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
+    "raw_erased": ("到期删除原始记录", verifying.erase_raw),
     "entrusted_carried": ("异地协查往来", verifying.carry_every_entrusted),
 }
 """By the key of its count: the words before it, and the service that does it and says how many."""
