@@ -270,12 +270,15 @@ def test_the_till_refuses_what_is_stopped_and_takes_what_was_eaten_meanwhile(
     safety.use_batch(batch, dish=dish, day=timezone.localdate(), meal="lunch", by=cast.canteen)
 
     enter(place, cast, rules, kind="batch", batch=batch)
-    with pytest.raises(StepRefused) as refused:
-        chain.serve_meal(place.code, tap(diners[1]), by=cast.canteen)
+    without = chain.serve_meal(place.code, tap(diners[1]), by=cast.canteen)
     offline = chain.serve_meal(place.code, tap(diners[2], offline=True), by=cast.canteen)
     found = safety.recall(batch.number, by=cast.county)
+    safety.stop_food(place, why="整改期间停餐", by=cast.county)
+    with pytest.raises(StepRefused) as refused:
+        chain.serve_meal(place.code, tap(diners[1], meal="dinner"), by=cast.canteen)
 
-    assert refused.value.code == "food_stopped" and dish.name in refused.value.zh
+    assert f",{dish.pk}," not in without.serving.dishes, "the stopped dish is left out"
+    assert refused.value.code == "food_stopped"
     assert offline.serving.offline, "it was eaten before anybody knew"
     assert {row.meal.diner_id for row in found.eaten} == {diners[0].pk, diners[2].pk}
 

@@ -5,7 +5,7 @@ A stop is in force the moment it is entered; only the county frees what was stop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import reduce
@@ -49,32 +49,6 @@ def stop_in_force(place: Site, dish: Dish | None = None, *, on: date | None = No
         used = DishUse.objects.filter(dish=dish, day=on or timezone.localdate()).values("batch")
         asked = whole | Q(dish=dish) | Q(batch__in=used)
     return FoodStop.objects.filter(asked, lifted_at=None).order_by("pk").first()
-
-
-def refuse_stopped(place: Site, dishes: Iterable[Dish], *, on: date) -> None:
-    """Refuse to hand out food that is stopped: the place, its kitchen, a dish of the menu, a delivery in one of them."""
-    stops = list(
-        FoodStop.objects.filter(site__in=[place.pk, place.kitchen.pk], lifted_at=None).select_related("dish")
-    )
-    if not stops:
-        return
-    if any(stop.dish_id is None and stop.batch_id is None for stop in stops):
-        raise StepRefused(
-            f"{place.name} 因食品安全已暂停供餐，不能登记就餐。请等监管人员恢复。",
-            f"Serving at {place.name} is stopped for food safety until the supervisors free it.",
-            code="food_stopped",
-        )
-    batches = {stop.batch_id for stop in stops if stop.batch_id is not None}
-    named = {stop.dish_id for stop in stops if stop.dish_id is not None}
-    served = list(dishes)
-    used = DishUse.objects.filter(batch__in=batches, day=on, dish__in=served).values_list("dish", flat=True)
-    bad = named | (set(used) if batches else set())
-    if found := [dish.name for dish in served if dish.pk in bad]:
-        raise StepRefused(
-            f"“{'、'.join(found)}”已暂停供应。请先从菜单里换掉再供餐。",
-            f"{', '.join(found)} is stopped: take it off the menu first.",
-            code="food_stopped",
-        )
 
 
 def is_stopped(place: Site, dish: Dish | None = None, *, on: date | None = None) -> bool:
