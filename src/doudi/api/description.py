@@ -15,6 +15,7 @@ from doudi.api import (
     assistance,
     changes,
     clocks,
+    dining,
     doubts,
     fieldwork,
     linkage,
@@ -79,7 +80,7 @@ def api() -> NinjaAPI:
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
         accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
-        verification, linkage,
+        verification, linkage, dining,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)
