@@ -39,7 +39,12 @@ def fill(entries: int) -> list[Any]:
     body = Organisation.objects.create(code="bench", name="基准慈善会", kind="charity", region_code="520102")
     funds = [
         Fund.objects.create(
-            number=f"ZJ-{place}", organisation=body, kind="general", name=f"资金{place}", opened_on=FIRST, opened_by="bench"
+            number=f"ZJ-{place}",
+            organisation=body,
+            kind="general",
+            name=f"资金{place}",
+            opened_on=FIRST,
+            opened_by="bench",
         )
         for place in range(FUNDS)
     ]

@@ -57,7 +57,9 @@ def test_a_need_is_matched_paid_filed_and_told_to_the_donor_without_identity(lin
     story = giving.find_gift("黔捐1", giving.code_of(gift))
     told = next(step for step in story.steps if step.stage == "paid")
     assert (told.amount_fen, told.result) == (use.amount_fen, "solved")
-    assert not any(secret in str(story.steps) for secret in ("王强", "H002", WANG_QIANG, linked.need.household_no))
+    assert not any(
+        secret in str(story.steps) for secret in ("王强", "H002", WANG_QIANG, linked.need.household_no)
+    )
     assert use.need_code not in str(story.steps)
 
 
@@ -66,7 +68,11 @@ def test_more_than_the_gap_is_paid_to_nobody(linked) -> None:
     fund = house.fund()
     house.gift(fund, 90_000_00)
     use = chain.propose_for_claim(
-        linked.claim.number, fund_number=fund.number, amount_fen=60_000_00, use="补充医疗费用", by=house.keeper
+        linked.claim.number,
+        fund_number=fund.number,
+        amount_fen=60_000_00,
+        use="补充医疗费用",
+        by=house.keeper,
     )
     giving.decide_allocation(use.number, approve=True, note="同意", by=house.decider)
 
@@ -88,7 +94,9 @@ def test_case_8_a_household_tied_to_the_funds_donor_gets_nothing_out_of_it(linke
     )
 
     with pytest.raises(giving.Tied):
-        chain.propose_for_claim(linked.claim.number, fund_number=fund.number, use="补充医疗费用", by=house.keeper)
+        chain.propose_for_claim(
+            linked.claim.number, fund_number=fund.number, use="补充医疗费用", by=house.keeper
+        )
 
 
 @pytest.mark.django_db(transaction=True)
