@@ -38,7 +38,7 @@ PROOFS = (
     Proof("encryption", ("tests/house/test_the_key_ring.py", "tests/contexts/test_changing_keys.py")),
     Proof("audit", ("tests/contexts/test_the_audit_chain.py", "tests/contexts/test_who_looked_and_why.py")),
     Proof("privacy", ("tests/web/test_personal_data_pages.py",)),
-    Proof("exports", ("tests/contexts/test_lists_and_exports.py",)),
+    Proof("exports", ("tests/contexts/test_lists_and_exports.py", "tests/house/test_a_locked_workbook.py")),
     Proof("backup", ("tests/house/test_a_backup.py", "tests/cli/test_backup_and_restore.py"), settings={"DOUDI_DRILL": "1"}),
     Proof("doctor", ("tests/cli/test_the_doctor.py",)),
     Proof("faults", ("tests/faults",), options=("--rounds", ROUNDS)),
@@ -65,7 +65,12 @@ def prove(proof: Proof) -> dict[str, object]:
         counted[word] = int(number)
     if done.returncode:
         print("\n".join(said[-40:]), file=sys.stderr)
-    return {"name": proof.name, "holds": done.returncode == 0, **counted, "seconds": round(time.monotonic() - begun, 1)}
+    return {
+        "name": proof.name,
+        "holds": done.returncode == 0,
+        **counted,
+        "seconds": round(time.monotonic() - begun, 1),
+    }
 
 
 def main(names: list[str]) -> None:
