@@ -109,9 +109,14 @@ def draft_call(
     rules: GivingRules,
     by: User,
     least_jurors: int = 0,
+    region_code: str = "",
 ) -> Call:
-    """Write a call; ``criteria`` are names with weights that add up to 100 (发起公益创投)."""
-    require(by, Act.RUN_VENTURE, region_code=by.region_code)
+    """Write a call; ``criteria`` are names with weights that add up to 100 (发起公益创投).
+
+    ``region_code`` is the county where the account answers for several.
+    """
+    region = region_code or by.region_code[:6] or _only_county()
+    require(by, Act.RUN_VENTURE, region_code=region)
     take_turn()
     again = Call.objects.filter(title=title.strip(), made_by=by.username, status=Call.Status.DRAFT).first()
     if again is not None:
@@ -133,7 +138,7 @@ def draft_call(
         )
     made = Call.objects.create(
         number=numbered(Call, "CT", timezone.localdate()),
-        region_code=by.region_code,
+        region_code=region,
         title=title.strip(),
         text=reasoned(text, "支持方向和要求", "what is asked"),
         budget_fen=budget_fen,
@@ -150,6 +155,15 @@ def draft_call(
     )
     _note(made, by, Act.RUN_VENTURE, "draft", "拟定公益创投")
     return made
+
+
+def _only_county() -> str:
+    served = monitoring.served_counties()
+    if len(served) != 1:
+        raise StepRefused(
+            "请写明是哪个县的公益创投。", "Say for which county the call is.", code="region_missing"
+        )
+    return served[0][0]
 
 
 @transaction.atomic
@@ -249,7 +263,8 @@ def appoint_juror(number: str, *, username: str, by: User) -> Juror:
     if call.status not in (Call.Status.DRAFT, Call.Status.PUBLISHED):
         raise StepRefused("评审已经开始，不能再聘请评委。", "Scoring has begun.")
     person = account(username)
-    if not may(person, Act.SCORE_VENTURE) or not person.region_code.startswith(call.region_code[:6]):
+    near = person.region_code.startswith(call.region_code) or call.region_code.startswith(person.region_code)
+    if not may(person, Act.SCORE_VENTURE) or not near:
         raise StepRefused(
             "这个账号不能担任评委（须是本县部门、乡镇、成员单位或核对人员）。",
             "This account cannot be a juror.",

@@ -47,6 +47,7 @@ from doudi.contexts.registry.duplicates import (
     reopen_pair,
     shown,
 )
+from doudi.contexts.registry.elders import EldersOfPlace, elders_by_place
 from doudi.contexts.registry.exchange import (
     ORDERS as EXCHANGE_ORDERS,
 )
@@ -217,6 +218,7 @@ __all__ = [
     "Conditions",
     "DifferenceNotFound",
     "DuplicatePair",
+    "EldersOfPlace",
     "EventKind",
     "EventNotFound",
     "Evidence",
@@ -291,6 +293,7 @@ __all__ = [
     "duplicate_counts",
     "duplicate_pair",
     "duplicate_pairs",
+    "elders_by_place",
     "end_of",
     "entrust",
     "evidence_on",
