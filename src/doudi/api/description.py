@@ -21,6 +21,7 @@ from doudi.api import (
     linkage,
     monitoring,
     outreach,
+    payroll,
     privacy,
     registry,
     thresholds,
@@ -80,7 +81,7 @@ def api() -> NinjaAPI:
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
         accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
-        verification, linkage, dining,
+        verification, linkage, dining, payroll,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)
