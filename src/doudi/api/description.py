@@ -18,6 +18,7 @@ from doudi.api import (
     dining,
     doubts,
     fieldwork,
+    giving,
     linkage,
     monitoring,
     outreach,
@@ -81,7 +82,7 @@ def api() -> NinjaAPI:
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
         accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
-        verification, linkage, dining, payroll,
+        verification, linkage, giving, dining, payroll,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)
