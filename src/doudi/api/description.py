@@ -26,6 +26,7 @@ from doudi.api import (
     registry,
     thresholds,
     verification,
+    window,
 )
 from doudi.api.problems import MEDIA_TYPE, Problem, say_problems
 
@@ -80,7 +81,7 @@ def api() -> NinjaAPI:
     say_problems(made)
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
-        accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
+        accounts, changes, window, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
         verification, linkage, giving, dining,
     )  # fmt: skip
     for module in faces:
