@@ -16,9 +16,11 @@ SMALL = 100_000
 HERE = Path(__file__).parent
 _OWN_ARGUMENTS = {
     # claims of other rooms print JSON lines of their own; small by default
+    "bench_funds": (["--entries", "20000"], []),
     "bench_matching": (["--small"], []),
     "bench_siting": (["--only", "coverage 2000x500"], []),
     "bench_linkage": (["--persons", "4000", "--large", "0"], []),
+    "bench_till": (["--sites", "10", "--diners", "10", "--minutes", "0.5"], []),
     "bench_routing": (["--seconds", "2", "--large-seconds", "10", "--stops", "200"], []),
 }
 

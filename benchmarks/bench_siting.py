@@ -114,12 +114,17 @@ def large(model: Model, *, clustered: bool) -> dict[str, object]:
 
 def province(radius: float, sites: int) -> dict[str, object]:
     """All Guizhou with its floors."""
-    from benchmarks.guizhou import guizhou
+    from doudi.engine.siting.guizhou import guizhou
 
-    demand, places, floors = guizhou()
+    asked = guizhou()
     began = time.monotonic()
     plan = plan_sites(
-        Model.COVERAGE, demand, places, straight(demand, places, radius), sites=sites, floors=floors
+        Model.COVERAGE,
+        asked.demand,
+        asked.candidates,
+        straight(asked.demand, asked.candidates, radius),
+        sites=sites,
+        floors=asked.floors,
     )
     return told(plan, began)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from doudi import chain
 from doudi.contexts.accounts.policies import NotAllowed
+from doudi.contexts.meals import safety
 from doudi.contexts.meals import services as meals
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
@@ -91,7 +92,7 @@ def test_a_queue_cut_off_is_sent_whole_and_priced_by_its_day(cast, canteen) -> N
     assert (first.day, first.offline, first.subsidy_fen) == (today() - timedelta(days=1), True, 200)
     assert now.subsidy_fen == 200
     with pytest.raises(meals.StepRefused, match="终端时钟"):
-        old = tap(person, at=timezone.now() - timedelta(days=9), list_fen=2000, offline=True)
+        old = tap(person, at=timezone.now() - timedelta(days=41), list_fen=2000, offline=True)
         chain.serve_meal(canteen.code, old, by=cast.canteen)
 
 
@@ -263,6 +264,21 @@ def test_a_wrong_key_and_a_closed_place_are_refused(cast, canteen) -> None:
     meals.change_site_state(canteen, state="suspended", ground="停电检修", by=cast.county)
     with pytest.raises(meals.StepRefused, match="不营业"):
         chain.serve_meal(canteen.code, tap(person), by=cast.canteen)
+
+
+def test_a_stopped_dish_is_not_handed_out_and_a_stopped_place_serves_nobody(cast, canteen) -> None:
+    person, other = enrol(cast, canteen), enrol(cast, canteen, serial=103)
+    pork = meals.dishes(canteen).get(name="红烧肉")
+    safety.stop_food(canteen, dish=pork, why="原料有问题", by=cast.canteen)
+
+    chain.serve_meal(canteen.code, tap(person), by=cast.canteen)
+    quoted = chain.quote_meal(canteen.code, key=other.code, meal="lunch", on=today(), by=cast.canteen)
+    assert not meals.served(canteen, today(), pork.pk)
+    assert "“红烧肉”已暂停供应，不能出餐" in quoted.clash
+
+    safety.stop_food(canteen, why="停水", by=cast.canteen)
+    with pytest.raises(meals.StepRefused, match="停水"):
+        chain.serve_meal(canteen.code, tap(other), by=cast.canteen)
 
 
 def test_a_place_opens_with_a_licence_alone_and_is_warned_before_it_runs_out(cast) -> None:

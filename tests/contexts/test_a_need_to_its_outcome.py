@@ -598,3 +598,20 @@ def test_two_bodies_claim_at_the_same_moment_and_one_holds(cast) -> None:
     assert sorted(told)[1] == "outrun", told
     assert Claim.objects.filter(status="reserved").count() == 1
     assert connection.vendor in ("sqlite", "postgresql")
+
+
+# ---- demand --------------------------------------------------------------------------------------------------------
+
+
+def test_the_demand_map_says_where_money_is_short_and_no_finer_than_published(cast) -> None:
+    published(cast)
+    project(cast, budget_fen=40_000_00)
+
+    office, body = chain.demand(by=cast.county), chain.demand(by=cast.charity)
+
+    assert office.kinds == ("MEDICAL",)
+    assert [(place, cells[0].count, cells[0].shade) for place, cells in office.rows] == [("520102016", 1, 4)]
+    assert office.short == {"MEDICAL"}
+    assert body.rows[0][0] == Need.objects.get().public_region[:9]
+    project(cast, name="再加一个", budget_fen=10_000_00)
+    assert chain.demand(by=cast.county).short == frozenset()

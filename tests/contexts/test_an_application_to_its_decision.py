@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from doudi import chain
 from doudi.contexts.accounts.services import NotAllowed
+from doudi.contexts.assistance import payroll
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.assistance.procedure import NEXT, State, may_go
 from doudi.contexts.registry import services as registry
@@ -116,6 +117,13 @@ def test_from_the_window_to_the_register_and_the_letter(
     (row,) = assistance.decisions_in_force(following, "520102")
     assert (row.household_no, row.per_capita_income_fen, row.number) == ("H002", 0, decided.number)
     assert assistance.decisions_in_force(following, "520103") == []
+
+    # and it is booked as what is to be paid: once, from the same month
+    (booked,) = payroll.decisions(by=cast.county, household_no="H002")
+    assert (booked.benefit, booked.starts_on, booked.decision_no) == ("DB", following, decided.number)
+    again_booked = chain.book_decision(decided.number, by=cast.county)
+    assert again_booked is not None and again_booked.pk == booked.pk
+    assert chain.unbooked_decisions(by=cast.county) == []
 
     letter = chain.issue_letter(decision_number=decided.number, by=cast.township)
     again = chain.issue_letter(decision_number=decided.number, by=cast.township)
@@ -532,6 +540,10 @@ def test_an_emergency_grant_at_night_with_the_papers_after(cast: Cast, make_user
     done = chain.complete_papers(night.number, note_text="材料和入户补齐", by=head)
     assert done.state == State.GRANTED
     assert CategoryRecord.objects.filter(category="临时救助", document_no=given.number).exists()
+    # a township books nothing; the county sees what waits
+    assert [made.number for made in chain.unbooked_decisions(by=cast.county)] == [given.number]
+    booked = chain.book_decision(given.number, by=cast.county)
+    assert booked is not None and (booked.benefit, booked.fixed_fen) == ("LS", 2_000_00)
     # single sums are no monthly benefit
     assert assistance.decisions_in_force(date(2099, 1, 1), "") == []
 
@@ -569,7 +581,7 @@ def test_a_change_and_an_end_follow_the_decision_and_alter_nothing(
     first = chain.decide_application(wang.number, grant=True, ground="符合低保条件", by=cast.county)
     assert first.valid_from is not None
     later = (first.valid_from + timedelta(days=62)).replace(day=1)
-    changed = assistance.change_decision(
+    changed = chain.change_decision(
         first.number,
         from_on=later,
         ground="务工收入增加",
@@ -586,7 +598,7 @@ def test_a_change_and_an_end_follow_the_decision_and_alter_nothing(
         )
 
     end = (later + timedelta(days=62)).replace(day=1)
-    ended = assistance.end_decision(
+    ended = chain.end_decision(
         changed.number, ends_on=end, ground="就业后收入超过标准", clause="暂行办法 第十三条", by=cast.county
     )
     assert assistance.decisions_in_force(end, "") == []

@@ -19,7 +19,10 @@ PUBLIC = {
     "set_large",
     "tell",
     "tell_status",
+    "apply",
+    "apply_progress",
     "charity_home",
+    "charity_ventures",
     "charity_campaigns",
     "charity_campaign",
     "charity_projects",
@@ -39,6 +42,7 @@ PUBLIC = {
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {
+    "blind": "A01",
     "year": 2025,
     "kind": "death",
     "token": "0" * 24,
@@ -54,6 +58,8 @@ ARGUMENTS = {
     "form": "docx",
     "source": "deposit",
     "step": "query",
+    "letter_no": "SQ20241115-0001-受理-1",
+    "resource_no": "ZY-520102-0001",
 }
 
 

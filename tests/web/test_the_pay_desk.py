@@ -132,3 +132,49 @@ def test_every_page_of_the_room_is_said_in_english(pay: PayOffice, browser) -> N
         text = page.content.decode()
         assert text.count("<h1") == 1
         assert "发放名册</h1>" not in text
+
+
+def test_a_cell_opens_its_list_and_the_year_its_budget(pay: PayOffice, browser) -> None:
+    pay.decide("H001")
+    pay.frozen(NOV)
+    desk = browser(pay.cast.county)
+
+    page = desk.get("/pay-statistics/?month=2024-11").content.decode()
+    assert "1,290.00" in page and "column=db_homes" in page
+    listed = desk.get("/pay-statistics/rows/?table=monthly&column=db_homes&month=2024-11&region=520102016")
+    assert "H001" in listed.content.decode() and "共 1 行" in listed.content.decode()
+    assert desk.get("/pay-statistics/rows/?table=monthly&column=nothing&month=2024-11").status_code == 404
+    book = desk.get("/pay-statistics/file/?table=monthly&month=2024-11")
+    assert book.content[:2] == b"PK"
+    told = {"year": 2024, "region": COUNTY, "benefit": "DB", "amount": "1000", "document": "预算1号"}
+    assert desk.post("/pay-statistics/", told).status_code == 302
+    assert "1,000.00" in desk.get("/pay-statistics/?month=2024-11").content.decode()
+    assert browser(pay.cast.director).post("/pay-statistics/", told).status_code == 403
+
+
+def test_a_follow_up_and_an_exit_are_recorded_on_their_pages(pay: PayOffice, browser) -> None:
+    from doudi import chain
+
+    pay.decide("H001", decided_on=date(2024, 1, 10))
+    payroll.plan_follow_ups(chain.benefit_rules())
+    payroll.open_reviews(chain.benefit_rules())
+    town, county, decider = (browser(who) for who in (pay.cast.township, pay.cast.county, pay.decider))
+    look = payroll.follow_ups(by=pay.cast.county).first()
+    review = payroll.reviews(by=pay.cast.county).get()
+    told = {"result": "partly", "done_on": "2024-12-01", "note": "看过", "unmet": "", "satisfaction": "4"}
+
+    assert town.post(f"/outcomes/{look.pk}/", told).status_code == 422
+    assert town.post(f"/outcomes/{look.pk}/", {**told, "unmet": "缺护理"}).status_code == 302
+    assert "缺护理" in county.get("/outcomes/?only=unmet&state=").content.decode()
+    assert browser(pay.cast.director).post(f"/outcomes/{look.pk}/", told).status_code == 403
+
+    address = f"/reviews/{review.pk}/"
+    found = {"step": "review", "result": "exit", "finding": "成员稳定就业了", "reviewed_on": "2024-12-01"}
+    assert town.post(address, found).status_code == 302
+    early = decider.post(address, {"step": "exit", "agree": "yes", "decision_no": "退1"})
+    assert early.status_code == 422 and "听取" in early.content.decode()
+    assert (
+        town.post(address, {"step": "hearing", "heard_on": "2024-12-02", "heard": "同意"}).status_code == 302
+    )
+    assert decider.post(address, {"step": "exit", "agree": "yes", "decision_no": "退1"}).status_code == 302
+    assert "已完成" in county.get(address).content.decode()

@@ -15,8 +15,11 @@ from doudi.api import (
     assistance,
     changes,
     clocks,
+    dining,
     doubts,
     fieldwork,
+    giving,
+    linkage,
     monitoring,
     outreach,
     privacy,
@@ -78,7 +81,7 @@ def api() -> NinjaAPI:
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
         accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
-        verification,
+        verification, linkage, giving, dining,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

@@ -54,6 +54,7 @@ _STATUS = {
     "sign_in_unfinished": 403,
     "outrun": 409,
     "field_visit_differs": 409,
+    "serving_differs": 409,
     "already_sent": 409,
     "no_household": 404,
     "nothing_quarantined": 404,

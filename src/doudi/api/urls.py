@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/v1/", include((_guarded, _app), namespace=_namespace)),
     # whatever else begins so, a line break in it too, which <path:…> does not match
     re_path("^api/", said_as_problem(not_found)),
+    path("hsds/", include("doudi.api.hsds")),
     path("dci/", include("doudi.api.dci")),
     path("metrics", metrics, name="metrics"),
 ]

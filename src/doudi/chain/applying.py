@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db import transaction
 
-from doudi.chain import packs, verifying
-from doudi.contexts.accounts.services import User, take_turn
+from doudi.chain import packs, paying, verifying
+from doudi.contexts.accounts.services import Act, User, may, take_turn
+from doudi.contexts.assistance import payroll
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.verification import services as verification
 
@@ -105,11 +106,46 @@ def reasons_for(found: assistance.Application, *, by: User) -> Any:
     return assistance.reasons_for(found, rules=packs.procedures(), pack=packs.rules()[0], by=by)
 
 
+@transaction.atomic
 def decide_application(number: str, *, by: User, **decided: Any) -> assistance.Decision:
-    """Confirm or refuse an application (审核确认)."""
-    return assistance.decide_application(
+    """Confirm or refuse an application (审核确认); what is to be paid is booked where the decider may book."""
+    made = assistance.decide_application(
         number, rules=packs.procedures(), pack=packs.rules()[0], by=by, **decided
     )
+    _book_if_may(made, by)
+    return made
+
+
+def book_decision(number: str, *, by: User) -> payroll.BenefitDecision | None:
+    """Book a decision as what is to be paid (转入待遇); None for a mere recognition. Again it is the same booking."""
+    facts = payroll.facts_for_payment(assistance.decision(number, by=by), rules=packs.procedures())
+    return None if facts is None else paying.record_decision(by=by, **facts)
+
+
+def unbooked_decisions(*, by: User) -> list[assistance.Decision]:
+    """Decisions that money hangs on and nobody booked yet (待转入待遇)."""
+    return payroll.unbooked(rules=packs.procedures(), by=by)
+
+
+def _book_if_may(made: assistance.Decision, by: User) -> None:
+    if may(by, Act.DECIDE_BENEFIT):
+        book_decision(made.number, by=by)
+
+
+@transaction.atomic
+def change_decision(number: str, *, by: User, **changed: Any) -> assistance.Decision:
+    """Change what a benefit is reckoned on (变更)."""
+    made = assistance.change_decision(number, by=by, **changed)
+    _book_if_may(made, by)
+    return made
+
+
+@transaction.atomic
+def end_decision(number: str, *, by: User, **ended: Any) -> assistance.Decision:
+    """End a benefit or recognition (停发)."""
+    made = assistance.end_decision(number, by=by, **ended)
+    _book_if_may(made, by)
+    return made
 
 
 def aid_first(number: str, *, amount_fen: int, ground: str, by: User) -> assistance.Decision:

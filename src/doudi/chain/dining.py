@@ -51,6 +51,7 @@ def serve_meal(site_code: str, tap: meals.Tap, *, by: User) -> meals.Given:
         meals.site(site_code, by=by),
         tap,
         prices=packs.meal_prices(),
+        rules=packs.meal_network(),
         pack_hash=packs.rules()[0].hash,
         by=by,
     )
@@ -69,7 +70,14 @@ def quote_meal(site_code: str, *, by: User, **asked: Any) -> meals.Quoted:
 
 def hand_over(stop: int, tap: meals.Tap, *, by: User) -> meals.Given:
     """Hand a meal over at the door (交付)."""
-    return meals.hand_over(stop, tap, prices=packs.meal_prices(), pack_hash=packs.rules()[0].hash, by=by)
+    return meals.hand_over(
+        stop,
+        tap,
+        prices=packs.meal_prices(),
+        rules=packs.meal_network(),
+        pack_hash=packs.rules()[0].hash,
+        by=by,
+    )
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from doudi.chain import linkage, packs, verifying
+from doudi.chain import linkage, packs, paying, verifying
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.charity import giving
@@ -20,8 +20,11 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "transfers_told": ("转办督办", assistance.remind_transfers),
     "exports_dropped": ("清除过期导出文件", lambda: registry.drop_expired_exports(packs.rules()[1].exports)),
     **linkage.DUE,
+    "follow_ups": ("安排随访", paying.plan_follow_ups),
+    "reviews": ("到期复查", paying.open_reviews),
     "anchors_made": ("日志锚点", lambda: accounts.anchor_if_due(by=accounts.system_user())),
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
+    "raw_erased": ("到期删除原始记录", verifying.erase_raw),
     "entrusted_carried": ("异地协查往来", verifying.carry_every_entrusted),
 }
 """By the key of its count: the words before it, and the service that does it and says how many."""

@@ -127,6 +127,16 @@ def why_each_project(code: str, *, by: User) -> list[charity.PairExplained]:
     return charity.why_each(code, rules=packs.linkage_rules(), by=by)
 
 
+def explain_pairs(number: str, *, by: User) -> list[tuple[charity.Proposal, list[charity.Condition]]]:
+    """Each proposed pair with every condition (建议的逐项说明)."""
+    return charity.explain_pairs(number, rules=packs.linkage_rules(), by=by)
+
+
+def demand(*, by: User) -> charity.Demand:
+    """Needs by township and kind against what projects have left (需求热力)."""
+    return charity.demand(rules=packs.linkage_rules(), by=by)
+
+
 def claim_need(code: str, *, project_number: str, by: User) -> charity.Claim:
     """Hold a need for an own project (认领)."""
     return charity.claim_need(code, project_number=project_number, rules=packs.linkage_rules(), by=by)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from doudi.chain import packs
 from doudi.contexts.accounts.services import User
 from doudi.contexts.assistance import payroll
 from doudi.contexts.monitoring import services as monitoring
 from doudi.engine.benefits import BenefitRules, Due, Numbers, load_benefits
+from doudi.house.paths import home
 
 
 @lru_cache(maxsize=4)
@@ -82,3 +85,41 @@ def payment_file(number: str, *, by: User) -> bytes:
 def take_bank_return(number: str, *, content: bytes, file_name: str, by: User) -> payroll.BankReturn:
     """Take the bank's return file in (回盘)."""
     return payroll.take_return(number, content=content, file_name=file_name, rules=benefit_rules(), by=by)
+
+
+# ---- outcome and review -------------------------------------------------------------------------------------------
+
+
+def record_offer(**told: Any) -> payroll.WorkRefusal:
+    """Record work that was offered (介绍工作); refusals in a row propose a review."""
+    return payroll.record_offer(rules=benefit_rules(), **told)
+
+
+def decide_exit(pk: int, *, agree: bool, decision_no: str, by: User) -> payroll.Review:
+    """Decide on a proposed exit after the hearing (退出)."""
+    return payroll.decide_exit(
+        pk, agree=agree, decision_no=decision_no, by=by, rules=benefit_rules(), numbers=numbers()
+    )
+
+
+_last_look: dict[tuple[str, str], date] = {}
+
+
+def _once_a_day(name: str, look: Callable[[BenefitRules], int]) -> int:
+    """A look at every decision of the office is worth once a day in each worker."""
+    key, today = (name, str(home().root)), timezone.localdate()
+    if _last_look.get(key) == today:
+        return 0
+    found = look(benefit_rules())
+    _last_look[key] = today
+    return found
+
+
+def plan_follow_ups() -> int:
+    """Plan the looks at what measures came to (随访)."""
+    return _once_a_day("follow_ups", payroll.plan_follow_ups)
+
+
+def open_reviews() -> int:
+    """Open the reviews that come due (定期复查)."""
+    return _once_a_day("reviews", payroll.open_reviews)

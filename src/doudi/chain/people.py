@@ -50,6 +50,7 @@ def merge_people(
 
 
 REFERENCES: dict[str, str] = {
+    "meals.Diner.household_no": "kept until the next comparison with the register, which knows merged people by their number",
     "accounts.AuditEntry.subject": "kept: the log says what was looked at then",
     "registry.Household.household_no": "the household itself",
     "registry.Household.merged_into": "the way from a merged household",

@@ -215,3 +215,8 @@ def check_report(report_number: str, *, by: User, given: bytes | None = None) ->
 def report_file(report_number: str, *, by: User) -> bytes:
     """A report's canonical content, with the export in the audit log (导出报告)."""
     return verification.export_report(report_number, by=by)
+
+
+def erase_raw() -> int:
+    """Delete raw rows whose time is over, with proof (到期删除); how many replies."""
+    return verification.erase_raw(packs.verification_rules(), packs.rules()[0].feeds)

@@ -31,7 +31,7 @@ _GROUPS = {
     "doubts": ("doudi.cli.doubts", "疑点核查 doubts of an audit: find, report"),
     "pack": ("doudi.cli.pack", "政策包 policy packs: check, test, diff, show, new"),
     "verify": ("doudi.cli.verify", "核对 verification: list, reply, report, check"),
-    "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, route"),
+    "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, price, route"),
     "charity": ("doudi.cli.charity", "慈善衔接 charity linkage: match"),
     "registry": ("doudi.cli.registry", "登记：查重 registry: duplicates"),
     "user": ("doudi.cli.user", "账号 accounts"),

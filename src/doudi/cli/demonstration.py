@@ -214,6 +214,8 @@ def welcome(port: int | None) -> None:
         ("verifier", "核对经办", "委托单、来源台、核对报告 / verification requests"),
         ("member", "成员单位（总工会）", "本单位的帮扶备案 / the own body's filings"),
         ("charity", "慈善组织", "求助需求、资金和项目 / needs, funds, projects"),
+        ("charity-decider", "慈善组织（审批）", "待审批的资金安排 / uses to decide"),
+        ("charity-payer", "慈善组织（出纳）", "待拨付的安排 / payments due"),
         ("canteen", "助餐机构", "今日订餐、备餐、结算 / today's orders"),
         ("courier", "送餐员", "今日路线 / today's route"),
         ("volunteer", "志愿者", "班次和积分 / shifts and points"),

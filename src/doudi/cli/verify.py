@@ -105,6 +105,76 @@ def ask(
 
 
 @app.command()
+def batch(
+    file: Annotated[
+        Path, typer.Argument(help="户编号、用途等列的表格 / a workbook of households", exists=True)
+    ],
+    requested_by: Annotated[str, typer.Option("--for", help="委托单位 / who requests")],
+    acting: As,
+    marked: Annotated[
+        Path | None, typer.Option("--marked", help="标注结果的表格写到哪里 / where the results go")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """批量委托：表格里每户一份委托单，结果写回表格 / open a request for each household of a workbook."""
+    open_office(quiet=as_json)
+    from doudi import chain
+    from doudi.contexts.verification import services as verification
+    from doudi.house.keyring import write_aside
+
+    by = _acting(acting)
+    made = chain.request_batch(file, file_name=file.name, requested_by=requested_by, by=by)
+    if marked is not None:
+        write_aside(marked, verification.marked_of(made.number, by=by))
+    told = {"batch": made.number, "opened": made.opened, "refused": made.refused}
+    answer(
+        told, as_json=as_json, words=f"批次 {made.number}：受理 {made.opened} 户，未受理 {made.refused} 户"
+    )
+    if made.refused and not made.opened:
+        raise typer.Exit(1)
+
+
+@app.command()
+def recheck(
+    purpose: Annotated[str, typer.Argument(help="用途代码 / purpose, such as dibao")],
+    as_of: Annotated[
+        date, typer.Option("--as-of", parser=parse_date, metavar="DATE", help="核对基准日 / reference date")
+    ],
+    requested_by: Annotated[str, typer.Option("--for", help="委托单位 / who requests")],
+    acting: As,
+    as_json: Json = False,
+) -> None:
+    """定期复查：为辖区内享受某项救助的每一户建立委托单 / open a re-check for everyone on a programme."""
+    open_office(quiet=as_json)
+    from doudi import chain
+
+    made = chain.begin_recheck(purpose, as_of=as_of, requested_by=requested_by, by=_acting(acting))
+    told = {"batch": made.number, "opened": made.opened, "refused": made.refused}
+    answer(
+        told, as_json=as_json, words=f"批次 {made.number}：复查 {made.opened} 户，未建立 {made.refused} 户"
+    )
+
+
+@app.command()
+def sift(
+    number: Annotated[str, typer.Argument(help="批次号 / batch number")],
+    acting: As,
+    as_json: Json = False,
+) -> None:
+    """复查比对：先发出查询，再把没有变化的归档，其余交人 / ask, then file what has not changed and leave the rest to people."""
+    open_office(quiet=as_json)
+    from doudi import chain
+
+    by = _acting(acting)
+    told = {**chain.ask_batch(number, by=by), **chain.sift_batch(number, by=by)}
+    words = (
+        f"发出查询 {told['asked']}，未授权 {told['unauthorised']}；无变化归档 {told['unchanged']}，"
+        f"有变化 {told['changed']}，首次 {told['first']}，不完整 {told['incomplete']}"
+    )
+    answer(told, as_json=as_json, words=words)
+
+
+@app.command()
 def password(
     source: Annotated[str, typer.Argument(help="来源代码 / source code")],
     acting: As,

@@ -190,6 +190,22 @@ class GoodsUseForm(UseForm):
     field_order = ["token", "goods_name", "quantity"]
 
 
+class ClaimUseForm(forms.Form):
+    """A fund's money for a need that the charity holds."""
+
+    claim = forms.ChoiceField(label=gettext_lazy("认领的需求"))
+    amount = UnknownYuan(
+        label=gettext_lazy("金额（元）"), required=False, help_text=gettext_lazy("空为认领时拟给的金额")
+    )
+    use = words(
+        gettext_lazy("用于"), 200, help_text=gettext_lazy("会对捐赠人和公众公开，不写姓名、证件号和电话")
+    )
+
+    def __init__(self, *args: Any, claims: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["claim"].choices = claims  # type: ignore[attr-defined]
+
+
 class AdminForm(TokenForm):
     """Administration charged to a fund."""
 

@@ -46,7 +46,11 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     ),
     (
         gettext_noop("救助"),
-        (("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),),
+        (
+            ("window", gettext_noop("受理窗口"), Act.VIEW_APPLICATIONS),
+            ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
+            ("resources", gettext_noop("资源清单"), Act.VIEW_RESOURCES),
+        ),
     ),
     (
         gettext_noop("资金"),
@@ -54,6 +58,9 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("rosters", gettext_noop("发放名册"), Act.VIEW_ROSTERS),
             ("payments", gettext_noop("发放和回盘"), Act.VIEW_ROSTERS),
             ("pay_accounts", gettext_noop("收款账户"), Act.VIEW_ROSTERS),
+            ("pay_statistics", gettext_noop("发放统计"), Act.VIEW_ROSTERS),
+            ("outcomes", gettext_noop("救助成效"), Act.VIEW_ROSTERS),
+            ("reviews", gettext_noop("定期复查"), Act.VIEW_ROSTERS),
             ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),
         ),
     ),
@@ -71,6 +78,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
     (
         gettext_noop("助餐监管与志愿"),
         (
+            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
             ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
             ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),
@@ -83,6 +91,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("allocations", gettext_noop("安排和拨付"), Act.VIEW_FUNDS),
             ("campaigns", gettext_noop("募捐方案"), Act.VIEW_FUNDS),
             ("disclosures", gettext_noop("信息公开"), Act.VIEW_FUNDS),
+            ("ventures", gettext_noop("公益创投"), Act.VIEW_VENTURES),
         ),
     ),
     (

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.guizhou import guizhou
 from doudi.engine.siting import Candidates, CoordinateReach, Demand, Floor, Model, SitingError, plan_sites
 from doudi.engine.siting.coverage import CoverageSearch, CoverSets
+from doudi.engine.siting.guizhou import guizhou
 from doudi.engine.siting.highs import Clock, minimise
 from doudi.engine.siting.limits import Limits
 from doudi.engine.siting.median import Arcs, MedianSearch
@@ -147,7 +147,8 @@ def test_the_sums_of_a_search_stay_true_whatever_is_opened_and_closed(kind: str)
 
 
 def test_guizhou_with_its_floors_is_planned_and_proven() -> None:
-    demand, candidates, floors = guizhou()
+    asked = guizhou()
+    demand, candidates, floors = asked.demand, asked.candidates, asked.floors
     reach = CoordinateReach(
         (demand.lon, demand.lat),
         (candidates.lon, candidates.lat),

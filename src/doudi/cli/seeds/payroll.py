@@ -9,7 +9,8 @@ from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import payroll
-from doudi.engine.benefits import first_of
+from doudi.contexts.registry import services as registry
+from doudi.engine.benefits import Recipient, first_of
 
 CASHIER, DECIDER = "county2", "county3"
 
@@ -29,6 +30,40 @@ def seed(people: dict[Role, User], township: str) -> None:
     content = _answer(batch, cashier)
     chain.take_bank_return(batch.number, content=content, file_name="回盘（虚构）.csv", by=cashier)
     chain.compute_roster(region_code=region, month=this_month, by=county)
+    payroll.record_budget(
+        year=this_month.year, region_code=region, benefit="DB", amount_fen=first.total_fen * 12,
+        document="虚构财社〔演示〕1号", rules=chain.benefit_rules(), by=county,
+    )  # fmt: skip
+    _help_and_its_outcome(decider, county, region)
+
+
+def _help_and_its_outcome(decider: User, county: User, region: str) -> None:
+    """Temporary aid some months ago, with looks that are due and one that was taken."""
+    today = timezone.localdate()
+    homes = [
+        found
+        for found in registry.households(by=county, region_code=region, category="低保边缘")[:4]
+        if registry.counted_members(found.household_no)
+    ]
+    for place, home in enumerate(homes):
+        people = [
+            Recipient(one.person_id)
+            for one in registry.counted_members(home.household_no)
+            if one.died_on is None
+        ]
+        chain.record_decision(
+            kind="grant", benefit="LS", household_no=home.household_no, region_code=home.responsible_region,
+            urban_rural=home.urban_rural, persons=people[:1], amount_fen=60000 + 10000 * place,
+            decided_on=today - relativedelta(days=40 + 60 * place), decision_no=f"演示临救〔虚构〕{place + 1}号", by=decider,
+        )  # fmt: skip
+    payroll.plan_follow_ups(chain.benefit_rules())
+    payroll.open_reviews(chain.benefit_rules())
+    look = payroll.follow_ups(by=county, state="due").first()
+    if look is not None:
+        payroll.record_follow_up(
+            look.pk, result="partly", done_on=today, note="老人已出院，仍需定期复诊（虚构）。", satisfaction=4,
+            unmet="每月复诊交通费", by=county,
+        )  # fmt: skip
 
 
 def _officer(username: str, shown: str) -> User:

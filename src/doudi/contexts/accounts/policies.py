@@ -121,6 +121,7 @@ class Act(StrEnum):
     QUERY_SOURCES = "query_sources"
     ISSUE_REPORT = "issue_report"
     TAKE_ENTRUSTED = "take_entrusted"
+    HOLD_EVIDENCE = "hold_evidence"
     # one window and applications (一门受理)
     VIEW_APPLICATIONS = "view_applications"
     TAKE_APPLICATION = "take_application"
@@ -346,6 +347,7 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.ISSUE_REPORT: {R.VERIFIER: Scope.REGION},
     # another house's account, with a key for this act alone and its signature on every request (异地协查)
     A.TAKE_ENTRUSTED: {R.COUNTY: Scope.REGION},
+    A.HOLD_EVIDENCE: {R.COUNTY: Scope.REGION},
     # one window and applications
     A.VIEW_APPLICATIONS: {
         R.COUNTY: Scope.REGION,
@@ -654,6 +656,7 @@ ACT_LABELS = {
     A.QUERY_SOURCES: "查询数据来源",
     A.ISSUE_REPORT: "出具核对报告",
     A.TAKE_ENTRUSTED: "接收异地协查",
+    A.HOLD_EVIDENCE: "保全核对证据",
     # one window and applications
     A.VIEW_APPLICATIONS: "查看申请",
     A.TAKE_APPLICATION: "受理申请",

@@ -17,7 +17,14 @@ from doudi.contexts.assistance.application_models import (
     KinRecord,
     SupplementNotice,
 )
-from doudi.contexts.assistance.applications import application, go, log_step, needs_state, note
+from doudi.contexts.assistance.applications import (
+    ApplicationNotFound,
+    application,
+    go,
+    log_step,
+    needs_state,
+    note,
+)
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.procedure import State
 from doudi.contexts.monitoring import services as monitoring
@@ -27,7 +34,7 @@ from doudi.engine import identity
 from doudi.engine.clocks import Pause
 from doudi.engine.packs.outreach import Outreach
 from doudi.engine.packs.procedures import PaperAsked, Procedure, Procedures
-from doudi.house.attachments import keep_attachment
+from doudi.house.attachments import keep_attachment, open_attachment
 from doudi.house.keyring import keyring
 
 # ---- papers ------------------------------------------------------------------------------------------------------
@@ -331,6 +338,27 @@ def kin_records(*, by: User) -> Any:
     return KinRecord.objects.filter(region_code__startswith=by.region_code)
 
 
+@transaction.atomic
+def paper_scan(pk: int, *, by: User) -> tuple[bytes, str]:
+    """The scan of a paper with its media type; the look is in the audit log."""
+    require(by, Act.REVEAL_IDENTITY)
+    paper = ApplicationPaper.objects.select_related("application").filter(pk=pk).first()
+    if (
+        paper is None
+        or not paper.evidence_hash
+        or not paper.application.region_code.startswith(by.region_code)
+    ):
+        raise ApplicationNotFound("没有这份扫描件，或不在您的辖区。", "No such scan in your area.")
+    record(
+        by=by,
+        act=Act.VIEW_APPLICATIONS,
+        subject=f"application:{paper.application.number}",
+        region_code=paper.application.region_code,
+        detail={"paper": paper.code},
+    )
+    return open_attachment(paper.evidence_hash)
+
+
 # ---- who applied asks --------------------------------------------------------------------------------------------
 
 
@@ -353,7 +381,7 @@ def application_progress(
 ) -> Progress:
     """How far an application is, by its code and the last four of the applicant's number; wrong ones count."""
     take_turn()
-    monitoring.let_through("progress", address, limits.looks_per_address, limits)
+    monitoring.let_through("progress", address, limits.looks_per_address, minutes=limits.window_minutes)
     written = receipt.strip().upper().replace("-", "").replace(" ", "")
     found = Application.objects.filter(receipt=written).first()
     if found is None or len(tail.strip()) != 4 or found.id_number[-4:] != tail.strip().upper():

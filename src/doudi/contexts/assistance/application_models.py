@@ -261,6 +261,11 @@ class Decision(AppendOnly):
         return self.number
 
     @property
+    def is_followed(self) -> bool:
+        """Whether a change or an end came after it."""
+        return Decision.objects.filter(follows=self).exists()
+
+    @property
     def per_capita_fen(self) -> int | None:
         """Monthly income a head in whole fen, rounded down; None where it is not known."""
         if self.income_fen is None or not self.counted:

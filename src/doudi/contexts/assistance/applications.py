@@ -24,7 +24,7 @@ from doudi.contexts.assistance.application_models import (
     Decision,
 )
 from doudi.contexts.assistance.errors import StepRefused
-from doudi.contexts.assistance.procedure import State, may_go
+from doudi.contexts.assistance.procedure import NEXT, State, may_go
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.services import ID_PURPOSE
@@ -127,6 +127,11 @@ def go(found: Application, to: State, **changes: Any) -> None:
     if not moved:
         raise StepRefused("这件申请刚被他人办理，请刷新。", "Somebody else was faster; reload the page.")
     found.refresh_from_db()
+
+
+def following_states(found: Application) -> frozenset[State]:
+    """The states that may follow."""
+    return NEXT[State(found.state)]
 
 
 def needs_state(found: Application, *states: State, what: str) -> None:

@@ -470,7 +470,9 @@ def _opening(
         household_no=found.household.household_no,
         region_code=found.household.responsible_region,
         urban_rural=found.household.urban_rural,
-        people=_people([Recipient(one.person_id, needs=tuple(_needs(one, begins))) for one in found.people]),
+        people=_people(
+            [Recipient(one.person_id, needs=tuple(needs_by_age(one, begins))) for one in found.people]
+        ),
         per_capita_fen=income_fen,
         decided_on=shift(begins, -1),
         decision_no=decision_no,
@@ -481,7 +483,7 @@ def _opening(
     )
 
 
-def _needs(one: registry.PersonBrief, on: date) -> Iterator[str]:
+def needs_by_age(one: registry.PersonBrief, on: date) -> Iterator[str]:
     if one.born_on is None:
         return
     age = relativedelta(on, one.born_on).years

@@ -44,6 +44,20 @@ def decision(number: str, *, by: User) -> Decision:
     return found
 
 
+@transaction.atomic
+def look_at_decision(number: str, *, by: User) -> Decision:
+    """:func:`decision`, with the look in the audit log."""
+    found = decision(number, by=by)
+    record(
+        by=by,
+        act=Act.VIEW_APPLICATIONS,
+        subject=f"household:{found.household_no}" if found.household_no else f"decision:{number}",
+        region_code=found.region_code,
+        detail={"decision": number},
+    )
+    return found
+
+
 # ---- what follows a decision -------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ from doudi.contexts.assistance.recovery_models import (
     Recovery,
     WriteOffRequest,
 )
+from doudi.contexts.assistance.resource_models import Resource, ResourceVersion
 from doudi.contexts.assistance.roster_models import (
     BankReturn,
     Budget,
@@ -84,6 +85,8 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "Recovery",
     "Referral",
     "ReferralQuerySet",
+    "Resource",
+    "ResourceVersion",
     "Review",
     "ReviewMeeting",
     "Roster",

@@ -41,9 +41,15 @@ def reasons_of(content: Mapping[str, Any], kind: Procedure, pack: Pack) -> Reaso
     supports: bool | None = found in kind.outcomes
     if not supports and (None in verdicts or found not in {c.code for c in pack.categories}):
         supports = None
+    of_found = [
+        said[f"类别:{c.name}"] for c in pack.categories if c.code == found and f"类别:{c.name}" in said
+    ]
+    holds = supports
     if supports:
-        own = [said[f"类别:{c.name}"] for c in wanted if c.code == found and f"类别:{c.name}" in said]
-        telling = own or told
+        telling = [entry for entry in told if entry in of_found] or told
+    elif told and all(entry["value"] is True for entry in told):
+        # it would be of the kind, but a category that comes before it holds: that one is the reason
+        telling, holds = of_found or told, True
     else:
         # 特困 is registered by people, not found by a screen: it only tells something where it holds
         telling = [
@@ -54,7 +60,7 @@ def reasons_of(content: Mapping[str, Any], kind: Procedure, pack: Pack) -> Reaso
         category=found,
         sentence="；".join(str(entry["sentence"]) for entry in telling),
         clauses=tuple(dict.fromkeys(str(entry["clause"]) for entry in telling if entry["clause"])),
-        changes=_changes(telling, said, pack, supports=supports),
+        changes=_changes(telling, said, pack, holds=holds),
         income_fen=_whole(said.get(pack.figures.get("monthly_income", ""))),
         counted=_whole(said.get(pack.figures.get("counted_persons", ""))),
         advice=str(content["computed"]["advice"]["advice"]),
@@ -67,7 +73,7 @@ def _registered_only(entry: Mapping[str, Any], pack: Pack) -> bool:
 
 
 def _changes(
-    telling: list[dict[str, Any]], said: Mapping[str, Any], pack: Pack, *, supports: bool | None
+    telling: list[dict[str, Any]], said: Mapping[str, Any], pack: Pack, *, holds: bool | None
 ) -> str:
     """The conditions that stand against it (or carry it), each with its present value and clause."""
     grounds = grounds_of(pack, frozenset())
@@ -77,11 +83,11 @@ def _changes(
             variable = said.get(name)
             if variable is None or not isinstance(variable["value"], bool | None):
                 continue
-            if supports and variable["value"] is True:
+            if holds and variable["value"] is True:
                 lines[f"“{name}”不再成立（现在：{variable['sentence']}；{variable['clause']}）"] = None
-            elif not supports and variable["value"] is False:
+            elif not holds and variable["value"] is False:
                 lines[f"“{name}”成立（现在：{variable['sentence']}；{variable['clause']}）"] = None
-            elif not supports and variable["value"] is None:
+            elif not holds and variable["value"] is None:
                 lines[f"“{name}”的数据到齐（现在：{variable['sentence']}）"] = None
     return "；".join(lines) + "。" if lines else ""
 

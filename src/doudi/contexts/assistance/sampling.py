@@ -68,7 +68,7 @@ def draw_sample(*, first: date, last: date, rules: Procedures, by: User) -> Samp
     record(
         by=by,
         act=Act.DRAW_SAMPLE,
-        subject=f"sample:{made.number}",
+        subject=f"draw:{made.number}",
         region_code=by.region_code,
         detail={"population": len(population), "chosen": made.chosen, "seed": seed},
     )

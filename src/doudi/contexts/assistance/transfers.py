@@ -110,6 +110,12 @@ def settle_transfer(sent: Referral, *, by: User) -> None:
         note(found, by=by, kind="answer", text=f"{sent.department}已接收")
 
 
+def transfers_of(application_number: str, *, by: User) -> list[Referral]:
+    """The transfers of an application of the asker's area, the first one first."""
+    found = application(application_number, by=by)
+    return list(Referral.objects.filter(application_number=found.number).order_by("pk"))
+
+
 def late_transfers(*, by: User) -> QuerySet[Referral]:
     """Transfers that wait too long for acceptance or a result, and returned ones that nobody sent on (督办)."""
     require(by, Act.SUPERVISE_TRANSFER)

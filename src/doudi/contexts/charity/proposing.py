@@ -62,7 +62,7 @@ def propose(*, rules: LinkageRules, by: User) -> MatchRun:
         projects=len(running),
         optimal=found.optimal,
         served={str(tier): count for tier, count in found.served_by_tier.items()},
-        unserved=[{"need": code, "why": why} for code, why in found.why_unserved()],
+        unserved=[{"need": code, "why": _in_words(why, rules)} for code, why in found.why_unserved()],
     )
     Proposal.objects.filter(
         status=Proposal.Status.PROPOSED, run__region_code__startswith=by.region_code
@@ -74,7 +74,7 @@ def propose(*, rules: LinkageRules, by: User) -> MatchRun:
             project=by_number[pair.project],
             amount_fen=pair.amount,
             fit=pair.fit,
-            why=why,
+            why=_in_words(why, rules),
         )
         for pair, why in found.why_served()
     )
@@ -136,6 +136,17 @@ def _reckon(
     table = np.array(pairs, dtype=np.int64).reshape(len(pairs), 3)
     offers = matching.listed_offers(asking, offering, table[:, 0], table[:, 1], table[:, 2])
     return matching.match(asking, offering, offers, time_limit=TIME_LIMIT)
+
+
+def _in_words(why: str, rules: LinkageRules) -> str:
+    """The engine's sentence with the pack's words for its codes, each half in its own language."""
+    zh, slash, en = why.partition(" / ")
+    for term in (*rules.kinds.values(), *rules.groups.values()):
+        zh, en = (
+            zh.replace(f"“{term.code}”", f"“{term.label}”"),
+            en.replace(f"“{term.code}”", f"“{term.label_en}”"),
+        )
+    return f"{zh}{slash}{en}"
 
 
 def runs(*, by: User) -> QuerySet[MatchRun]:
@@ -213,6 +224,29 @@ class PairExplained:
     fits: bool
     conditions: tuple[Condition, ...]
     most_fen: int | None
+
+
+def explain_pairs(number: str, *, rules: LinkageRules, by: User) -> list[tuple[Proposal, list[Condition]]]:
+    """Each pair of a reckoning with every condition as it stands now."""
+    pairs = list(run_of(number, by=by).proposals.select_related("need", "project__organisation"))
+    beside = {pair.project_id: pair.project for pair in pairs}
+    left = left_of(beside.values())
+    tied = barred_pairs({pair.need_id: pair.need for pair in pairs}.values(), beside.values())
+    today = timezone.localdate()
+    return [
+        (
+            pair,
+            conditions(
+                pair.need,
+                pair.project,
+                left=left[pair.project_id],
+                is_barred=(pair.project_id, pair.need_id) in tied,
+                rules=rules,
+                on=today,
+            ),
+        )
+        for pair in pairs
+    ]
 
 
 def why_each(code: str, *, rules: LinkageRules, by: User) -> list[PairExplained]:

@@ -36,6 +36,7 @@ from doudi.contexts.charity.closing import (
     year_table,
 )
 from doudi.contexts.charity.conditions import Condition, Left, left_of
+from doudi.contexts.charity.demand import Demand, demand
 from doudi.contexts.charity.errors import (
     ClaimNotFound,
     FilingNotFound,
@@ -131,6 +132,7 @@ from doudi.contexts.charity.projects import (
 from doudi.contexts.charity.proposing import (
     PairExplained,
     accept_proposal,
+    explain_pairs,
     propose,
     refuse_proposal,
     run_of,
@@ -161,6 +163,7 @@ __all__ = [
     "ClaimNotFound",
     "Condition",
     "Consent",
+    "Demand",
     "Filer",
     "FilingBatch",
     "FilingNotFound",
@@ -213,7 +216,9 @@ __all__ = [
     "contact_for",
     "coverage",
     "decide_qualification",
+    "demand",
     "drop_batch",
+    "explain_pairs",
     "file_aid",
     "filers",
     "filing",

@@ -313,7 +313,9 @@ def stop_of(pk: int, *, by: User) -> Stop:
 
 
 @transaction.atomic
-def hand_over(pk: int, tap: Tap, *, prices: PriceRules, pack_hash: str, by: User) -> Given:
+def hand_over(
+    pk: int, tap: Tap, *, prices: PriceRules, rules: NetworkRules, pack_hash: str, by: User
+) -> Given:
     """Hand a meal over at the door with a proof (交付); it becomes a meal with its receipt, once."""
     found = stop_of(pk, by=by)
     take_turn()
@@ -322,7 +324,7 @@ def hand_over(pk: int, tap: Tap, *, prices: PriceRules, pack_hash: str, by: User
         before = MealServed.objects.filter(order=found.order, state=MealServed.State.VALID).first()
         if before is not None:
             return Given(before, again=True)
-    given = serve_order(found.order, tap, prices=prices, pack_hash=pack_hash, by=by)
+    given = serve_order(found.order, tap, prices=prices, rules=rules, pack_hash=pack_hash, by=by)
     Stop.objects.filter(pk=found.pk).update(state=Stop.State.HANDED, done_at=timezone.now())
     return given
 

@@ -11,6 +11,7 @@ from doudi.contexts.meals.order_models import (
     OrderPause,
     ServingReversal,
 )
+from doudi.contexts.meals.plan_models import PlacePoint, SitePlan
 from doudi.contexts.meals.safety_models import (
     DishUse,
     FoodBatch,
@@ -71,6 +72,7 @@ __all__ = [
     "NeedAssessment",
     "OrderPattern",
     "OrderPause",
+    "PlacePoint",
     "PointLeg",
     "PointMovement",
     "PublicWord",
@@ -89,6 +91,7 @@ __all__ = [
     "SiteEvaluation",
     "SiteHours",
     "SitePaper",
+    "SitePlan",
     "Stop",
     "Supplier",
     "Tour",

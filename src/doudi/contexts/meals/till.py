@@ -19,15 +19,13 @@ from doudi.contexts.accounts.services import Act, User, record, require, take_tu
 from doudi.contexts.meals.diner_models import Diner, DinerEvent
 from doudi.contexts.meals.diners import age_on, by_proof, stop_on
 from doudi.contexts.meals.menus import clashes_of, menu_of
-from doudi.contexts.meals.order_models import MealOrder, MealServed, Menu, ServingReversal
+from doudi.contexts.meals.order_models import Dish, MealOrder, MealServed, Menu, ServingReversal
+from doudi.contexts.meals.safety_incidents import is_stopped, stop_in_force
 from doudi.contexts.meals.site_models import Meal, Site
 from doudi.contexts.meals.sites import StepRefused, reach, require_at
 from doudi.engine.errors import DoudiError
 from doudi.engine.meals import Eater, Receipt, SoFar, price
 from doudi.engine.packs.meals import NetworkRules, PriceRules
-
-QUEUE_DAYS = 7
-"""A till's queue is taken in for so many days; older is no queue any more."""
 
 
 class ServingNotFound(DoudiError):
@@ -94,20 +92,30 @@ def quote(
     menu = menu_of(place, on, meal)
     receipt = _receipt(person, meal, on, _list_price(menu, list_fen), prices)
     clash = [one.zh for one in clashes_of(person, menu, network)]
+    if menu is not None:
+        clash += [
+            f"“{dish.name}”已暂停供应，不能出餐"
+            for dish in menu.dishes.all()
+            if is_stopped(place, dish, on=on)
+        ]
     return Quoted(person, receipt, clash, _order_of(person, on, meal))
 
 
 @transaction.atomic
-def serve_meal(place: Site, tap: Tap, *, prices: PriceRules, pack_hash: str, by: User) -> Given:
+def serve_meal(
+    place: Site, tap: Tap, *, prices: PriceRules, rules: NetworkRules, pack_hash: str, by: User
+) -> Given:
     """Hand out a meal at a place and keep it with its receipt; the same token again gives the one that is there."""
     require_at(by, Act.SERVE_MEAL, place)
     take_turn()
     person = _who(tap.key)
-    return _serve(place, person, tap, prices, pack_hash, by)
+    return _serve(place, person, tap, prices, rules, pack_hash, by)
 
 
 @transaction.atomic
-def serve_order(found: MealOrder, tap: Tap, *, prices: PriceRules, pack_hash: str, by: User) -> Given:
+def serve_order(
+    found: MealOrder, tap: Tap, *, prices: PriceRules, rules: NetworkRules, pack_hash: str, by: User
+) -> Given:
     """Hand a delivered meal over at the door; the order says to whom, the proof that it was."""
     require_at(by, Act.DELIVER_MEAL, found.site)
     take_turn()
@@ -124,7 +132,7 @@ def serve_order(found: MealOrder, tap: Tap, *, prices: PriceRules, pack_hash: st
             "Take a photo or a signature as the proof.",
             code="proof_missing",
         )
-    return _serve(found.site, found.diner, tap, prices, pack_hash, by, delivered=True)
+    return _serve(found.site, found.diner, tap, prices, rules, pack_hash, by, delivered=True)
 
 
 def _serve(
@@ -132,6 +140,7 @@ def _serve(
     person: Diner,
     tap: Tap,
     prices: PriceRules,
+    rules: NetworkRules,
     pack_hash: str,
     by: User,
     *,
@@ -146,10 +155,10 @@ def _serve(
             )
         return Given(before, again=True)
     now = timezone.now()
-    if not now - timedelta(days=QUEUE_DAYS) <= tap.at <= now + timedelta(minutes=10):
+    if not now - timedelta(days=rules.queue_days) <= tap.at <= now + timedelta(minutes=10):
         raise StepRefused(
-            f"就餐时间 {timezone.localtime(tap.at):%Y-%m-%d %H:%M} 不对：只补收 {QUEUE_DAYS} 天内的。请核对终端时钟。",
-            f"The time of the meal is not within {QUEUE_DAYS} days; check the clock of the till.",
+            f"就餐时间 {timezone.localtime(tap.at):%Y-%m-%d %H:%M} 不对：只补收 {rules.queue_days} 天内的。请核对终端时钟。",
+            f"The time of the meal is not within {rules.queue_days} days; check the clock of the till.",
             code="time_refused",
         )
     if tap.meal not in Meal.values or tap.proof not in MealServed.Proof.values:
@@ -159,6 +168,7 @@ def _serve(
     if not tap.offline:
         _refuse(place, person)
     menu = menu_of(place, day, tap.meal)
+    dishes = _handed_out(place, menu, day, offline=tap.offline)
     list_fen = _list_price(menu, tap.list_fen)
     receipt = _receipt(person, tap.meal, day, list_fen, prices)
     order = _order_of(person, day, tap.meal)
@@ -176,7 +186,7 @@ def _serve(
         delivered=delivered,
         proof=tap.proof,
         proof_file=tap.proof_file,
-        dishes="".join(f",{dish.pk}" for dish in menu.dishes.all()) + "," if menu is not None else "",
+        dishes="".join(f",{dish.pk}" for dish in dishes) + "," if dishes else "",
         list_fen=receipt.list_fen,
         discount_fen=receipt.discount_fen,
         subsidy_fen=receipt.subsidy_fen,
@@ -210,6 +220,23 @@ def _refuse(place: Site, person: Diner) -> None:
             f"The enrolment of {person.name} is not in force.",
             code="diner_not_active",
         )
+
+
+def _handed_out(place: Site, menu: Menu | None, day: date, *, offline: bool) -> list[Dish]:
+    """The dishes of the menu that may be handed out now: a stopped one is left out, a stopped place refuses."""
+    planned = list(menu.dishes.all()) if menu is not None else []
+    if offline:
+        return planned
+    whole = stop_in_force(place)
+    kept = [dish for dish in planned if not is_stopped(place, dish, on=day)] if whole is None else []
+    if whole is not None or (planned and not kept):
+        why = whole.why if whole is not None else "菜品全部暂停供应"
+        raise StepRefused(
+            f"{place.name} 已暂停供应（{why}），不能登记就餐。",
+            f"{place.name} is stopped ({why}).",
+            code="food_stopped",
+        )
+    return kept
 
 
 def _who(key: str) -> Diner:

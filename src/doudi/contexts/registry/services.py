@@ -47,6 +47,7 @@ from doudi.contexts.registry.duplicates import (
     reopen_pair,
     shown,
 )
+from doudi.contexts.registry.elders import EldersOfPlace, elders_by_place
 from doudi.contexts.registry.exchange import (
     ORDERS as EXCHANGE_ORDERS,
 )
@@ -155,6 +156,7 @@ from doudi.contexts.registry.people import (
     refuse_own_file,
 )
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
+from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
 from doudi.contexts.registry.recipients import (
@@ -194,6 +196,7 @@ from doudi.engine.errors import DoudiError
 
 __all__ = [
     "BASES",
+    "CATEGORY_CODES",
     "COLUMNS",
     "EVENT_LABELS",
     "EXCHANGE_ORDERS",
@@ -215,6 +218,7 @@ __all__ = [
     "Conditions",
     "DifferenceNotFound",
     "DuplicatePair",
+    "EldersOfPlace",
     "EventKind",
     "EventNotFound",
     "Evidence",
@@ -289,6 +293,7 @@ __all__ = [
     "duplicate_counts",
     "duplicate_pair",
     "duplicate_pairs",
+    "elders_by_place",
     "end_of",
     "entrust",
     "evidence_on",

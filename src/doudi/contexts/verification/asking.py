@@ -24,6 +24,7 @@ from doudi.contexts.accounts.services import Act, User, record, require, take_tu
 from doudi.contexts.verification.authorising import Unauthorised, authorisation_for
 from doudi.contexts.verification.models import (
     Authorisation,
+    Erasure,
     Query,
     QueryBatch,
     Reply,
@@ -419,9 +420,16 @@ def close_queries(number: str, *, by: User, seen: int | None = None) -> Verifica
 
 
 def rows_of(reply: Reply, spec: FeedSpec) -> list[dict[str, Any]]:
-    """The typed rows of a reply, its content held against its digest; :class:`EvidenceChanged` where it differs."""
-    body = reply.rows.encode() if reply.rows else b"[]"
-    if sha256_of(body) != reply.raw_hash:
+    """The typed rows of a reply, its content held against its digest; :class:`EvidenceChanged` where it differs.
+
+    Of a reply whose rows were deleted when their time was over the totals that were left.
+    """
+    body, digest = (reply.rows or "[]").encode(), reply.raw_hash
+    if not reply.rows:
+        erased = Erasure.objects.filter(reply=reply).first()
+        if erased is not None:
+            body, digest = erased.rows.encode(), erased.kept_hash
+    if sha256_of(body) != digest:
         raise EvidenceChanged(
             f"回复 {reply.pk} 的内容与登记的摘要不符。", f"Reply {reply.pk} is not what was registered."
         )

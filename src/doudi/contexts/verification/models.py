@@ -31,6 +31,30 @@ class RequestQuerySet(models.QuerySet["VerificationRequest"]):
         return self.open().filter(due_on__lt=today)
 
 
+class RequestBatch(models.Model):
+    """Requests opened together (批量委托): from a workbook, or a periodic re-check of everyone on a programme."""
+
+    class Origin(models.TextChoices):
+        FILE = "file", "表格"
+        RECHECK = "recheck", "定期复查"
+
+    number = models.CharField("批次号", max_length=40, unique=True)
+    origin = models.CharField("来由", max_length=10, choices=Origin.choices)
+    purpose = models.CharField("用途", max_length=20, blank=True)
+    as_of = models.DateField("核对基准日", null=True)
+    region_code = models.CharField("地区", max_length=12, db_index=True)
+    made_by = models.CharField("建立人", max_length=150)
+    made_at = models.DateTimeField("建立时间", auto_now_add=True)
+    file_name = models.CharField("文件名", max_length=255, blank=True)
+    file_hash = models.CharField("文件摘要", max_length=64, blank=True)
+    marked = models.CharField("标注结果的表格", max_length=80, blank=True)
+    opened = models.PositiveIntegerField("建立委托单", default=0)
+    refused = models.PositiveIntegerField("未建立", default=0)
+
+    class Meta:
+        ordering = ["-pk"]
+
+
 class VerificationRequest(models.Model):
     """A request to verify a household (委托单): what for, whom, which sources, as of when, and how far it has come."""
 
@@ -52,6 +76,14 @@ class VerificationRequest(models.Model):
     due_on = models.DateField("出报告期限", null=True, db_index=True)
     ended_why = models.TextField("退回或撤销理由", blank=True)
     version = models.PositiveIntegerField("版本", default=0)
+    batch = models.ForeignKey(
+        RequestBatch, on_delete=models.PROTECT, null=True, related_name="requests", verbose_name="批次"
+    )
+    sifted = models.CharField("复查比对", max_length=10, blank=True)
+    """Of a periodic re-check: unchanged, changed, first (no earlier report), incomplete; empty: not compared yet."""
+    hold_why = models.CharField("暂缓删除理由", max_length=300, blank=True)
+    """Legal hold (证据保全): while it is there, nothing of the request is deleted."""
+    held_by = models.CharField("保全人", max_length=150, blank=True)
     entrusted_by = models.CharField("委托的异地单位", max_length=40, blank=True)
     entrusted_number = models.CharField("异地单位的协查编号", max_length=60, blank=True)
     objects = RequestQuerySet.as_manager()
@@ -200,6 +232,20 @@ class Reply(AppendOnly):
 
     class Meta:
         ordering = ["pk"]
+
+
+class Erasure(AppendOnly):
+    """Proof that the rows of a reply were deleted when their time was over (到期删除): when, why, what is left.
+
+    The reply keeps its count and the digest of what it was; ``rows`` hold the totals that are left, and their digest.
+    """
+
+    reply = models.OneToOneField(Reply, on_delete=models.PROTECT, related_name="erasure")
+    at = models.DateTimeField("删除时间", auto_now_add=True, db_index=True)
+    days = models.PositiveIntegerField("保存天数")
+    since = models.DateField("起算日期")
+    rows = SealedTextField("保留的合计", purpose="verification.totals")
+    kept_hash = models.CharField("合计摘要", max_length=64)
 
 
 class QueryBatch(models.Model):

@@ -16,6 +16,7 @@ from doudi.contexts.registry.services import ID_PURPOSE
 from doudi.contexts.verification.models import (
     DeclaredItem,
     Query,
+    RequestBatch,
     RequestEvent,
     RequestPerson,
     RequestQuerySet,
@@ -161,6 +162,7 @@ def open_request(
     household_no: str = "",
     sources: Sequence[str] = (),
     warning_number: str = "",
+    batch: RequestBatch | None = None,
 ) -> VerificationRequest:
     """Open a request as a draft; ``sources`` empty asks every declared source.
 
@@ -181,6 +183,7 @@ def open_request(
         as_of=as_of,
         requested_by=requested_by,
         warning_number=warning_number,
+        batch=batch,
         created_by=by.username,
     )
     for position, person in enumerate(people, 1):
@@ -363,6 +366,11 @@ def archive_request(number: str, *, by: User, seen: int | None = None) -> Verifi
     take_turn()
     request = request_of(number, by=by)
     require(by, Act.ISSUE_REPORT, region_code=request.region_code)
+    if request.state not in (State.REPORTED, State.REVIEWED):
+        raise StepRefused(
+            f"委托单 {number} 现为“{State(request.state).label}”，出具报告后才能归档。",
+            f"Request {number} is {request.state}; it is archived after its report.",
+        )
     go(request, State.ARCHIVED, seen=seen, due_on=None)
     note(request, by=by, kind="archive", text="归档")
     record(by=by, act=Act.ISSUE_REPORT, subject=f"verification:{number}", region_code=request.region_code,

@@ -13,13 +13,14 @@ from doudi.engine.benefits.banking import (
     write_payment_file,
 )
 from doudi.engine.benefits.months import first_of, month_text, months_between, next_month, shift
-from doudi.engine.benefits.rules import Benefit, BenefitRules, Layout, load_benefits
+from doudi.engine.benefits.rules import Benefit, BenefitRules, Column, Layout, Table, load_benefits
 
 __all__ = [
     "BankFileRefused",
     "Benefit",
     "BenefitRules",
     "Claim",
+    "Column",
     "Due",
     "Layout",
     "Line",
@@ -27,6 +28,7 @@ __all__ = [
     "Outcome",
     "Payment",
     "Recipient",
+    "Table",
     "due",
     "first_of",
     "load_benefits",

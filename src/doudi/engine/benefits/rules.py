@@ -83,6 +83,32 @@ class Rhythm:
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of a monthly table: what is counted (户数、人数、行数、金额) of which rows."""
+
+    code: str
+    label: str
+    label_en: str
+    counts: str
+    benefits: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    @property
+    def is_money(self) -> bool:
+        return self.counts == "金额"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A monthly table (报表) as the county or its superior wants it."""
+
+    code: str
+    label: str
+    label_en: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
 class BenefitRules:
     """The benefits section of a pack."""
 
@@ -112,6 +138,7 @@ class BenefitRules:
     refusal_clause: str
     follow_up_days: tuple[int, ...]
     layouts: Mapping[str, Layout]
+    tables: Mapping[str, Table]
 
     def benefit(self, code: str) -> Benefit:
         """The benefit of a code, or a refusal that names those there are."""
@@ -206,7 +233,16 @@ def _read(path: Path) -> BenefitRules:
         refusal_clause=raw["拒绝工作次数"].get("依据", ""),
         follow_up_days=tuple(sorted(int(days) for days in raw["随访天数"])),
         layouts={row["码"]: _layout(row) for row in raw["银行"]},
+        tables={row["码"]: _table(row) for row in raw["报表"]},
     )
+
+
+def _table(row: Mapping[str, Any]) -> Table:
+    columns = (
+        Column(one["码"], one["名"], one["英"], one["数"], tuple(one["待遇"]), tuple(one["种类"]))
+        for one in row["列"]
+    )
+    return Table(row["码"], row["名"], row["英"], tuple(columns))
 
 
 def _benefit(row: Mapping[str, str]) -> Benefit:

@@ -86,6 +86,8 @@ class NetworkRules:
     shares: Mapping[str, Fraction]
     order_days: int
     menu_days: int
+    queue_days: int
+    """For so many days a till's queue is taken in."""
     delivery: DeliveryRules
     door: DoorRules
     most_a_minute: int
@@ -160,6 +162,7 @@ def load_network(folder: Path) -> NetworkRules:
         shares={name: _percent(part.text) for name, part in _node(day, "占比").items()},
         order_days=int(_node(node, "订餐").text_of("最多提前天数")),
         menu_days=int(_node(node, "订餐").text_of("菜单提前天数")),
+        queue_days=int(_node(node, "订餐").text_of("补收天数")),
         delivery=DeliveryRules(
             hot_minutes=int(carry.text_of("热食分钟")),
             capacity=int(carry.text_of("每车份数")),

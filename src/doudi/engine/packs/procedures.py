@@ -69,6 +69,8 @@ class Procedure:
     department: str
     category: str
     """The label of the register that a positive decision gives; '' where it gives none."""
+    benefit: str
+    """The benefit of ``benefits.yaml`` that a positive decision is paid as; '' for a mere recognition."""
     outcomes: tuple[str, ...]
     """Categories of a report (codes of the pack) that support a positive decision."""
     purpose: str
@@ -150,6 +152,8 @@ class Procedures:
     longest_pause: int
     review_words: str
     letters: Mapping[str, Letter]
+    exclusive: tuple[tuple[str, ...], ...]
+    """Groups of measures of which a person has one at a time (互斥)."""
     standard: str
     """The parameter of which months make the ceiling of a single sum (一次性救助上限)."""
 
@@ -208,6 +212,7 @@ def _read(path: Path) -> Procedures:
             longest_pause=int(raw["中止最长"]["天数"]),
             review_words=raw["复议"],
             letters={name: _letter(raw["文书"][name]) for name in LETTERS},
+            exclusive=tuple(tuple(group) for group in raw.get("互斥措施", [])),
             standard=raw["标准"],
         )
     except (KeyError, TypeError, ValueError) as problem:
@@ -231,6 +236,7 @@ def _kind(row: Mapping[str, Any], papers: Mapping[str, PaperAsked]) -> Procedure
         layer=row["层"],
         department=row["部门"],
         category=row.get("类别", ""),
+        benefit=row.get("待遇", ""),
         outcomes=tuple(row.get("结论", ())),
         purpose=row.get("核对用途", ""),
         steps=tuple(row["步骤"]),

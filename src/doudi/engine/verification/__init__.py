@@ -17,6 +17,7 @@ from doudi.engine.verification.evidence import (
     rows_as_text,
     rows_from_plain,
     rows_to_plain,
+    totals_of,
 )
 from doudi.engine.verification.states import STEPS, State, may_go
 
@@ -45,4 +46,5 @@ __all__ = [
     "rows_to_plain",
     "sha256_of",
     "sm3_of",
+    "totals_of",
 ]

@@ -193,3 +193,38 @@ def _as_text(kind: str, value: Any) -> str:
     if kind == "bool":
         return "是" if value else "否"
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def totals_of(
+    spec: FeedSpec, rows: Sequence[Mapping[str, Any]], totals: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Rows with the money columns ``totals`` summed by person and everything else taken out of them.
+
+    As many rows as there were are left, the first of a person with the sums and the others with nothing, texts replaced
+    and dates by the latest of the person: counts and sums, and so every report computed from them, stay what they were.
+    """
+    by_person: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_person.setdefault((row.get("id_number"), row.get("name")), []).append(row)
+    kept: list[dict[str, Any]] = []
+    for (number, name), own in by_person.items():
+        for place, row in enumerate(own):
+            left: dict[str, Any] = {"id_number": number, "name": name}
+            for column in spec.columns:
+                value = row.get(column.name)
+                if column.name in left or value is None:
+                    continue
+                if column.name in totals:
+                    left[column.name] = sum(other.get(column.name) or 0 for other in own) if place == 0 else 0
+                elif column.type in ("date", "month"):
+                    left[column.name] = max(
+                        other[column.name] for other in own if other.get(column.name) is not None
+                    )
+                elif column.type in ("money", "decimal", "int", "phone", "address"):
+                    continue
+                elif column.type == "text":
+                    left[column.name] = f"合计{place + 1}"
+                else:
+                    left[column.name] = value
+            kept.append(left)
+    return kept

@@ -61,8 +61,8 @@ STEPS: Mapping[State, frozenset[State]] = {
     # one reply may be the only one that is outstanding
     State.QUERYING: frozenset({State.PARTIAL, State.COMPARING}) | _OUT,
     State.PARTIAL: frozenset({State.QUERYING, State.COMPARING}) | _OUT,
-    # a late reply re-opens the comparison, a source asked again the query
-    State.COMPARING: frozenset({State.QUERYING, State.PARTIAL, State.REPORTED}) | _OUT,
+    # a late reply re-opens the comparison, a source asked again the query; a re-check that found nothing new is filed
+    State.COMPARING: frozenset({State.QUERYING, State.PARTIAL, State.REPORTED, State.ARCHIVED}) | _OUT,
     # a reply that comes after the report leads to a second one by review, never to a changed first one
     State.REPORTED: frozenset({State.OBJECTED, State.REVIEWING, State.ARCHIVED}),
     State.OBJECTED: frozenset({State.REVIEWING, State.REPORTED}),

@@ -138,6 +138,18 @@ def range_name(code: str) -> str:
 
 
 @register.filter
+def share_of(part: float, whole: float) -> str:
+    """A part of a whole as 62.5%, — where there is no whole."""
+    return f"{part / whole:.1%}" if whole else "—"
+
+
+@register.filter
+def gap(value: float) -> str:
+    """A proven gap as 0.25%."""
+    return f"{value:.2%}"
+
+
+@register.filter
 def post_name(code: str) -> str:
     """A volunteer's post by its name."""
     found = chain.volunteer_rules().posts.get(code)

@@ -8,6 +8,7 @@ from typing import Any
 from django import template
 
 from doudi import chain
+from doudi.contexts.charity.services import Condition
 from doudi.engine.packs.linking import Term
 from doudi.web.templatetags.doudi import english
 
@@ -54,3 +55,16 @@ def kinds_or_any(codes: list[str]) -> str:
 def groups_or_any(codes: list[str]) -> str:
     """The groups a project takes, — for any."""
     return "、".join(need_group(code) for code in codes) or "—"
+
+
+@register.filter
+def one_language(both: str) -> str:
+    """The reader's half of a sentence of the engine, which says it in Chinese and English."""
+    zh, _slash, en = both.partition(" / ")
+    return en if english() and en else zh
+
+
+@register.filter
+def in_words(condition: Condition) -> str:
+    """A condition of a pair as a sentence in the reader's language."""
+    return condition.en if english() else condition.zh

@@ -24,10 +24,16 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: no such page."""
     speak(request)
-    return render(request, "404.html", status=404)
+    return _kept_by_nobody(render(request, "404.html", status=404))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: the fault is ours; the page asks nothing of the database, which may be what failed."""
     speak(request)
     return HttpResponse(loader.get_template("500.html").render(), status=500)
+
+
+def _kept_by_nobody(page: HttpResponse) -> HttpResponse:
+    """A page that is not there for one account may be there for another."""
+    page.headers.setdefault("Cache-Control", "private, no-store")
+    return page

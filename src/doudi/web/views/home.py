@@ -14,6 +14,7 @@ from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.assistance import services as assistance
+from doudi.contexts.charity import giving
 from doudi.contexts.meals import services as meals
 from doudi.contexts.meals import volunteering
 from doudi.contexts.monitoring import services as monitoring
@@ -57,6 +58,7 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
 
 def _county(user: User) -> dict[str, Any]:
     return {
+        "plans_filed": giving.campaigns(by=user, status="filed").count(),
         "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
@@ -155,6 +157,16 @@ def _volunteer(user: User) -> dict[str, Any]:
     }
 
 
+def _charity(user: User) -> dict[str, Any]:
+    return {
+        **homes.of_charity(user),
+        "to_decide": giving.allocations(by=user, status="proposed").count(),
+        "to_pay": giving.allocations(by=user, status="approved").count(),
+        "to_disclose": giving.duties(by=user).count(),
+        "disclosures_late": giving.duties(by=user, state="late").count(),
+    }
+
+
 _WORK = {
     Role.COUNTY: _county,
     Role.TOWNSHIP: _township,
@@ -164,7 +176,7 @@ _WORK = {
     Role.ADMIN: _admin,
     Role.VERIFIER: _verifier,
     Role.MEMBER: homes.member,
-    Role.CHARITY: homes.of_charity,
+    Role.CHARITY: _charity,
     Role.CANTEEN: _canteen,
     Role.COURIER: _courier,
     Role.VOLUNTEER: _volunteer,

@@ -88,8 +88,9 @@ def chosen_site(request: HttpRequest, user: User) -> tuple[list[Any], Any]:
     """The places of an account and the one a page is about: named in the address, else the first."""
     listed = list(meals.sites(by=user).select_related("supplied_by"))
     wanted = request.POST.get("site") or request.GET.get("site") or ""
-    found = next((place for place in listed if place.code == wanted), listed[0] if listed else None)
-    return listed, found
+    named = [place for place in listed if place.code == wanted]
+    own = [place for place in listed if place.code == user.organisation]
+    return listed, next(iter((*named, *own, *listed)), None)
 
 
 def chosen_day(request: HttpRequest, default: date) -> date:

@@ -24,16 +24,19 @@ from doudi.web.views.dining.stepping import chosen_meal, chosen_site, fen_typed
 MOST_SENT = 200
 
 
-def _now_meal() -> str:
-    hour = timezone.localtime().hour
-    return "breakfast" if hour < 10 else "lunch" if hour < 15 else "dinner"
+def _now_meal(place: meals.Site | None) -> str:
+    """The meal that the place hands out now, else the next one today, else its last."""
+    hours = list(place.hours.order_by("serves_until")) if place is not None else []
+    now = timezone.localtime().time()
+    coming = [one for one in hours if one.serves_until >= now] or hours[-1:]
+    return coming[0].meal if coming else "lunch"
 
 
 def till(request: HttpRequest) -> HttpResponse:
     """Hand out a meal, or see what it would cost; the same form sent twice is one meal."""
     user = asker(request)
     listed, place = chosen_site(request, user)
-    meal = chosen_meal(request, _now_meal())
+    meal = chosen_meal(request, _now_meal(place))
     problem, given, quoted = None, None, None
     if request.method == "POST" and place is not None:
         try:

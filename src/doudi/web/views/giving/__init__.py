@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route
-from doudi.web.views.giving import funds, public, raising
+from doudi.web.views.giving import calls, funds, growing, public, raising
 
 ROUTES: tuple[Route, ...] = (
     Route("funds/", funds.fund_list, "funds", Act.VIEW_FUNDS),
@@ -37,6 +37,37 @@ ROUTES: tuple[Route, ...] = (
     Route("funds/years/<int:year>/", raising.year, "charity_year", Act.VIEW_FUNDS),
     Route("funds/<str:number>/do/<slug:step>/", funds.fund_step, "fund_step", Act.VIEW_FUNDS),
     Route("funds/<str:number>/", funds.fund_page, "fund", Act.VIEW_FUNDS),
+    Route("ventures/", calls.call_list, "ventures", Act.VIEW_VENTURES),
+    Route("ventures/new/", calls.new_call, "venture_new", Act.RUN_VENTURE),
+    Route("ventures/ideas/", growing.idea_list, "ideas", Act.VIEW_VENTURES),
+    Route("ventures/ideas/new/", growing.edit_idea, "idea_new", Act.INCUBATE),
+    Route("ventures/ideas/<str:number>/edit/", growing.edit_idea, "idea_edit", Act.INCUBATE),
+    Route("ventures/ideas/<str:number>/do/<slug:step>/", growing.idea_step, "idea_step", Act.VIEW_VENTURES),
+    Route("ventures/ideas/<str:number>/", growing.idea_page, "idea", Act.VIEW_VENTURES),
+    Route("ventures/support/", growing.support, "support", Act.VIEW_VENTURES),
+    Route("ventures/support/enter/<slug:step>/", growing.support_enter, "support_enter", Act.SUPPORT_CHARITY),
+    Route(
+        "ventures/support/<str:number>/decide/", growing.support_decide, "support_decide", Act.DECIDE_VENTURE
+    ),
+    Route(
+        "ventures/applications/<str:number>/",
+        calls.application_page,
+        "venture_application",
+        Act.VIEW_VENTURES,
+    ),
+    Route(
+        "ventures/applications/<str:number>/do/<slug:step>/",
+        calls.application_step,
+        "venture_application_step",
+        Act.VIEW_VENTURES,
+    ),
+    Route(
+        "ventures/milestones/<int:pk>/<slug:step>/", calls.milestone_step, "milestone_step", Act.VIEW_VENTURES
+    ),
+    Route("ventures/<str:number>/do/<slug:step>/", calls.call_step, "venture_step", Act.VIEW_VENTURES),
+    Route("ventures/<str:number>/score/<slug:blind>/", calls.score, "venture_score", Act.SCORE_VENTURE),
+    Route("ventures/<str:number>/", calls.call_page, "venture", Act.VIEW_VENTURES),
+    Route("charity/ventures/", public.venture_list, "charity_ventures", Entry.PUBLIC),
     Route("charity/", public.home, "charity_home", Entry.PUBLIC),
     Route("charity/fundraising/", public.campaigns, "charity_campaigns", Entry.PUBLIC),
     Route("charity/fundraising/<str:number>/", public.campaign, "charity_campaign", Entry.PUBLIC),

@@ -41,13 +41,14 @@ def steps_for(
     more: Mapping[str, dict[str, Any]] | None = None,
     failed: str = "",
     bound: forms.Form | None = None,
+    ids: str = "",
 ) -> list[dict[str, Any]]:
     """The steps that fit now, as a page shows them."""
     return [
         {
             "name": name,
             "title": step.title,
-            "form": bound if name == failed and bound is not None else made(steps, name, more),
+            "form": bound if name == failed and bound is not None else made(steps, name, more, ids=ids),
             "failed": name == failed,
             "open": name == failed or step.first,
         }
@@ -57,10 +58,14 @@ def steps_for(
 
 
 def made(
-    steps: Mapping[str, Step[T]], name: str, more: Mapping[str, dict[str, Any]] | None, *args: Any
+    steps: Mapping[str, Step[T]],
+    name: str,
+    more: Mapping[str, dict[str, Any]] | None,
+    *args: Any,
+    ids: str = "",
 ) -> forms.Form:
-    """The form of a step with ids of its own."""
-    return steps[name].form(*args, auto_id=f"{name}_%s", **(more or {}).get(name, {}))
+    """The form of a step with ids of its own, ``ids`` before them where a page shows several things."""
+    return steps[name].form(*args, auto_id=f"{ids}{name}_%s", **(more or {}).get(name, {}))
 
 
 def take(
@@ -72,13 +77,14 @@ def take(
     show: Show,
     then: tuple[Any, ...],
     more: Mapping[str, dict[str, Any]] | None = None,
+    ids: str = "",
 ) -> HttpResponse:
     """Take one step with what was posted; the page again where something stands against it."""
     if name not in steps:
         raise Http404
     if request.method != "POST":
         return redirect(*then)
-    form = made(steps, name, more, request.POST)
+    form = made(steps, name, more, request.POST, ids=ids)
 
     def again(problem: DoudiError | None) -> HttpResponse:
         thing.refresh_from_db()  # type: ignore[attr-defined]
@@ -103,9 +109,10 @@ def shown_steps(
     bound: forms.Form | None,
     problem: DoudiError | None,
     more: Mapping[str, dict[str, Any]] | None = None,
+    ids: str = "",
 ) -> dict[str, Any]:
     """What the template of a thing needs to show its steps, and under which status."""
-    fitting = steps_for(steps, thing, asker(request), more=more, failed=step, bound=bound)
+    fitting = steps_for(steps, thing, asker(request), more=more, failed=step, bound=bound, ids=ids)
     return {
         "steps": fitting,
         "problem": problem,

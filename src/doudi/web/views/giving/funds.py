@@ -134,6 +134,14 @@ FUND_STEPS: dict[str, Step[giving.Fund]] = {
         gettext_lazy("提出资金安排"), typed_forms.UseForm, lambda f, u: _standing(f, u) and f.free_money_fen > 0, _use,
         gettext_lazy("安排已提出，等待审批。"), Act.KEEP_FUNDS,
     ),
+    "claim-use": Step(
+        gettext_lazy("为认领的需求安排资金"), typed_forms.ClaimUseForm,
+        lambda f, u: _standing(f, u) and f.free_money_fen > 0 and bool(_claims(u)),
+        lambda f, typed, u: chain.propose_for_claim(
+            typed["claim"], fund_number=f.number, amount_fen=typed["amount"] or 0, use=typed["use"], by=u
+        ),
+        gettext_lazy("安排已提出，等待审批。"), Act.KEEP_FUNDS,
+    ),
     "goods-use": Step(
         gettext_lazy("提出物资安排"), typed_forms.GoodsUseForm, lambda f, u: _standing(f, u) and f.free_goods_fen > 0, _use,
         gettext_lazy("安排已提出，等待审批。"), Act.KEEP_FUNDS,
@@ -175,6 +183,22 @@ FUND_STEPS: dict[str, Step[giving.Fund]] = {
 }  # fmt: skip
 
 
+def _claims(user: User) -> list[tuple[str, str]]:
+    """Needs that the charity holds and for which no money is arranged."""
+    arranged = set(
+        giving.allocations(by=user)
+        .exclude(claim="")
+        .exclude(status__in=("refused", "released"))
+        .values_list("claim", flat=True)
+    )
+    kinds = terms()["purposes"]
+    return [
+        (claim.number, f"{claim.need.code} · {kinds.get(claim.need.kind, claim.need.kind)}")
+        for claim in charity.claims(by=user, status="reserved")
+        if claim.number not in arranged
+    ]
+
+
 def _reversible(fund: giving.Fund) -> list[tuple[str, str]]:
     found = giving.entries(fund).filter(kind__in=giving.REVERSIBLE, reversed_by=None)[:200]
     return [
@@ -191,6 +215,7 @@ def _more(fund: giving.Fund, user: User) -> dict[str, dict[str, Any]]:
     ]
     return {
         **{name: {"fund": fund} for name in ("gift", "goods", "use", "goods-use")},
+        "claim-use": {"claims": _claims(user) if user.organisation else []},
         "move": {"fund": fund, "others": others},
         "reverse": {"vouchers": _reversible(fund)},
     }

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from doudi import chain
-from doudi.contexts.charity import giving
+from doudi.contexts.charity import giving, incubation, ventures
 from doudi.engine.errors import DoudiError
 from doudi.web.guard import refused
 from doudi.web.paging import LongList
@@ -131,6 +131,18 @@ def needs(request: HttpRequest) -> HttpResponse:
         **terms(),
     }
     return render(request, "giving/public/needs.html", shown)
+
+
+@require_safe
+def venture_list(request: HttpRequest) -> HttpResponse:
+    """Venture calls with who was awarded what, brand projects with their results, honours."""
+    shown = {
+        "calls": [(call, ventures.public_awards(call)) for call in ventures.public_calls()[:10]],
+        "brands": incubation.public_brands(),
+        "honours": incubation.honours()[:50],
+        "here": "ventures",
+    }
+    return render(request, "giving/public/ventures.html", shown)
 
 
 @never_cache

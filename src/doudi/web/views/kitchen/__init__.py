@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route
-from doudi.web.views.kitchen import desk, incidents, public, volunteers
+from doudi.web.views.kitchen import desk, incidents, plans, public, volunteers
 
 ROUTES: tuple[Route, ...] = (
     Route("meals/open/", public.scores, "open_scores", Entry.PUBLIC),
@@ -30,6 +30,14 @@ ROUTES: tuple[Route, ...] = (
     Route("meals/safety/<slug:code>/codes/", incidents.codes, "rating_codes", Act.ISSUE_RATING_CODES),
     Route("meals/safety/<slug:code>/do/<slug:step>/", desk.step, "kitchen_step", Act.VIEW_SAFETY),
     Route("meals/safety/<slug:code>/", desk.place_page, "kitchen_place", Act.VIEW_SAFETY),
+    Route("meals/plan/", plans.plan_list, "site_plans", Act.VIEW_PLANS),
+    Route("meals/plan/make/", plans.make, "make_plan", Act.PLAN_SITES),
+    Route("meals/plan/province/", plans.make_province, "make_province", Act.PLAN_SITES),
+    Route("meals/plan/compare/", plans.compare, "compare_plans", Act.VIEW_PLANS),
+    Route("meals/plan/<slug:number>/try/", plans.try_change, "try_plan", Act.PLAN_SITES),
+    Route("meals/plan/<slug:number>/adopt/", plans.adopt, "adopt_plan", Act.ADOPT_PLAN),
+    Route("meals/plan/<slug:number>/plan.<str:form>", plans.export, "export_plan", Act.VIEW_PLANS),
+    Route("meals/plan/<slug:number>/", plans.plan_page, "site_plan", Act.VIEW_PLANS),
     Route("meals/receipt/", volunteers.receipt, "service_receipt", Entry.PUBLIC),
     Route("meals/volunteers/", volunteers.desk, "volunteers", Act.VIEW_VOLUNTEERS),
     Route("meals/volunteers/register/", volunteers.register, "register_volunteer", Act.MANAGE_VOLUNTEERS),

@@ -37,11 +37,11 @@ def _back(request: HttpRequest, act: Callable[[User], Any], said: str, to: str) 
 
 
 def posted(view: View) -> View:
-    """A step that is pressed; an address that somebody only opens leads back to the desk."""
+    """A step that is pressed; an address that somebody only opens leads home."""
 
     @wraps(view)
     def enter(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return view(request, *args, **kwargs) if request.method == "POST" else redirect("safety")
+        return view(request, *args, **kwargs) if request.method == "POST" else redirect("home")
 
     return enter
 

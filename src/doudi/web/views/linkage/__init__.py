@@ -19,6 +19,7 @@ ROUTES: tuple[Route, ...] = (
     Route("linkage/books/<slug:number>/do/<slug:step>/", batches.step, "filing_batch_step", Act.FILE_AID),
     Route("linkage/books/<slug:number>/marked.xlsx", batches.marked, "filing_batch_marked", Act.FILE_AID),
     Route("linkage/needs/", needs.need_list, "needs", Act.VIEW_NEEDS),
+    Route("linkage/needs/demand/", needs.demand, "demand", Act.VIEW_NEEDS),
     Route("linkage/needs/new/<path:household_no>/", needs.new, "need_new", Act.RAISE_NEED),
     Route("linkage/needs/of-warning/<path:number>/", needs.of_warning, "need_of_warning", Act.RAISE_NEED),
     Route("linkage/needs/one/<slug:code>/", needs.need_page, "need", Act.VIEW_NEEDS),

@@ -182,8 +182,8 @@ def _run(request: HttpRequest, number: str, problem: DoudiError | None, refused:
     run = charity.run_of(number, by=asker(request))
     shown = {
         "run": run,
-        "pairs": run.proposals.select_related("need", "project__organisation"),
-        "served": sorted(run.served.items()),
+        "pairs": chain.explain_pairs(number, by=asker(request)),
+        "served": sorted((int(tier), count) for tier, count in run.served.items()),
         "problem": problem,
         "refused": refused,
     }

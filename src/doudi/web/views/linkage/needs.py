@@ -224,3 +224,16 @@ def received(request: HttpRequest, household_no: str) -> HttpResponse:
         ],
     }
     return render(request, "linkage/received.html", shown)
+
+
+@require_safe
+def demand(request: HttpRequest) -> HttpResponse:
+    """Needs by township and kind, shaded by number, against what projects have left (需求热力)."""
+    found = chain.demand(by=asker(request))
+    shown = {
+        "kinds": found.kinds,
+        "rows": found.rows,
+        "columns": list(zip(found.kinds, found.totals, found.supply, strict=True)),
+        "short": found.short,
+    }
+    return render(request, "linkage/demand.html", shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Route
-from doudi.web.views.payroll import decisions, payments, rosters
+from doudi.web.views.payroll import decisions, outcomes, payments, rosters
 
 ROUTES: tuple[Route, ...] = (
     Route("rosters/", rosters.roster_list, "rosters", Act.VIEW_ROSTERS),
@@ -28,5 +28,12 @@ ROUTES: tuple[Route, ...] = (
     Route("benefits/<str:household_no>/", decisions.household_benefits, "benefits", Act.VIEW_ROSTERS),
     Route("benefits/<str:household_no>/decide/", decisions.decide, "benefit_decide", Act.DECIDE_BENEFIT),
     Route("benefits/<str:household_no>/reverse/", decisions.reverse, "benefit_reverse", Act.DECIDE_BENEFIT),
+    Route("outcomes/", outcomes.outcome_page, "outcomes", Act.VIEW_ROSTERS),
+    Route("outcomes/<int:pk>/", outcomes.follow_up_page, "follow_up", Act.VIEW_ROSTERS),
+    Route("reviews/", outcomes.review_list, "reviews", Act.VIEW_ROSTERS),
+    Route("reviews/<int:pk>/", outcomes.review_page, "review", Act.VIEW_ROSTERS),
+    Route("pay-statistics/", outcomes.pay_statistics, "pay_statistics", Act.VIEW_ROSTERS),
+    Route("pay-statistics/rows/", outcomes.cell, "pay_cell", Act.VIEW_ROSTERS),
+    Route("pay-statistics/file/", outcomes.table_file, "pay_table_file", Act.VIEW_ROSTERS),
 )
 """The addresses of this room; ``doudi.web.urls`` strings the rooms together."""

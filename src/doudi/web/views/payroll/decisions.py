@@ -33,7 +33,7 @@ def household_benefits(request: HttpRequest, household_no: str) -> HttpResponse:
 def _people(household_no: str, user: User) -> list[tuple[str, str]]:
     whole = may(user, Act.REVEAL_IDENTITY)
     return [
-        (str(one.person_id), one.name if whole else identity.mask_name(one.name))
+        (str(one.person_id), f"{one.name if whole else identity.mask_name(one.name)} · {one.person_id}")
         for one in registry.counted_members(household_no)
         if one.died_on is None
     ]

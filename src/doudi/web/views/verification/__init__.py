@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route
-from doudi.web.views.verification import reports, requests, sources
+from doudi.web.views.verification import batches, reports, requests, sources
 
 ROUTES: tuple[Route, ...] = (
     Route("verification/", requests.desk, "verifications", Act.VIEW_VERIFICATION),
@@ -17,6 +17,20 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "verification/sources/<slug:source>/password/", sources.password, "source_password", Act.QUERY_SOURCES
+    ),
+    Route("verification/batches/", batches.batch_list, "verification_batches", Act.VIEW_VERIFICATION),
+    Route("verification/batches/template.xlsx", batches.template, "batch_template", Act.REQUEST_VERIFICATION),
+    Route("verification/batches/upload/", batches.upload, "batch_upload", Act.REQUEST_VERIFICATION),
+    Route("verification/batches/recheck/", batches.recheck, "batch_recheck", Act.REQUEST_VERIFICATION),
+    Route(
+        "verification/batches/<slug:number>/marked.xlsx",
+        batches.marked,
+        "batch_marked",
+        Act.REQUEST_VERIFICATION,
+    ),
+    Route("verification/batches/<slug:number>/ask/", batches.ask, "batch_ask", Act.QUERY_SOURCES),
+    Route(
+        "verification/batches/<slug:number>/", batches.batch_page, "verification_batch", Act.VIEW_VERIFICATION
     ),
     Route("verification/new/<path:household_no>/", requests.new, "verify", Act.REQUEST_VERIFICATION),
     Route("check/<slug:code>/", reports.check, "check_report", Entry.PUBLIC),

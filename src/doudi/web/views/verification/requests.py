@@ -45,13 +45,14 @@ def desk(request: HttpRequest) -> HttpResponse:
             ("open", gettext_lazy("在办")), ("overdue", gettext_lazy("已超期")), (State.COMPARING, State.COMPARING.label),
             (State.REPORTED, State.REPORTED.label), (State.OBJECTED, State.OBJECTED.label), ("all", gettext_lazy("全部")),
         ],
-        "kinds": {kind.code: _name(kind) for kind in rules.kinds.values()},
-        "purposes": {purpose.code: _name(purpose) for purpose in rules.purposes.values()},
+        "kinds": {kind.code: name_of(kind) for kind in rules.kinds.values()},
+        "purposes": {purpose.code: name_of(purpose) for purpose in rules.purposes.values()},
     }  # fmt: skip
     return render(request, "verification/desk.html", shown)
 
 
-def _name(declared: Any) -> str:
+def name_of(declared: Any) -> str:
+    """The name of something the pack declares, in the reader's language."""
     return str(declared.label_en if english() else declared.label)
 
 
@@ -66,8 +67,8 @@ class RequestForm(forms.Form):
     def __init__(self, *args: Any, members: list[registry.Member], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rules = chain.verification_rules()
-        self.fields["kind"].choices = [(k.code, _name(k)) for k in rules.kinds.values()]  # type: ignore[attr-defined]
-        self.fields["purpose"].choices = [(p.code, _name(p)) for p in rules.purposes.values()]  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [(k.code, name_of(k)) for k in rules.kinds.values()]  # type: ignore[attr-defined]
+        self.fields["purpose"].choices = [(p.code, name_of(p)) for p in rules.purposes.values()]  # type: ignore[attr-defined]
         self.members = members
         for member in members:
             for item in rules.items.values():
@@ -154,8 +155,8 @@ def _page(
     shown: dict[str, Any] = {
         "request_": found,
         "problem": problem,
-        "kind": _name(rules.kinds[found.kind]),
-        "purpose": _name(rules.purposes[found.purpose]),
+        "kind": name_of(rules.kinds[found.kind]),
+        "purpose": name_of(rules.purposes[found.purpose]),
         "people": [
             {
                 "person": person,
@@ -220,6 +221,8 @@ def _next(state: State, user: User, incomplete: bool) -> set[str]:
         steps |= {"entrust"} if state in (*askable, State.REVIEWING) else set()
         steps |= {"close"} if state in (State.QUERYING, State.PARTIAL) else set()
         steps |= {"review"} if state is State.OBJECTED else set()
+    if may(user, Act.HOLD_EVIDENCE):
+        steps |= {"hold"}
     if may(user, Act.ISSUE_REPORT):
         steps |= {"explain", "judge", "report"} if state in (State.COMPARING, State.REVIEWING) else set()
         steps |= {"archive"} if state in (State.REPORTED, State.REVIEWED) else set()
@@ -256,6 +259,7 @@ def _authorise(request: HttpRequest, number: str, user: User) -> str:
 
 
 def day_of(text: str) -> date:
+    """A day of a form, or :class:`StepRefused`."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -315,6 +319,15 @@ def _object(request: HttpRequest, number: str, user: User) -> str:
     return _("异议已登记，转核对人员复核。")
 
 
+def _hold(request: HttpRequest, number: str, user: User) -> str:
+    lift = request.POST.get("lift") == "1"
+    why = "" if lift else request.POST.get("why", "")
+    if not lift and not why.strip():
+        raise verification.StepRefused(_("请写明保全理由（至少四个字）。"), "State the reason.")
+    verification.hold_evidence(number, why=why, by=user)
+    return _("已解除证据保全。") if lift else _("证据已保全，到期不删除。")
+
+
 def _ask(request: HttpRequest, number: str, user: User) -> str:
     return _("已请申请人说明 %d 项。") % chain.ask_explanations(number, by=user)
 
@@ -340,6 +353,7 @@ _STEPS: dict[str, Callable[[HttpRequest, str, User], str]] = {
     "confirm": _plain(verification.confirm_authorised, gettext_lazy("成员授权齐全，可以查询。")),
     "query": _query,
     "entrust": _entrust,
+    "hold": _hold,
     "close": _plain(verification.close_queries, gettext_lazy("已转入比对，报告会注明部分结果。")),
     "explain": _ask,
     "answer": _answer,

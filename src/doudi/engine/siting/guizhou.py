@@ -1,43 +1,64 @@
-"""All Guizhou as a siting question: real codes, people and boundaries; points inside counties are SYNTHETIC.
+"""All Guizhou as a siting question (贵州省示范选址): real codes, people, boundaries and place names; the rest is marked.
 
 Demand: one point per 村/居委会 (17,964 of china-division), the county's 60+ of the 2020 census shared out over its
-villages. Candidates: one per township (1,510). A township's point is drawn at random inside its county's polygon,
-its villages around it; no real township coordinates were to be had (see data/guizhou/LICENSES.md).
-Floors: every county at least one site, every prefecture seat 2–3, the districts of 贵阳 and 遵义 2–5.
+villages. Candidates: one per township (1,510). Where GeoNames knows the township (164 of them) its point is real; else
+it is drawn inside its county's polygon, and villages around it, and both are SYNTHETIC (see data/guizhou/LICENSES.md).
+Floors (handbook 05 §5.1): every county at least one site, every prefecture seat and city district 2–3, those of 贵阳
+and 遵义 up to five.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from doudi.engine.siting import Candidates, Demand, Floor
+from doudi.engine.siting.problem import Candidates, Demand, Floor
 
-DATA = Path(__file__).parents[1] / "data" / "guizhou"
-SEATS = {"520201", "520402", "520502", "520602", "522301", "522601", "522701"}
-CITY_DISTRICTS = {"520102", "520103", "520111", "520112", "520113", "520115", "520302", "520303", "520304"}
+DATA = Path(__file__).resolve().parents[4] / "data" / "guizhou"
+SEATS = frozenset({"520201", "520402", "520502", "520602", "522301", "522601", "522701"})
+"""Seats of 六盘水、安顺、毕节、铜仁 and the three autonomous prefectures."""
+MORE = frozenset({"520102", "520103", "520111", "520112", "520113", "520115", "520302", "520303", "520304"})
+"""City districts of 贵阳 and 遵义, which may add."""
 
 
-def guizhou(seed: int = 7) -> tuple[Demand, Candidates, list[Floor]]:
-    """Demand points, candidates and floors of the province; the same for the same seed."""
+@dataclass(frozen=True)
+class Province:
+    """The question: demand, candidates with their names, floors, and which candidates have a real point."""
+
+    demand: Demand
+    candidates: Candidates
+    floors: list[Floor]
+    names: list[str]
+    real: list[bool]
+
+
+def guizhou(seed: int = 7, data: Path = DATA) -> Province:
+    """The province's question; the same for the same seed."""
     random = np.random.default_rng(seed)
-    counties = {row["county_code"]: row for row in _rows("guizhou_counties.csv")}
-    outlines = _outlines()
+    counties = {row["county_code"]: row for row in _rows(data, "guizhou_counties.csv")}
+    outlines = _outlines(data)
+    known = {
+        row["township_code"]: (float(row["lon"]), float(row["lat"]))
+        for row in _rows(data, "guizhou_places_geonames.csv")
+        if row["township_code"]
+    }
     townships: dict[str, list[dict[str, str]]] = {code: [] for code in counties}
-    for row in _rows("guizhou_townships.csv"):
+    for row in _rows(data, "guizhou_townships.csv"):
         townships[row["county_code"]].append(row)
     points: list[tuple[str, float, float, float, str]] = []
-    places: list[tuple[str, float, float, str]] = []
+    places: list[tuple[str, float, float, str, str]] = []
     for code, county in counties.items():
         outline = outlines[code]
         centres = _inside(outline, random, len(townships[code]))
         villages: list[tuple[str, float, float, str]] = []
-        for township, (lon, lat) in zip(townships[code], centres, strict=True):
-            places.append((township["township_code"], lon, lat, code))
+        for township, drawn in zip(townships[code], centres, strict=True):
+            lon, lat = known.get(township["township_code"], (float(drawn[0]), float(drawn[1])))
+            places.append((township["township_code"], lon, lat, code, township["name"]))
             for number in range(int(township["villages"])):
                 x, y = random.normal((lon, lat), 0.02)
                 villages.append(
@@ -61,23 +82,23 @@ def guizhou(seed: int = 7) -> tuple[Demand, Candidates, list[Floor]]:
         group=[p[3] for p in places],
     )
     floors = [Floor(code, *_duty(code)) for code in counties]
-    return demand, candidates, floors
+    return Province(demand, candidates, floors, [p[4] for p in places], [p[0] in known for p in places])
 
 
 def _duty(county: str) -> tuple[int, int | None]:
-    if county in CITY_DISTRICTS:
+    if county in MORE:
         return 2, 5
     return (2, 3) if county in SEATS else (1, None)
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    with (DATA / name).open(encoding="utf-8", newline="") as file:
+def _rows(data: Path, name: str) -> list[dict[str, str]]:
+    with (data / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def _outlines() -> dict[str, list[np.ndarray]]:
+def _outlines(data: Path) -> dict[str, list[np.ndarray]]:
     found: dict[str, list[np.ndarray]] = {}
-    features: list[dict[str, Any]] = json.loads((DATA / "guizhou_counties.geojson").read_text("utf-8"))[
+    features: list[dict[str, Any]] = json.loads((data / "guizhou_counties.geojson").read_text("utf-8"))[
         "features"
     ]
     for feature in features:

@@ -1,0 +1,265 @@
+"""Random decisions, retroactive changes, stops, rosters, returns and bounces: not a fen appears or disappears.
+
+Beside the office runs a plain count that knows nothing of its code: what each household is due in each month, and what
+the bank has paid. ``DOUDI_PAYROLL_SEQUENCES=10000`` is the long proof.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from datetime import date
+from pathlib import Path
+
+import pytest
+from django.conf import settings as office_settings
+from django.db import transaction
+from django.db.models import Sum
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from doudi import chain
+from doudi.contexts.assistance import payroll
+from doudi.contexts.assistance import services as assistance
+from doudi.contexts.assistance.roster_models import PayItem, RosterRow
+from doudi.contexts.registry.models import Household, Person
+from doudi.engine.benefits import Numbers, Recipient, load_benefits, months_between, shift
+from doudi.engine.errors import DoudiError
+from doudi.engine.packs import load_pack
+from doudi.engine.packs.changing import with_parameters
+from tests.cast import assemble
+from tests.payday import COUNTY, PayOffice, open_office
+from tests.small_county import TOWNSHIP_A
+
+SEQUENCES = int(os.environ.get("DOUDI_PAYROLL_SEQUENCES", "15"))
+START = date(2024, 1, 1)
+HOMES = ("A1", "B2", "C3")
+SIZE = 2
+homes, months_on = st.sampled_from(HOMES), st.integers(0, 2)
+
+
+class Payroll(RuleBasedStateMachine):
+    """Three households of two people each under random acts."""
+
+    office: PayOffice
+    pack = load_pack(Path(office_settings.PROJECT) / "packs" / "reference")
+    section = load_benefits(Path(office_settings.PROJECT) / "packs" / "reference")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.savepoint = transaction.atomic()
+        self.savepoint.__enter__()
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.savepoint.__exit__(None, None, None)
+
+    @initialize(
+        incomes=st.lists(st.integers(0, 50000), min_size=3, max_size=3), failing=st.sets(st.integers(1, 3))
+    )
+    def begin(self, incomes: list[int], failing: set[int]) -> None:
+        """A first month is paid, so that every sequence has money to lose."""
+        self.month, self.standard, self.count = START, 60000, 0
+        self.told: dict[str, list[tuple[date, int, str, int | None, str]]] = defaultdict(list)
+        self.stopped: dict[str, list[tuple[date, int, int]]] = defaultdict(list)
+        self.paid: dict[str, int] = defaultdict(int)
+        self.people = {}
+        for place, number in enumerate(HOMES):
+            Household.objects.create(
+                household_no=number, region_code=TOWNSHIP_A, responsible_region=TOWNSHIP_A, urban_rural="城镇",
+                head_name=number, persons=SIZE,
+            )  # fmt: skip
+            self.people[number] = [
+                Person.objects.create(
+                    id_blind=bytes([place, one] + [0] * 14), id_number="x", name=f"{number}{one}"
+                ).pk
+                for one in range(SIZE)
+            ]
+
+        for number, income in zip(HOMES, incomes, strict=True):
+            self.decide(number, "grant", income, 1)
+            self.account(number)
+        self.month_is_paid(0)
+        self.bank(failing, True)
+
+    def numbers(self) -> Numbers:
+        return Numbers(
+            with_parameters(
+                self.pack,
+                {
+                    ("低保标准", ""): f"{self.standard / 100:.2f}元",
+                    ("低保标准", COUNTY): f"{self.standard / 100:.2f}元",
+                },
+                document="参考规则",
+            )
+        )
+
+    def tried(self, act, **told):
+        try:
+            with transaction.atomic():
+                return act(**told)
+        except DoudiError:
+            return None
+
+    # ---- what happens -----------------------------------------------------------------------------------------------
+
+    @rule(
+        number=homes,
+        kind=st.sampled_from(["grant", "change", "stop"]),
+        income=st.integers(0, 70000),
+        back=months_on,
+    )
+    def decide(self, number: str, kind: str, income: int, back: int) -> None:
+        self.count += 1
+        starts = shift(self.month, 1 - back)
+        made = self.tried(
+            payroll.record_decision, rules=self.section, numbers=self.numbers(), kind=kind, benefit="DB",
+            household_no=number, region_code=TOWNSHIP_A, urban_rural="城镇",
+            persons=() if kind == "stop" else [Recipient(one) for one in self.people[number]],
+            per_capita_income_fen=income, decided_on=self.month, decision_no=f"n{self.count}", starts_on=starts,
+            ground="补登", by=self.office.decider,
+        )  # fmt: skip
+        if made is not None:
+            self.told[number].append((starts, self.count, kind, income, made.number))
+
+    @rule(number=homes, place=st.integers(0, 5))
+    def reverse(self, number: str, place: int) -> None:
+        if self.told[number]:
+            chosen = self.told[number][place % len(self.told[number])]
+            payroll.reverse_decision(chosen[4], decision_no="撤", ground="登记错误", by=self.office.decider)
+            self.told[number].remove(chosen)
+
+    @rule(number=homes, who=st.integers(0, SIZE - 1), back=months_on)
+    def stop_one(self, number: str, who: int, back: int) -> None:
+        self.count += 1
+        begins = shift(self.month, 1 - back)
+        assistance.record_stop(
+            source=f"stop{self.count}", household_no=number, person_id=self.people[number][who], person_name="x",
+            region_code=TOWNSHIP_A, stop_from=begins, ground="停发", by=self.office.decider,
+        )  # fmt: skip
+        self.stopped[number].append((begins, self.count, who))
+
+    @rule(fen=st.sampled_from([55000, 60000, 63050, 80001]))
+    def other_standard(self, fen: int) -> None:
+        self.standard = fen
+
+    @rule(number=homes)
+    def account(self, number: str) -> None:
+        self.count += 1
+        made = self.tried(
+            payroll.propose_account, household_no=number, holder_name=number, card=f"9{self.count:09d}",
+            by=self.office.decider,
+        )  # fmt: skip
+        if made is not None:
+            payroll.confirm_account(made.pk, agree=True, by=self.office.cashier)
+
+    @rule(on=st.integers(0, 2))
+    def month_is_paid(self, on: int) -> None:
+        self.month = shift(self.month, on)
+        made = payroll.compute_roster(
+            region_code=COUNTY,
+            month=self.month,
+            rules=self.section,
+            numbers=self.numbers(),
+            by=self.office.cast.county,
+        )
+        payroll.freeze_roster(made.number, note="", by=self.office.cast.director)
+        self.rostered_is_due(made)
+
+    @rule(failing=st.sets(st.integers(1, 4)), answered=st.booleans())
+    def bank(self, failing: set[int], answered: bool) -> None:
+        batch = self.tried(
+            payroll.make_batch, region_code=COUNTY, layout="card", rules=self.section, by=self.office.cashier
+        )
+        if batch is not None and answered:
+            self.answer(batch, failing)
+
+    @rule(failing=st.sets(st.integers(1, 4)))
+    def a_whole_month(self, failing: set[int]) -> None:
+        self.month_is_paid(1)
+        self.bank(failing, True)
+
+    @rule(failing=st.sets(st.integers(1, 4)))
+    def late_answer(self, failing: set[int]) -> None:
+        for batch in payroll.PayBatch.objects.filter(returns=None):
+            self.answer(batch, failing)
+
+    def answer(self, batch: payroll.PayBatch, failing: set[int]) -> None:
+        payroll.take_return(
+            batch.number, content=self.office.answer(batch, failing), file_name="r", rules=self.section,
+            by=self.office.cashier,
+        )  # fmt: skip
+        for item in batch.items.all():
+            if item.serial not in failing:
+                self.paid[item.household_no] += item.amount_fen
+
+    @rule(place=st.integers(0, 5))
+    def bounces(self, place: int) -> None:
+        items = [i for i in PayItem.objects.order_by("pk") if [r.kind for r in i.results.all()] == ["paid"]]
+        if items:
+            item = items[place % len(items)]
+            payroll.record_bounce(item.batch.number, item.serial, reason="退", by=self.office.cashier)
+            self.paid[item.household_no] -= item.amount_fen
+
+    # ---- what must hold ---------------------------------------------------------------------------------------------
+
+    def due(self, number: str, month: date) -> int:
+        """The plain count: the last decision begun, for those not stopped after it was taken."""
+        begun = [told for told in self.told[number] if told[0] <= month]
+        if not begun:
+            return 0
+        _starts, order, kind, income, _number = max(begun, key=lambda told: (told[0], told[1]))
+        if kind == "stop":
+            return 0
+        gone = {who for begins, later, who in self.stopped[number] if begins <= month and later > order}
+        return max(0, self.standard - (income or 0)) * (SIZE - len(gone))
+
+    def rostered_is_due(self, roster: payroll.Roster) -> None:
+        """After a roster nobody is owed, and who was paid too much receives nothing until it is made good."""
+        rows = RosterRow.objects.filter(roster__status="frozen").exclude(kind="held")
+        for number in HOMES:
+            held = dict(
+                rows.filter(household_no=number)
+                .order_by()
+                .values_list("for_month")
+                .annotate(fen=Sum("amount_fen"))
+            )
+            net = rows.filter(household_no=number, roster=roster).aggregate(fen=Sum("amount_fen"))["fen"] or 0
+            over = 0
+            for month in months_between(shift(START, -2), roster.month):
+                assert held.get(month, 0) >= self.due(number, month), (number, month)
+                over += held.get(month, 0) - self.due(number, month)
+            assert net >= 0
+            assert over == 0 or net == 0, (number, over, net)
+
+    @invariant()
+    def every_way_gives_the_same_fen(self) -> None:
+        if not hasattr(self, "month"):
+            return
+        assert payroll.prove_ledger(COUNTY).faults == ()
+        for roster in payroll.Roster.objects.filter(status="frozen"):
+            tied = payroll.tie_out(roster, by=self.office.cast.auditor)
+            assert tied.whole
+            assert payroll.proved(roster)
+        for batch in payroll.PayBatch.objects.all():
+            assert payroll.tie_out_batch(batch, by=self.office.cast.auditor).whole
+        booked = -payroll.balances(by=self.office.cast.auditor)["bank"]
+        assert booked == sum(self.paid.values())
+
+
+@pytest.mark.slow
+def test_money_never_appears_or_disappears(office, db) -> None:
+    Payroll.office = open_office(assemble())
+
+    run_state_machine_as_test(
+        Payroll,
+        settings=settings(
+            max_examples=SEQUENCES,
+            stateful_step_count=16,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
+    assert chain.benefit_rules().benefits
