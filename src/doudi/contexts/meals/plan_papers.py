@@ -71,10 +71,7 @@ def export_plan(number: str, *, form: str, by: User) -> bytes:
     require(by, Act.VIEW_PLANS, region_code=plan.region_code)
     if form not in FORMS:
         raise StepRefused("只能导出 Excel、GeoJSON 或 PDF。", "A workbook, GeoJSON or PDF.")
-    if form == "pdf":
-        content = to_pdf(_paper(plan))
-    else:
-        content = _workbook(plan) if form == "xlsx" else _geojson(plan)
+    content = _written(plan, form)
     record(
         by=by,
         act="export_plan",
@@ -83,6 +80,12 @@ def export_plan(number: str, *, form: str, by: User) -> bytes:
         detail={"form": form, "bytes": len(content)},
     )
     return content
+
+
+def _written(plan: SitePlan, form: str) -> bytes:
+    if form == "pdf":
+        return to_pdf(_paper(plan))
+    return _workbook(plan) if form == "xlsx" else _geojson(plan)
 
 
 def _facts(plan: SitePlan) -> list[tuple[str, ...]]:
