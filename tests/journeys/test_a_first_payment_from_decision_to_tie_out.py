@@ -28,6 +28,7 @@ def test_from_the_decision_to_the_last_fen(pay: PayOffice, sit_down, tmp_path: P
     decider = sit_down("decider")
     for number, income in (("H001", "100"), ("H002", "300")):
         decider.open(f"/benefits/{number}/")
+        decider.page.select_option("#id_benefit", "DB")
         for box in decider.page.query_selector_all("input[name=people]"):
             box.check()
         decider.page.fill("#id_per_capita", income)
