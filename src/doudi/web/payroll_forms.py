@@ -173,9 +173,7 @@ class DecisionForm(forms.Form):
         fields: Any = self.fields
         fields["benefit"].choices = [
             ("", _("请选择")),
-            *(
-                (one.code, one.label_en if english() else one.label) for one in rules.benefits.values()
-            ),
+            *((one.code, one.label_en if english() else one.label) for one in rules.benefits.values()),
         ]
         fields["people"].choices = people
         fields["band"].choices = [("", "—"), *((code, code) for code in rules.bands)]
