@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts import services as accounts
-from doudi.contexts.accounts.services import Role, User
+from doudi.contexts.accounts.services import Act, Role, User, may
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.charity import giving
 from doudi.contexts.meals import services as meals
@@ -56,10 +56,22 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
     }
 
 
+def _dining(user: User) -> dict[str, Any]:
+    """What waits in the meal network, for whoever may see it."""
+    seen = may(user, Act.VIEW_SETTLEMENT)
+    return {
+        "to_confirm": meals.diners(by=user, status="applied").count(),
+        "shut": meals.open_doors(by=user, day=timezone.localdate()).count(),
+        "expiring": len(meals.expiring(by=user, within_days=chain.meal_network().expiry_days)),
+        "disputed": meals.settlements(by=user).filter(state="draft").count() if seen else 0,
+    }
+
+
 def _county(user: User) -> dict[str, Any]:
     return {
         "plans_filed": giving.campaigns(by=user, status="filed").count(),
         "linkage": homes.office(user),
+        "dining": _dining(user),
         "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
@@ -73,6 +85,7 @@ def _county(user: User) -> dict[str, Any]:
 def _township(user: User) -> dict[str, Any]:
     return {
         "linkage": homes.office(user),
+        "dining": _dining(user),
         "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
