@@ -38,6 +38,25 @@ test-browser: setup ## 浏览器里的全程 journeys in Chromium
 test-faults: setup ## 随机时刻杀进程 kill the process at many points
 	@$(BIN)/pytest -q tests/faults --rounds $(ROUNDS)
 
+prove: setup ## 逐条证明 docs/reference/assurance.md 的承诺 every promise of the assurance page
+	@$(BIN)/python tools/prove.py $(ONLY)
+
+wheelhouse: setup ## 离线安装包：连同本目录整个拷走 everything that an offline machine needs
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes -r requirements.lock -d wheelhouse
+	@test -d src/doudi/web/static/vendor/echarts || { echo "前端文件不全，请先 make setup / front-end files are missing"; exit 1; }
+	@echo "已备好 wheelhouse/。请把整个目录拷到离线机器，运行 make install-offline / copy this whole folder, then make install-offline"
+
+install-offline: ## 在没有网络的机器上安装 install without a network, from ./wheelhouse
+	@test -d wheelhouse || { echo "没有 wheelhouse/：请先在有网络的机器上 make wheelhouse / make wheelhouse first, where there is a network"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "需要 Python 3.11 或更新版本 / Python 3.11 or newer is needed"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --find-links wheelhouse --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@test -d src/doudi/web/static/vendor/echarts || { echo "缺少前端文件：拷贝时要带上 src/doudi/web/static/vendor / the front-end files were not copied"; exit 1; }
+	@$(BIN)/python -m doudi.web.translations >/dev/null
+	@touch $(VENV)/.installed
+	@echo "已安装。请设好 DOUDI_HOME，运行 $(BIN)/doudi doctor / installed; set DOUDI_HOME and run $(BIN)/doudi doctor"
+
 lint: setup ## 格式、类型、分层 style, types, layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
@@ -64,4 +83,4 @@ lock: ## 更新锁定文件（需要 uv）refresh the lock
 clean: ## 删除环境和演示数据 remove the environment and ./var
 	@rm -rf $(VENV) var node_modules
 
-.PHONY: help setup demo test test-postgres test-browser test-faults lint check bench bench-officers docs screenshots lock clean
+.PHONY: prove wheelhouse install-offline help setup demo test test-postgres test-browser test-faults lint check bench bench-officers docs screenshots lock clean

@@ -16,6 +16,7 @@ from doudi.contexts.meals.safety_incidents import meals_with
 from doudi.contexts.meals.services import StepRefused
 from doudi.contexts.monitoring import services as monitoring
 from tests.a_kitchen import Kitchen, open_kitchen
+from tests.a_meal_place import cook, enrol, open_canteen, tap
 from tests.cast import Cast, assemble
 
 
@@ -247,3 +248,45 @@ def test_a_complaint_is_answered_by_the_supervisor_and_not_by_the_place(cast, ki
     done = safety.answer_word(said.number, answer="已现场核查并增加保温箱", by=cast.county)
     assert done.answered_by == "county"
     assert not safety.words(by=cast.county, open_only=True).exists()
+
+
+# ---- the till and the clock --------------------------------------------------------------------------------------
+
+
+def test_the_till_refuses_what_is_stopped_and_takes_what_was_eaten_meanwhile(
+    cast, rules, second_county
+) -> None:
+    place = open_canteen(cast)
+    dish = cook(cast, place).dishes.first()
+    diners = [enrol(cast, place, serial=101 + row) for row in range(3)]
+    chain.serve_meal(place.code, tap(diners[0]), by=cast.canteen)
+    seller = safety.enter_supplier(
+        place, name="菜行", licence_no="JY", licence_until=date(2030, 1, 1), contact="1", by=cast.canteen
+    )
+    batch = safety.enter_batch(
+        place, token="k" * 32, supplier=seller, product="肉末", quantity=Decimal(3), unit="公斤",
+        received_on=timezone.localdate(), shelf_life_until=date(2099, 1, 1), rules=rules, by=cast.canteen,
+    )  # fmt: skip
+    safety.use_batch(batch, dish=dish, day=timezone.localdate(), meal="lunch", by=cast.canteen)
+
+    enter(place, cast, rules, kind="batch", batch=batch)
+    without = chain.serve_meal(place.code, tap(diners[1]), by=cast.canteen)
+    offline = chain.serve_meal(place.code, tap(diners[2], offline=True), by=cast.canteen)
+    found = safety.recall(batch.number, by=cast.county)
+    safety.stop_food(place, why="整改期间停餐", by=cast.county)
+    with pytest.raises(StepRefused) as refused:
+        chain.serve_meal(place.code, tap(diners[1], meal="dinner"), by=cast.canteen)
+
+    assert f",{dish.pk}," not in without.serving.dishes, "the stopped dish is left out"
+    assert refused.value.code == "food_stopped"
+    assert offline.serving.offline, "it was eaten before anybody knew"
+    assert {row.meal.diner_id for row in found.eaten} == {diners[0].pk, diners[2].pk}
+
+
+def test_a_report_that_is_late_is_told_to_the_leaders_once(cast, kitchen, rules) -> None:
+    incident = enter(kitchen.site, cast, rules, found_at=timezone.now() - timedelta(hours=3))
+
+    assert [safety.remind_of_reports() for _look in range(2)] == [1, 0]
+    assert monitoring.notices(by=cast.director).filter(kind="food_report_late").count() == 1
+    safety.report_incident(incident.number, to=["县卫生健康局"], by=cast.canteen)
+    assert safety.remind_of_reports(now=timezone.now() + timedelta(days=1)) == 0

@@ -11,6 +11,7 @@ from django.utils import timezone
 from doudi import chain
 from doudi.contexts.accounts.services import account, system_user
 from tests.cast import assemble
+from tests.contexts.verification.sources import connect, department
 from tests.small_county import LI_LI, ZHANG_WEI, write_csv
 
 SCAN = b"%PDF-1.4 signed and thumbprinted "
@@ -85,9 +86,21 @@ def test_a_request_walks_over_every_stone_to_its_second_report(staffed, sit_down
         verifier.page.click("form[action='/verification/sources/vehicle/list/'] button")
     assert download.value.suggested_filename.startswith("CX")
 
-    # the bank fails, one source is late, the others answer
+    # social insurance answers over its interface, in the department's own server; the bank's does not listen
+    with department({"social_insurance": {}}) as (_peer, address):
+        connect(
+            social_insurance={"way": "http", "address": address},
+            deposit={"way": "http", "address": "http://127.0.0.1:9/", "tries": "1", "seconds": "2"},
+        )
+        verifier.open("/verification/sources/")
+        verifier.press("form[action='/verification/sources/social_insurance/ask/'] button")
+        assert "询问 2 项：查得 0，查无 2" in verifier.page.inner_text("#messages")
+        verifier.press("form[action='/verification/sources/deposit/ask/'] button")
+        assert "失败 2" in verifier.page.inner_text("#messages")
+
+    # one source is late, the others answer
     for source in sources:
-        if source not in ("deposit", "pension", "tax_income", "vehicle"):
+        if source not in ("deposit", "pension", "social_insurance", "tax_income", "vehicle"):
             chain.take_reply(
                 source, reply_file(tmp_path, source, []), as_of=timezone.localdate(), by=account("verifier")
             )
@@ -97,10 +110,7 @@ def test_a_request_walks_over_every_stone_to_its_second_report(staffed, sit_down
     assert "查得 1，查无 1" in send_reply(verifier, "tax_income", reply_file(tmp_path, "tax_income", wages))
     assert "查得 1，查无 1" in send_reply(verifier, "vehicle", reply_file(tmp_path, "vehicle", [car]))
     verifier.open(f"/verification/{number}/")
-    verifier.page.select_option("#fa-s", value="deposit")
-    verifier.page.fill("#fa-w", "银行系统停机维护")
-    verifier.press(f"form[action='/verification/{number}/failed/'] button")
-    assert "不写“查无”" in verifier.page.inner_text("#messages")
+    assert "连不上" in verifier.text()
     do(verifier, number, "close")
 
     # the undeclared car is put to the family
@@ -138,7 +148,10 @@ def test_a_request_walks_over_every_stone_to_its_second_report(staffed, sit_down
     assert "与前一报告的不同" in second
     assert "意见：符合" in second
     report = re.search(r"BG\d{8}-\d{4}", verifier.page.url).group()
+    with verifier.page.expect_download() as download:
+        verifier.page.click(f"a[href='/verification/reports/{report}/pdf/']")
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
     assert chain.check_report(report, by=system_user()).equal
-    verifier.press("main a[href*='/verification/reports/']")
+    verifier.press("main dd a[href*='/verification/reports/']")
     assert "请以后者为准" in verifier.text()
     assert verifier.troubles == window.troubles == []

@@ -152,3 +152,22 @@ def test_an_administrator_of_another_place_does_not_find_the_account(cast, brows
     cast.admin.save()
 
     assert browser(cast.admin).get(reverse("staff", args=["county"])).status_code == 404
+
+
+def test_a_list_is_taken_behind_a_password(county, browser):
+    from doudi import chain
+    from doudi.contexts.registry.services import HOUSEHOLDS, Conditions
+    from tests.house.test_a_locked_workbook import opened
+
+    export = chain.request_export(
+        HOUSEHOLDS, Conditions(), columns=["household_no"], reason="年度核查名单", by=county.county
+    )
+    desk = browser(county.county)
+    address = reverse("take_export", args=[export.pk])
+    weak = desk.post(address, {"password": "short"})
+    assert weak.status_code == 422 and "打开密码" in weak.content.decode()
+
+    locked = b"".join(desk.post(address, {"password": "a-good-password"}).streaming_content)
+
+    assert locked[:8].hex() == "d0cf11e0a1b11ae1"
+    assert opened(locked, "a-good-password").startswith(b"PK\x03\x04")

@@ -11,6 +11,7 @@ from doudi.chain import linkage, packs, paying, verifying
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.charity import giving
+from doudi.contexts.meals import safety, volunteering
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 
@@ -23,6 +24,8 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "follow_ups": ("安排随访", paying.plan_follow_ups),
     "reviews": ("到期复查", paying.open_reviews),
     "anchors_made": ("日志锚点", lambda: accounts.anchor_if_due(by=accounts.system_user())),
+    "food_reports_late": ("食品安全事件超时未报", safety.remind_of_reports),
+    "points_expired": ("到期积分", lambda: volunteering.expire_points(by=accounts.system_user())),
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
     "raw_erased": ("到期删除原始记录", verifying.erase_raw),
     "entrusted_carried": ("异地协查往来", verifying.carry_every_entrusted),

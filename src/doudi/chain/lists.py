@@ -11,6 +11,7 @@ from doudi.contexts.accounts.services import User
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
+from doudi.house.locked_workbook import lock_workbook, require_strong
 
 
 def _warned(asked: registry.Conditions, by: User) -> Any:
@@ -44,10 +45,13 @@ def decide_export(pk: int, *, grant: bool, note: str, by: User) -> registry.List
     return registry.decide_export(pk, grant=grant, note=note, by=by, rules=packs.rules()[1].exports)
 
 
-def take_export(pk: int, *, by: User) -> tuple[registry.ListExport, Iterator[bytes]]:
-    """The workbook that was granted (下载)."""
+def take_export(pk: int, *, by: User, password: str = "") -> tuple[registry.ListExport, Iterator[bytes]]:
+    """The workbook that was granted (下载); with a password it opens with that alone."""
+    if password:
+        require_strong(password)
     asked = registry.asked_of(registry.export_of(pk, by=by))
-    return registry.take_export(pk, by=by, warned=_warned(asked, by))
+    export, content = registry.take_export(pk, by=by, warned=_warned(asked, by))
+    return (export, iter([lock_workbook(b"".join(content), password)])) if password else (export, content)
 
 
 def quality(*, first: date, last: date, by: User) -> monitoring.Quality:

@@ -184,7 +184,12 @@ def serve(source: ReferenceSource, *, port: int = 0, host: str = "127.0.0.1") ->
                 answer = _refusal(413, "请求太大", "the request is too large")
             else:
                 body = self.rfile.read(int(length))
-                told = source.handle(self.command, self.path, self.headers, body)
+                told = source.handle(
+                    self.command,
+                    self.path,
+                    {name: self.headers.get(name, "") for name in signing.HEADERS},
+                    body,
+                )
                 if told is None:
                     self.close_connection = True
                     return

@@ -50,6 +50,8 @@ def open_office(*, quiet: bool = False) -> None:
 
             registry.load_divisions(set())
             registry.index_if_missing()
+            if home().database.exists():
+                home().database.chmod(0o600)  # what SQLite lays beside it takes the same rights
         from doudi.contexts.registry.services import sweep_work
 
         sweep_work()

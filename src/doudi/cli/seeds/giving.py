@@ -67,7 +67,7 @@ def _gifts(keeper: User) -> giving.Fund:
         terms="资助困难家庭学生，每人每学年不超过 2000 元（虚构协议）。",
     )  # fmt: skip
     general = _fund(keeper, kind="general", name="日常帮扶资金")
-    common = {"received_on": day, "handler": "冯慈善", "by": keeper}
+    common: dict[str, Any] = {"received_on": day, "handler": "冯慈善", "by": keeper}
     giving.record_gift(fund_number=illness.number, amount_fen=3_000_000, way="bank", donor_name="虚构公司",
                        donor_kind="body", show_name=True, receipt_no="虚构捐0001", **common)  # fmt: skip
     giving.record_gift(fund_number=illness.number, amount_fen=80_000, way="cash", anonymous=True, **common)

@@ -27,6 +27,7 @@ from doudi.contexts.charity.fund_models import (
     FundEntry,
     Grant,
     PartUse,
+    visible,
 )
 from doudi.contexts.charity.fundraising_models import Disclosure, DisclosureDuty, YearFigures
 from doudi.contexts.charity.funds import FundNotFound, numbered
@@ -44,7 +45,7 @@ Table = dict[str, Any]
 
 def duties(*, by: User, state: str = "open") -> QuerySet[DisclosureDuty]:
     """What is owed, the nearest first; ``state`` is ``open``, ``late`` or ``done``."""
-    found: Any = DisclosureDuty.objects.visible_to(by, Act.VIEW_FUNDS).select_related(
+    found = visible(DisclosureDuty.objects.all(), by, Act.VIEW_FUNDS).select_related(
         "organisation", "campaign", "project"
     )
     found = found.filter(dropped=False)
@@ -56,7 +57,7 @@ def duties(*, by: User, state: str = "open") -> QuerySet[DisclosureDuty]:
 
 def duty_of(pk: int, *, by: User) -> DisclosureDuty:
     """One duty, or :class:`FundNotFound`."""
-    found: Any = DisclosureDuty.objects.visible_to(by, Act.VIEW_FUNDS).filter(pk=pk, dropped=False).first()
+    found = visible(DisclosureDuty.objects.all(), by, Act.VIEW_FUNDS).filter(pk=pk, dropped=False).first()
     if found is None:
         raise FundNotFound("没有找到这项公开事项。", "No such disclosure for you.")
     return found

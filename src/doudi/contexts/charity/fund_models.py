@@ -6,16 +6,18 @@ its own to raise money under, so it has no field for either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from doudi.contexts.accounts.services import Act, AppendOnly, Scope, require
 from doudi.house.fields import BlindIndexField, SealedTextField
 
 if TYPE_CHECKING:
     from doudi.contexts.accounts.services import User
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class Asset(models.TextChoices):
@@ -25,16 +27,13 @@ class Asset(models.TextChoices):
     GOODS = "goods", "物资"
 
 
-class Scoped(models.QuerySet["models.Model"]):
-    """Rows of an organisation, narrowed to what an account may see."""
-
-    def visible_to(self, user: User, act: Act) -> Scoped:
-        """Those of the account's own organisation, or of the organisations of its area."""
-        if require(user, act) is Scope.ORGANISATION:
-            return self.filter(organisation__code=user.organisation)
-        if user.region_code:
-            return self.filter(organisation__region_code__startswith=user.region_code)
-        return self
+def visible(found: QuerySet[Row], user: User, act: Act) -> QuerySet[Row]:
+    """Rows with an ``organisation``: those of the account's own body, or of the bodies of its area."""
+    if require(user, act) is Scope.ORGANISATION:
+        return found.filter(organisation__code=user.organisation)
+    if user.region_code:
+        return found.filter(organisation__region_code__startswith=user.region_code)
+    return found
 
 
 class Fund(models.Model):
@@ -73,7 +72,6 @@ class Fund(models.Model):
     held_goods_fen = models.BigIntegerField("已安排待发放物资（分）", default=0)
     admin_fen = models.BigIntegerField("已列支管理费用（分）", default=0)
     given_fen = models.BigIntegerField("累计接受捐赠（分）", default=0)
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["kind", "pk"]
@@ -141,7 +139,6 @@ class FundEntry(AppendOnly):
     of = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="followed_by", verbose_name="所属安排"
     )
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["pk"]
@@ -229,7 +226,6 @@ class Donation(models.Model):
     receipt_declined = models.BooleanField("不要票据", default=False)
     recorded_at = models.DateTimeField("记录时间", auto_now_add=True)
     recorded_by = models.CharField("登记人", max_length=150)
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["-pk"]
@@ -338,7 +334,6 @@ class Allocation(models.Model):
     decided_at = models.DateTimeField("审批时间", null=True)
     note = models.CharField("意见", max_length=300, blank=True)
     entry = models.OneToOneField(FundEntry, on_delete=models.PROTECT, null=True, related_name="allocation")
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["-pk"]
@@ -420,7 +415,6 @@ class MoveRequest(models.Model):
     decided_at = models.DateTimeField("审批时间", null=True)
     moved_fen = models.BigIntegerField("划转（分）", null=True)
     entry = models.OneToOneField(FundEntry, on_delete=models.PROTECT, null=True, related_name="move")
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["-pk"]

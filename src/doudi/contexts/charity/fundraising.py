@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Role, User, record, require, take_turn
 from doudi.contexts.charity.errors import StepRefused
-from doudi.contexts.charity.fund_models import Fund, FundEntry
+from doudi.contexts.charity.fund_models import Fund, FundEntry, visible
 from doudi.contexts.charity.fundraising_models import Campaign, CampaignLine, DisclosureDuty
 from doudi.contexts.charity.funds import FundNotFound, numbered, own_fund, reasoned
 from doudi.contexts.charity.organisations import may_raise_funds, own_organisation
@@ -39,7 +39,7 @@ _NEEDED = {
 
 def campaigns(*, by: User, status: str = "") -> QuerySet[Campaign]:
     """Plans that ``by`` may see; the county sees drafts of nobody."""
-    found: Any = Campaign.objects.visible_to(by, Act.VIEW_FUNDS).select_related("organisation", "fund")
+    found = visible(Campaign.objects.all(), by, Act.VIEW_FUNDS).select_related("organisation", "fund")
     if not by.organisation:
         found = found.exclude(status=Campaign.Status.DRAFT)
     return found.filter(status=status) if status else found
@@ -89,7 +89,7 @@ def draft_campaign(
         again = Campaign.objects.filter(
             organisation=body,
             title=str(fields.get("title", "")),
-            starts_on=fields.get("starts_on"),
+            starts_on=fields.get("starts_on") or date.min,
             status=Campaign.Status.DRAFT,
         ).first()
         if again is not None:

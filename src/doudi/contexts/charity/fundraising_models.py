@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from doudi.contexts.accounts.services import AppendOnly, TimelineLine
-from doudi.contexts.charity.fund_models import Fund, Scoped
+from doudi.contexts.charity.fund_models import Fund
 
 
 class Campaign(models.Model):
@@ -65,7 +65,6 @@ class Campaign(models.Model):
     filed_late = models.BooleanField("逾期报送", default=False)
     record_no = models.CharField("备案编号", max_length=60, blank=True)
     decided_by = models.CharField("备案经办人", max_length=150, blank=True)
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["-pk"]
@@ -97,7 +96,6 @@ class DisclosureDuty(models.Model):
     until_on = models.DateField("至")
     due_on = models.DateField("公开期限", db_index=True)
     dropped = models.BooleanField("不再需要", default=False)
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["due_on", "pk"]
@@ -133,7 +131,6 @@ class Disclosure(AppendOnly):
     published_on = models.DateField("公开日期", db_index=True)
     published_by = models.CharField("公开人", max_length=150)
     late = models.BooleanField("逾期", default=False)
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["-pk"]

@@ -26,6 +26,7 @@ from doudi.contexts.charity.fund_models import (
     GiftPart,
     MoveRequest,
     TiedPerson,
+    visible,
 )
 from doudi.contexts.charity.organisations import own_organisation
 from doudi.contexts.charity.projects import barred, project
@@ -101,7 +102,7 @@ def another(by: User, *others: str) -> None:
 
 def funds(*, by: User, open_only: bool = False) -> QuerySet[Fund]:
     """Funds that ``by`` may see: a charity its own, the county and the auditor those of their area."""
-    found: Any = Fund.objects.visible_to(by, Act.VIEW_FUNDS).select_related("organisation", "project")
+    found = visible(Fund.objects.all(), by, Act.VIEW_FUNDS).select_related("organisation", "project")
     return found.filter(closed_on=None) if open_only else found
 
 
@@ -381,7 +382,7 @@ def reverse_entry(voucher: str, *, reason: str, on: date, by: User) -> FundEntry
     A gift of which a part is arranged already is reversed only after the arrangement was released.
     """
     take_turn()
-    found: Any = FundEntry.objects.visible_to(by, Act.VIEW_FUNDS)
+    found = visible(FundEntry.objects.all(), by, Act.VIEW_FUNDS)
     wrong = found.filter(voucher=voucher).select_related("organisation").first()
     if wrong is None:
         raise FundNotFound(f"没有找到凭证 {voucher}。", f"No voucher {voucher} for you.")
@@ -523,7 +524,7 @@ def _moves_allowed(fund: Fund, to: Fund, basis: str) -> None:
 def decide_move(number: str, *, approve: bool, reason: str, by: User) -> MoveRequest:
     """Another person approves a move, which is entered at once, or refuses it."""
     take_turn()
-    found: Any = MoveRequest.objects.visible_to(by, Act.VIEW_FUNDS)
+    found = visible(MoveRequest.objects.all(), by, Act.VIEW_FUNDS)
     move = found.filter(number=number).select_related("source", "target").first()
     if move is None:
         raise FundNotFound(f"没有找到划转申请 {number}。", f"No request {number} for you.")

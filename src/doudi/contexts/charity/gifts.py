@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from hmac import compare_digest
-from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -26,6 +25,7 @@ from doudi.contexts.charity.fund_models import (
     FundEntry,
     GiftPart,
     PartUse,
+    visible,
 )
 from doudi.contexts.charity.fundraising_models import Campaign
 from doudi.contexts.charity.funds import FundNotFound, Tied, numbered, own_fund, positive
@@ -48,7 +48,7 @@ class GiftUnknown(DoudiError):
 
 def donations(*, by: User, fund: Fund | None = None) -> QuerySet[Donation]:
     """Gifts that ``by`` may see, newest first; who gave is in the row, sealed, and for the charity alone."""
-    found: Any = Donation.objects.visible_to(by, Act.VIEW_FUNDS).select_related(
+    found = visible(Donation.objects.all(), by, Act.VIEW_FUNDS).select_related(
         "fund", "organisation", "entry"
     )
     return found.filter(fund=fund) if fund is not None else found
@@ -68,7 +68,7 @@ def donor_shown(donation: Donation, by: User | None) -> str:
         return "匿名"
     own = by is not None and by.organisation == donation.organisation.code
     if own or (by is None and donation.show_name):
-        return donation.donor_name
+        return str(donation.donor_name)
     if by is None:
         return "爱心人士"
     return (
@@ -293,7 +293,7 @@ def receipt(number: str, *, by: User) -> tuple[Donation, Paper]:
         if donation.asset == Asset.GOODS
         else f"资金 {show_yuan(donation.amount_fen)}（人民币{capital_yuan(donation.amount_fen)}）"
     )
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("捐赠人", donor_shown(donation, by)),
         ("捐赠财产的种类及数量", thing),
         ("慈善组织", f"{donation.organisation.name}（{donation.organisation.code}）"),

@@ -23,6 +23,7 @@ from doudi.contexts.charity.fund_models import (
     FundEntry,
     Grant,
     Outcome,
+    visible,
 )
 from doudi.contexts.charity.funds import (
     FundNotFound,
@@ -45,7 +46,7 @@ from doudi.house.keyring import keyring
 
 def allocations(*, by: User, status: str = "") -> QuerySet[Allocation]:
     """Arrangements that ``by`` may see, newest first."""
-    found: Any = Allocation.objects.visible_to(by, Act.VIEW_FUNDS).select_related("fund", "organisation")
+    found = visible(Allocation.objects.all(), by, Act.VIEW_FUNDS).select_related("fund", "organisation")
     return found.filter(status=status) if status else found
 
 
@@ -327,11 +328,10 @@ def take_back(number: str, *, amount_fen: int, on: date, reason: str, by: User, 
 
 def held(found: Allocation) -> int:
     """What is still held for an arrangement, in fen: allotted, less released, less paid."""
-    if found.entry_id is None:
+    if found.entry is None:
         return 0
-    released = sum(
-        found.entry.followed_by.filter(kind=FundEntry.Kind.RELEASE).values_list("amount_fen", flat=True)
-    )
+    releases = FundEntry.objects.filter(of=found.entry, kind=FundEntry.Kind.RELEASE)
+    released = sum(releases.values_list("amount_fen", flat=True))
     return int(found.entry.amount_fen - released - found.paid_fen)
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.charity.errors import StepRefused
+from doudi.contexts.charity.fund_models import visible
 from doudi.contexts.charity.funds import FundNotFound, another, numbered, positive, reasoned
 from doudi.contexts.charity.grants import public_words
 from doudi.contexts.charity.organisation_models import Organisation
@@ -21,10 +22,28 @@ from doudi.contexts.charity.venture_models import Honour, Idea, IdeaLine, Suppor
 from doudi.engine.money import show_yuan
 from doudi.engine.packs.giving import GivingRules
 
+__all__ = [
+    "Honour",
+    "Idea",
+    "Support",
+    "bring_idea",
+    "decide_support",
+    "honours",
+    "idea_of",
+    "ideas",
+    "launch_idea",
+    "make_brand",
+    "propose_support",
+    "public_brands",
+    "record_honour",
+    "review_idea",
+    "supports",
+]
+
 
 def ideas(*, by: User, status: str = "") -> QuerySet[Idea]:
     """Ideas that ``by`` may see, newest first."""
-    found: Any = Idea.objects.visible_to(by, Act.VIEW_VENTURES).select_related("organisation", "project")
+    found = visible(Idea.objects.all(), by, Act.VIEW_VENTURES).select_related("organisation", "project")
     return found.filter(status=status) if status else found
 
 
@@ -161,7 +180,7 @@ def public_brands() -> QuerySet[Idea]:
 
 def supports(*, by: User) -> QuerySet[Support]:
     """Support that ``by`` may see, newest first."""
-    found: Any = Support.objects.visible_to(by, Act.VIEW_VENTURES).select_related("organisation")
+    found = visible(Support.objects.all(), by, Act.VIEW_VENTURES).select_related("organisation")
     return found
 
 

@@ -6,7 +6,6 @@ from django.db import models
 from django.db.models import Q
 
 from doudi.contexts.accounts.services import AppendOnly, TimelineLine
-from doudi.contexts.charity.fund_models import Scoped
 
 
 class Call(models.Model):
@@ -93,7 +92,6 @@ class Application(models.Model):
     proposed_fen = models.BigIntegerField("拟资助（分）", null=True)
     proposed_by = models.CharField("提出人", max_length=150, blank=True)
     awarded_fen = models.BigIntegerField("资助（分）", default=0)
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["pk"]
@@ -197,7 +195,6 @@ class Support(models.Model):
     proposed_by = models.CharField("提出人", max_length=150)
     decided_by = models.CharField("决定人", max_length=150, blank=True)
     document = models.CharField("文号", max_length=120, blank=True)
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["-pk"]
@@ -249,7 +246,6 @@ class Idea(models.Model):
     )
     brand_since = models.DateField("成为品牌项目", null=True)
     results = models.TextField("成果", blank=True)
-    objects = Scoped.as_manager()
 
     class Meta:
         ordering = ["-pk"]

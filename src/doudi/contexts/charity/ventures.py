@@ -36,6 +36,47 @@ from doudi.engine.money import show_yuan
 from doudi.engine.packs.giving import GivingRules
 from doudi.house.attachments import keep_attachment
 
+__all__ = [
+    "OPEN_TO_ALL",
+    "Application",
+    "Ballot",
+    "Call",
+    "Evaluation",
+    "Juror",
+    "Milestone",
+    "Place",
+    "Score",
+    "VenturePayment",
+    "accept_milestone",
+    "applicants",
+    "application_of",
+    "applications",
+    "apply",
+    "appoint_juror",
+    "ballots",
+    "begin_scoring",
+    "call_of",
+    "calls",
+    "decide_awards",
+    "declare",
+    "draft_call",
+    "evaluate",
+    "milestone_of",
+    "paid_of",
+    "pay_milestone",
+    "plan_milestones",
+    "propose_awards",
+    "public_awards",
+    "public_call",
+    "public_calls",
+    "publish_call",
+    "ranking",
+    "report_milestone",
+    "score",
+    "seat_of",
+    "withdraw_application",
+]
+
 OPEN_TO_ALL = (Call.Status.PUBLISHED, Call.Status.SCORING, Call.Status.DECIDED, Call.Status.FINISHED)
 
 

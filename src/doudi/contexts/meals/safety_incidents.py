@@ -344,3 +344,27 @@ def recall(batch_number: str, *, by: User) -> Recall:
         detail={"meals": len(meals), "diners": sorted({meal.diner.number for meal in meals})},
     )
     return Recall(batch, uses, found)
+
+
+def remind_of_reports(*, now: datetime | None = None) -> int:
+    """Tell the county's leaders once of every incident whose limit passed without a report; gives how many."""
+    moment = now or timezone.now()
+    late = Incident.objects.filter(state=Incident.State.OPEN, report_due_at__lt=moment).select_related("site")
+    told = 0
+    for found in late:
+        region = found.site.region_code
+        people = [*monitoring.people(Role.COUNTY, region), *monitoring.people(Role.DIRECTOR, region)]
+        with transaction.atomic():
+            told += bool(
+                monitoring.tell(
+                    people,
+                    monitoring.Word(
+                        "food_report_late",
+                        f"{found.site.name} 食品安全事件 {found.number} 已过报告时限，仍未报告。",
+                        f"Food incident {found.number} at {found.site.name} is past its limit and not reported.",
+                        f"/meals/safety/incidents/{found.number}/",
+                    ),
+                    key=f"food_report_late:{found.number}",
+                )
+            )
+    return told

@@ -129,7 +129,9 @@ def _advice(recorded: Mapping[str, Any], computed: Mapping[str, Any]) -> list[Bl
     told.append(text("依据：" + "；".join(computed["advice"]["clauses"])))
     if recorded["changed_since"]:
         told.append(heading("与前一报告的不同"))
-        lines = [(line["what"], str(line["before"]), str(line["now"])) for line in recorded["changed_since"]]
+        lines: list[tuple[str, ...]] = [
+            (line["what"], str(line["before"]), str(line["now"])) for line in recorded["changed_since"]
+        ]
         told.append(table(("事项", "前一报告", "本报告"), lines))
     return told
 

@@ -85,6 +85,12 @@ def guizhou(seed: int = 7, data: Path = DATA) -> Province:
     return Province(demand, candidates, floors, [p[4] for p in places], [p[0] in known for p in places])
 
 
+def inside_county(county: str, count: int, seed: int = 7, data: Path = DATA) -> list[tuple[float, float]]:
+    """SYNTHETIC points (longitude, latitude) inside a county's polygon, for a demonstration without real ones."""
+    drawn = _inside(_outlines(data)[county], np.random.default_rng(seed), count)
+    return [(float(lon), float(lat)) for lon, lat in drawn]
+
+
 def _duty(county: str) -> tuple[int, int | None]:
     if county in MORE:
         return 2, 5

@@ -73,7 +73,7 @@ def take(request: HttpRequest, pk: int) -> HttpResponseBase:
     if request.method != "POST":
         return redirect("exports")
     try:
-        export, content = chain.take_export(pk, by=asker(request))
+        export, content = chain.take_export(pk, by=asker(request), password=request.POST.get("password", ""))
     except DoudiError as problem:
         if problem.code in ("not_allowed", "export_not_found"):
             raise

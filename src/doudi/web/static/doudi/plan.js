@@ -30,6 +30,10 @@ function line(area, id, text) {
 async function draw() {
   const map = L.map(box, { zoomSnap: 0.25, attributionControl: false, preferCanvas: true });
   const bounds = L.featureGroup();
+  const many = picture.sites.length > 60;
+  // circles are measured on the map's own scale, so it needs a view before they are drawn
+  const first = picture.sites[0] || picture.closed[0];
+  map.setView(first ? first.at : [26.8, 106.7], 8);
   try {
     const answer = await fetch(box.dataset.boundaries);
     const areas = answer.ok ? await answer.json() : null;
@@ -54,7 +58,7 @@ async function draw() {
     L.circleMarker([lat, lon], { radius: Math.min(9, 2 + Math.sqrt(persons) / 2), weight: 1, color: covered ? "#1d6335" : "#a61b1b", fillOpacity: 0.5 })
       .bindTooltip(`${persons} ${covered ? words.covered : words.not_covered}`).addTo(map).addTo(bounds);
   }
-  for (const place of picture.closed) {
+  for (const place of many ? [] : picture.closed) {
     const dot = L.circleMarker(place.at, { radius: 5, weight: 1, color: "#52606b", fillColor: "#fff", fillOpacity: 0.9 })
       .bindTooltip(`${place.name} · ${words.open}`).addTo(map).addTo(bounds);
     dot.on("click", () => {
@@ -64,9 +68,10 @@ async function draw() {
   }
   for (const place of picture.sites) {
     const said = [place.name, `${words.persons} ${place.load}`, place.kept ? words.kept : "", place.synthetic ? words.synthetic : ""].filter(Boolean).join(" · ");
-    const icon = L.divIcon({ className: place.kept ? "pin kept" : "pin", iconSize: [16, 16] });
-    const pin = L.marker(place.at, { icon, draggable: Boolean(document.getElementById("move-sites")) && !place.kept, keyboard: true, title: said }).addTo(map).addTo(bounds);
-    if (picture.radius && picture.sites.length <= 400) L.circle(place.at, { radius: picture.radius, weight: 1, color: "#0f4c5c", fillOpacity: 0.05, interactive: false }).addTo(map);
+    const icon = L.divIcon({ className: place.kept ? "pin kept" : "pin", iconSize: many ? [9, 9] : [16, 16] });
+    const movable = Boolean(document.getElementById("move-sites")) && !place.kept;
+    const pin = L.marker(place.at, { icon, draggable: movable, title: said, alt: said }).addTo(map).addTo(bounds);
+    if (picture.radius) L.circle(place.at, { radius: picture.radius, weight: 1, color: "#0f4c5c", fillOpacity: 0.05, interactive: false }).addTo(map);
     pin.on("click", () => {
       const closed = tick("close", place.id);
       if (closed !== null) pin.getElement().classList.toggle("shut", closed);
@@ -83,7 +88,7 @@ async function draw() {
     });
     map.doubleClickZoom.disable();
   }
-  if (bounds.getLayers().length) map.fitBounds(bounds.getBounds().pad(0.15));
+  if (bounds.getLayers().length) map.fitBounds(bounds.getBounds().pad(many ? 0.02 : 0.15));
   box.dataset.drawn = "yes";
 }
 

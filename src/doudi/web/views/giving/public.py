@@ -11,11 +11,11 @@ from django.views.decorators.http import require_safe
 from doudi import chain
 from doudi.contexts.charity import giving, incubation, ventures
 from doudi.engine.errors import DoudiError
+from doudi.web.addresses import client_address
 from doudi.web.guard import refused
 from doudi.web.paging import LongList
 from doudi.web.views.giving.funds import terms
 from doudi.web.views.giving.raising import platform_name, workbook
-from doudi.web.views.tell import client_address
 
 PAGE = 20
 
