@@ -58,6 +58,8 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
 
 def _county(user: User) -> dict[str, Any]:
     return {
+        "applications": assistance.application_counts(by=user),
+        "late_transfers": assistance.late_transfers(by=user).count(),
         "plans_filed": giving.campaigns(by=user, status="filed").count(),
         "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
@@ -72,6 +74,7 @@ def _county(user: User) -> dict[str, Any]:
 
 def _township(user: User) -> dict[str, Any]:
     return {
+        "applications": assistance.application_counts(by=user),
         "linkage": homes.office(user),
         "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
@@ -89,6 +92,7 @@ def _department(user: User) -> dict[str, Any]:
 def _director(user: User) -> dict[str, Any]:
     townships = monitoring.by_township(by=user)
     return {
+        "applications": assistance.application_counts(by=user),
         "loop": monitoring.loop_figures(by=user),
         "levels": monitoring.by_level(by=user),
         "referrals": assistance.referral_counts(by=user),
