@@ -48,9 +48,15 @@ def test_a_need_is_met_out_of_a_gift_and_its_donor_reads_it(linked, sit_down, ch
     keeper.page.fill("#id_name", "大病帮扶")
     keeper.page.check("input[name=purposes][value=MEDICAL]")
     keeper.press("main form button")
-    fund = re.search(r"ZJ\d{4}-\d{6}", keeper.page.url).group()
+    assert re.search(r"ZJ\d{4}-\d{6}", keeper.page.url)
     assert "捐款已登记" in do(
-        keeper, "gift", amount="30,000.00", donor_name="李捐款", receipt_no="黔捐0001", handler="冯慈善", received_on=today
+        keeper,
+        "gift",
+        amount="30,000.00",
+        donor_name="李捐款",
+        receipt_no="黔捐0001",
+        handler="冯慈善",
+        received_on=today,
     )
     gift = re.search(r"JZ\d{4}-\d{6}", keeper.text()).group()
     code = _code(gift)
@@ -65,7 +71,9 @@ def test_a_need_is_met_out_of_a_gift_and_its_donor_reads_it(linked, sit_down, ch
     payer.open(f"/funds/uses/{use}/")
     assert "拨付已登记" in do(payer, "pay", on=today)
     keeper.open(f"/funds/uses/{use}/")
-    assert "捐赠人可以查到" in do(keeper, "outcome", result="solved", people="1", text="住院费用已结清。", on=today)
+    assert "捐赠人可以查到" in do(
+        keeper, "outcome", result="solved", people="1", text="住院费用已结清。", on=today
+    )
 
     # the need is met, and the household's page at the township shows what it received
     linked.need.refresh_from_db()
