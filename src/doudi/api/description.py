@@ -19,6 +19,7 @@ from doudi.api import (
     doubts,
     fieldwork,
     giving,
+    kitchen,
     linkage,
     monitoring,
     outreach,
@@ -83,7 +84,7 @@ def api() -> NinjaAPI:
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
         accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts,
-        thresholds, verification, linkage, giving, dining, payroll, window,
+        thresholds, verification, linkage, giving, dining, kitchen, payroll, window,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

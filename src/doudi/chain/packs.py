@@ -24,8 +24,8 @@ from doudi.engine.packs.meals import NetworkRules, PriceRules, load_network, loa
 from doudi.engine.packs.outreach import Outreach, load_outreach
 from doudi.engine.packs.privacy import PrivacyRules, load_privacy
 from doudi.engine.packs.procedures import Procedures, load_procedures
+from doudi.engine.packs.siting import SitingRules, load_siting_rules
 from doudi.engine.packs.volunteers import VolunteerRules, load_volunteer_rules
-from doudi.engine.siting.rules import SitingRules, load_siting_rules
 from doudi.engine.verification import Rules as VerificationRules
 from doudi.engine.verification import load_rules as load_verification_rules
 

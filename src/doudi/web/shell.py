@@ -53,7 +53,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         ),
     ),
     (
-        gettext_noop("资金"),
+        gettext_noop("资金发放"),
         (
             ("rosters", gettext_noop("发放名册"), Act.VIEW_ROSTERS),
             ("payments", gettext_noop("发放和回盘"), Act.VIEW_ROSTERS),
@@ -73,14 +73,6 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("projects", gettext_noop("慈善项目"), Act.VIEW_PROJECTS),
             ("organisations", gettext_noop("帮扶主体"), Act.MANAGE_ORGANISATIONS),
             ("meetings", gettext_noop("联席会议"), Act.VIEW_MEETINGS),
-        ),
-    ),
-    (
-        gettext_noop("助餐监管与志愿"),
-        (
-            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
-            ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
-            ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),
     ),
     (
@@ -105,6 +97,14 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("rounds", gettext_noop("送餐路线"), Act.DELIVER_MEAL),
             ("meal_sites", gettext_noop("助餐点"), Act.VIEW_SITES),
             ("settlements", gettext_noop("助餐结算"), Act.VIEW_SETTLEMENT),
+        ),
+    ),
+    (
+        gettext_noop("助餐监管与志愿"),
+        (
+            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
+            ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
+            ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),
     ),
     (

@@ -160,6 +160,7 @@ class Act(StrEnum):
     KEEP_PROJECTS = "keep_projects"
     VIEW_FILINGS = "view_filings"
     FILE_AID = "file_aid"
+    RECEIVE_FILINGS = "receive_filings"
     VIEW_RECEIVED = "view_received"
     VIEW_MEETINGS = "view_meetings"
     HOLD_MEETING = "hold_meeting"
@@ -424,6 +425,7 @@ POLICY: dict[Act, dict[Role, Scope]] = {
         R.AUDITOR: Scope.REGION,
     },
     A.FILE_AID: {R.MEMBER: Scope.ORGANISATION, R.CHARITY: Scope.ORGANISATION},
+    A.RECEIVE_FILINGS: {R.COUNTY: Scope.REGION},
     A.VIEW_RECEIVED: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION, R.AUDITOR: Scope.REGION},
     A.VIEW_MEETINGS: {
         R.COUNTY: Scope.REGION,
@@ -699,6 +701,7 @@ ACT_LABELS = {
     A.KEEP_PROJECTS: "登记慈善项目",
     A.VIEW_FILINGS: "查看帮扶备案",
     A.FILE_AID: "帮扶备案",
+    A.RECEIVE_FILINGS: "收讫月结",
     A.VIEW_RECEIVED: "查看家庭所受帮扶",
     A.VIEW_MEETINGS: "查看联席会议",
     A.HOLD_MEETING: "召开联席会议",
