@@ -503,6 +503,9 @@ def test_the_most_urgent_is_served_first_and_a_person_decides(cast) -> None:
     claim = chain.accept_proposal(pair.pk, by=cast.county)
     assert chain.accept_proposal(pair.pk, by=cast.county).pk == claim.pk
     assert charity.claims(by=cast.charity).get() == claim
+    from doudi.contexts.monitoring import services as monitoring
+
+    assert claim.need.code in monitoring.notices(by=cast.charity).get().text
 
 
 def test_a_new_reckoning_makes_the_old_one_stale_and_a_refusal_has_its_reason(cast) -> None:
@@ -615,3 +618,29 @@ def test_the_demand_map_says_where_money_is_short_and_no_finer_than_published(ca
     assert body.rows[0][0] == Need.objects.get().public_region[:9]
     project(cast, name="再加一个", budget_fen=10_000_00)
     assert chain.demand(by=cast.county).short == frozenset()
+
+
+# ---- what the public hand pays -------------------------------------------------------------------------------------
+
+
+def test_monthly_allowances_are_shown_and_one_off_aid_is_counted_once(cast) -> None:
+    from tests.payday import NOV, open_office
+
+    pay = open_office(cast)
+    pay.decide("H001", decided_on=date(2024, 10, 20))
+    pay.decide(
+        "H001", benefit="LS", decided_on=date(2024, 11, 5), amount_fen=2_000_00, decision_no="临时救助1"
+    )
+    pay.frozen(NOV)
+
+    page = chain.received("H001", by=cast.township)
+    need = chain.raise_need(
+        "H001", kind="LIVING", group="ANY", tier=2, need_fen=5_000_00, origin="window",
+        story="冬季取暖费用不足，老人怕冷。", by=cast.township,
+    )  # fmt: skip
+
+    assert {(line.label, line.kind, line.amount_fen) for line in page.lines} == {
+        ("最低生活保障金 2024-11", "", 1_290_00),
+        ("临时救助金 临时救助1", "LIVING", 2_000_00),
+    }
+    assert (need.public_aid_fen, need.gap_fen) == (2_000_00, 3_000_00)

@@ -236,10 +236,14 @@ def test_a_recovery_keeps_back_what_the_family_agreed_to_and_no_more_than_is_owe
         doubt_number="YD1", kind="Y1", household_no="H001", debtor_name="张伟",
         region_code=small_county.TOWNSHIP_A, amount_fen=30000, by=pay.decider,
     )  # fmt: skip
-    payroll.OffsetAgreement.objects.create(
-        recovery_number=case.number, household_no="H001", region_code=small_county.TOWNSHIP_A,
-        monthly_fen=20000, agreed_on=date(2024, 11, 1), ground="扣抵协议", recorded_by="decider",
-    )  # fmt: skip
+    with pytest.raises(DoudiError):
+        payroll.agree_offset(
+            case.number, monthly_fen=30001, agreed_on=date(2024, 11, 1), ground="扣抵协议", by=pay.decider
+        )
+    for _ in range(2):
+        payroll.agree_offset(
+            case.number, monthly_fen=20000, agreed_on=date(2024, 11, 1), ground="扣抵协议", by=pay.decider
+        )
 
     november = pay.frozen(NOV)
     assert rows(november) == [("regular", "DB", 11, 129000), ("offset", "DB", 11, -20000)]
@@ -256,6 +260,20 @@ def test_a_recovery_keeps_back_what_the_family_agreed_to_and_no_more_than_is_owe
     january = pay.frozen(JAN)
     assert rows(january)[-1] == ("offset", "DB", 1, 10000)
     assert payroll.prove_ledger(COUNTY).whole
+
+
+def test_an_agreement_that_ended_keeps_nothing_back(pay: PayOffice) -> None:
+    pay.decide("H001")
+    case = assistance.open_recovery(
+        doubt_number="YD1", kind="Y1", household_no="H001", debtor_name="张伟",
+        region_code=small_county.TOWNSHIP_A, amount_fen=30000, by=pay.decider,
+    )  # fmt: skip
+    payroll.agree_offset(
+        case.number, monthly_fen=20000, agreed_on=date(2024, 11, 1), ground="扣抵协议", by=pay.decider
+    )
+    payroll.end_offset(case.number, by=pay.decider)
+
+    assert rows(pay.frozen(NOV)) == [("regular", "DB", 11, 129000)]
 
 
 # ---- freezing ---------------------------------------------------------------------------------------------------------

@@ -16,10 +16,11 @@ from doudi.contexts.meals.models import PlacePoint, Site, SitePlan
 from doudi.contexts.meals.planning import Change, Place, Point, Question
 from doudi.contexts.meals.services import StepRefused
 from doudi.engine.csvfile import TableError
+from doudi.engine.packs.meals import check_meals
 from doudi.engine.packs.problems import PackError
+from doudi.engine.packs.siting import CommunityCoverage, load_siting_rules
 from doudi.engine.siting import CoordinateSystem, Floor, from_wgs84
 from doudi.engine.siting.guizhou import MORE, SEATS, guizhou
-from doudi.engine.siting.rules import CommunityCoverage, load_siting_rules
 from tests.a_kitchen import open_kitchen
 from tests.cast import Cast, assemble
 from tests.conftest import PROJECT
@@ -76,6 +77,9 @@ def test_a_pack_whose_siting_is_malformed_is_refused_with_its_line(tmp_path: Pat
 
     with pytest.raises(PackError, match="第2行"):
         load_siting_rules(tmp_path)
+    assert [(problem.file, problem.line) for problem in check_meals(tmp_path)] == [
+        (f"{tmp_path.name}/siting.yaml", 2)
+    ]
 
 
 # ---- a plan ------------------------------------------------------------------------------------------------------

@@ -19,9 +19,11 @@ from doudi.api import (
     doubts,
     fieldwork,
     giving,
+    kitchen,
     linkage,
     monitoring,
     outreach,
+    payroll,
     privacy,
     registry,
     thresholds,
@@ -81,8 +83,8 @@ def api() -> NinjaAPI:
     say_problems(made)
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
-        accounts, changes, window, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts, thresholds,
-        verification, linkage, giving, dining,
+        accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts,
+        thresholds, verification, linkage, giving, dining, kitchen, payroll, window,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

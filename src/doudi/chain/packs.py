@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from django.conf import settings
 
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
+from doudi.engine.benefits import load_benefits
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs import Pack, load_pack
 from doudi.engine.packs.civil import tail_months
@@ -22,8 +24,8 @@ from doudi.engine.packs.meals import NetworkRules, PriceRules, load_network, loa
 from doudi.engine.packs.outreach import Outreach, load_outreach
 from doudi.engine.packs.privacy import PrivacyRules, load_privacy
 from doudi.engine.packs.procedures import Procedures, load_procedures
+from doudi.engine.packs.siting import SitingRules, load_siting_rules
 from doudi.engine.packs.volunteers import VolunteerRules, load_volunteer_rules
-from doudi.engine.siting.rules import SitingRules, load_siting_rules
 from doudi.engine.verification import Rules as VerificationRules
 from doudi.engine.verification import load_rules as load_verification_rules
 
@@ -106,7 +108,8 @@ def giving_rules() -> GivingRules:
 
 @lru_cache(maxsize=4)
 def _linkage_rules(folder: Path) -> LinkageRules:
-    return load_linkage(folder)
+    benefits = load_benefits(folder).benefits
+    return replace(load_linkage(folder), benefits={code: found.label for code, found in benefits.items()})
 
 
 def linkage_rules() -> LinkageRules:

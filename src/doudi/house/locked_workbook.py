@@ -114,7 +114,8 @@ def _describe(said: dict[str, str]) -> bytes:
 
 def _compound(streams: list[tuple[str, bytes]]) -> bytes:
     """Streams in one compound file: small ones in the mini stream, the tables in front of the content."""
-    mini, mini_fat, starts = b"", [], {}
+    mini, starts = b"", {}
+    mini_fat: list[int] = []
     for name, content in streams:
         if len(content) < _CUTOFF:
             starts[name] = len(mini_fat)

@@ -124,8 +124,8 @@ def _loose_columns() -> list[tuple[type[models.Model], list[Any]]]:
 
 def _reseal_table(model: type[models.Model], columns: Sequence[SealedTextField]) -> Iterator[int]:
     quote = connection.ops.quote_name
-    table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
-    named = ", ".join(quote(column.column) for column in columns)
+    table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
+    named = ", ".join(quote(str(column.column)) for column in columns)
     after: Any = None
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -145,7 +145,7 @@ def _reseal_table(model: type[models.Model], columns: Sequence[SealedTextField])
                     if key_number(sealed) in (0, ring.active):
                         continue
                     anew = ring.seal(ring.open(sealed, purpose=column.purpose), purpose=column.purpose)
-                    place = quote(column.column)
+                    place = quote(str(column.column))
                     # only if it still says what was read: somebody may have changed it meanwhile
                     cursor.execute(
                         f"update {table} set {place} = %s where {key} = %s and {place} = %s",  # noqa: S608

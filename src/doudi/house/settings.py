@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from doudi.house import logs
 from doudi.house.keyring import write_aside
 from doudi.house.paths import home
 
@@ -65,6 +66,13 @@ def _database(url: str) -> dict[str, object]:
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+def _level(name: str) -> str:
+    raw = os.environ.get(name, "").strip().lower()
+    if raw not in ("", "info", "warning"):
+        raise ImproperlyConfigured(f"{name}={raw!r} 只能是 info 或 warning is neither info nor warning")
+    return (raw or "warning").upper()
 
 
 def _address(name: str) -> str:
@@ -124,6 +132,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "doudi.house.logs.RequestLog",
     "doudi.api.metrics.CountRequests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -229,9 +238,4 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 4 << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-}
+LOGGING = logs.settings(_level("DOUDI_LOG"))

@@ -177,6 +177,14 @@ class DecideWriteOffForm(forms.Form):
     note = forms.CharField(label=gettext_lazy("意见"), widget=_lines(2))
 
 
+class OffsetForm(forms.Form):
+    """What a family agreed to have kept back each month."""
+
+    amount = YuanField(label=gettext_lazy("每月最多扣抵（元）"))
+    on = _day(gettext_lazy("同意日期"))
+    ground = forms.CharField(label=gettext_lazy("协议编号或凭据"), max_length=200)
+
+
 class RectificationForm(forms.Form):
     """Which period and area a rectification report speaks of."""
 

@@ -172,7 +172,8 @@ class DecisionForm(forms.Form):
         super().__init__(*args, **kwargs)
         fields: Any = self.fields
         fields["benefit"].choices = [
-            (one.code, one.label_en if english() else one.label) for one in rules.benefits.values()
+            ("", _("请选择")),
+            *((one.code, one.label_en if english() else one.label) for one in rules.benefits.values()),
         ]
         fields["people"].choices = people
         fields["band"].choices = [("", "—"), *((code, code) for code in rules.bands)]

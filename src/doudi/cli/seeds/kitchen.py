@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -74,7 +75,7 @@ def _kitchen(place: meals.Site, people: dict[Role, User]) -> None:
     stock = (("豆腐", "公斤", 2), ("菜籽油", "桶", 180), ("酱油", "瓶", 120))
     for row, (product, unit, days) in enumerate(stock):
         batch = safety.enter_batch(
-            place, token=f"demo-batch-{row}".ljust(32, "0"), supplier=seller, product=product, quantity=20, unit=unit,
+            place, token=f"demo-batch-{row}".ljust(32, "0"), supplier=seller, product=product, quantity=Decimal(20), unit=unit,
             batch_no=f"{today:%Y%m%d}{'ABC'[row]}", received_on=today, shelf_life_until=today + timedelta(days=days),
             rules=rules, by=canteen,
         )  # fmt: skip
@@ -107,7 +108,9 @@ def _kitchen(place: meals.Site, people: dict[Role, User]) -> None:
         inspector="市场监管所 何某", faults={"S3": "留样标签缺留样人", "S4": "洗碗间地面积水"}, photos=[_PICTURE],
         rules=rules, by=county,
     )  # fmt: skip
-    safety.mend(checked.mendings.first().pk, how="标签已补齐并培训打餐员", photos=[_PICTURE], by=canteen)
+    safety.mend(
+        checked.mendings.get(item="S3").pk, how="标签已补齐并培训打餐员", photos=[_PICTURE], by=canteen
+    )
     for stars, code in zip((5, 5, 4), safety.issue_rating_codes(place, count=3, by=canteen), strict=True):
         safety.rate_by_code(code, stars=stars, rules=rules, scale=chain.volunteer_rules())
     safety.complain(

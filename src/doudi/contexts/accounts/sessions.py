@@ -46,7 +46,7 @@ def admit(user: User, session: MutableMapping[str, Any], *, address: str, device
     seen, since = session.get(_SEEN, at), session.get(_SINCE, at)
     idle = at - seen > settings.IDLE_MINUTES * 60
     if idle or at - since > settings.SESSION_HOURS * 3600:
-        _end(SignIn.objects.filter(pk=session.get(_SESSION), ended_at=None), "idle")
+        _end(SignIn.objects.filter(pk=session.get(_SESSION, 0), ended_at=None), "idle")
         return Admission.IDLE
     if _SESSION not in session:
         session[_SESSION] = _begin(user, address=address, device=device).pk
@@ -89,7 +89,7 @@ def _end(sign_ins: Any, how: str) -> int:
 
 def previous_sign_in(user: User, session: MutableMapping[str, Any]) -> SignIn | None:
     """The session before this one, to be told of when somebody comes in."""
-    return SignIn.objects.filter(user_id=user.pk).exclude(pk=session.get(_SESSION)).order_by("-pk").first()
+    return SignIn.objects.filter(user_id=user.pk).exclude(pk=session.get(_SESSION, 0)).order_by("-pk").first()
 
 
 def own_sessions(*, by: User, session: MutableMapping[str, Any]) -> list[SignIn]:
@@ -106,7 +106,7 @@ def end_sessions(user: User, *, by: User, but: MutableMapping[str, Any] | None =
     """End every open session of an account; one's own but for the present one, whose mapping is given."""
     found = SignIn.objects.filter(user_id=user.pk, ended_at=None)
     if but is not None:
-        found = found.exclude(pk=but.get(_SESSION))
+        found = found.exclude(pk=but.get(_SESSION, 0))
     ended = _end(found, "ended")
     record(
         by=by,
@@ -132,4 +132,4 @@ def note_sign_in(user: User, *, address: str) -> None:
 @transaction.atomic
 def end_this(session: MutableMapping[str, Any]) -> None:
     """The person signs out."""
-    _end(SignIn.objects.filter(pk=session.get(_SESSION), ended_at=None), "signed_out")
+    _end(SignIn.objects.filter(pk=session.get(_SESSION, 0), ended_at=None), "signed_out")

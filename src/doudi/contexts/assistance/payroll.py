@@ -23,6 +23,7 @@ from doudi.contexts.assistance.benefits import (
 from doudi.contexts.assistance.booking import facts_for_payment, unbooked
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.frozen import guarded
+from doudi.contexts.assistance.offsets import agree_offset, end_offset, offset_stands
 from doudi.contexts.assistance.outcome_models import FollowUp, Review, WorkRefusal
 from doudi.contexts.assistance.outcomes import (
     FollowUpNotFound,
@@ -128,6 +129,7 @@ __all__ = [
     "StepRefused",
     "TieOut",
     "WorkRefusal",
+    "agree_offset",
     "balances",
     "batch_figures",
     "batch_of",
@@ -141,6 +143,7 @@ __all__ = [
     "decision_of",
     "decisions",
     "digest_of",
+    "end_offset",
     "explained",
     "export_table",
     "facts_for_payment",
@@ -154,6 +157,7 @@ __all__ = [
     "look_at_roster",
     "make_batch",
     "monthly_table",
+    "offset_stands",
     "open_books",
     "open_payments",
     "open_reviews",

@@ -29,6 +29,7 @@ class TieOut:
     """A frozen roster's money by where it is, in fen; ``whole`` when every way gives the same."""
 
     roster_fen: int
+    rows_fen: int
     paid_fen: int
     sent_fen: int
     failed_fen: int
@@ -42,7 +43,11 @@ class TieOut:
     @property
     def whole(self) -> bool:
         """Whether no fen appeared or disappeared."""
-        return self.roster_fen == self.paid_fen + self.sent_fen + self.failed_fen + self.unsent_fen
+        return (
+            self.roster_fen
+            == self.rows_fen
+            == self.paid_fen + self.sent_fen + self.failed_fen + self.unsent_fen
+        )
 
     @property
     def settled(self) -> bool:
@@ -63,7 +68,7 @@ def tie_out(roster: Roster, *, by: User) -> TieOut:
     by_state = {"sent": 0, "failed": 0, "new": 0}
     for one in payables(roster):
         by_state[one.state] += one.amount_fen
-    return TieOut(rows, paid, by_state["sent"], by_state["failed"], by_state["new"])
+    return TieOut(roster.total_fen, rows, paid, by_state["sent"], by_state["failed"], by_state["new"])
 
 
 @dataclass(frozen=True)

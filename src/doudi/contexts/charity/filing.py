@@ -218,9 +218,15 @@ def _keep_overlaps(filed: Iterable[AidFiling], rules: LinkageRules) -> None:
                 filing.kind, measure=given.code, giver=given.giver
             ):
                 met.append(
-                    FilingOverlap(filing=filing, source=FilingOverlap.Source.PUBLIC, giver=given.giver,
-                                  label=given.label, amount_fen=given.amount_fen, given_on=given.given_on)
-                )  # fmt: skip
+                    FilingOverlap(
+                        filing=filing,
+                        source=FilingOverlap.Source.PUBLIC,
+                        giver=given.giver,
+                        label=rules.public_label(given.code, given.label)[:120],
+                        amount_fen=given.amount_fen,
+                        given_on=given.given_on,
+                    )
+                )
         for other in others.get(filing.household_no, ()):
             # each pair once: on the later of the two filings
             if (

@@ -50,7 +50,15 @@ def received(household_no: str, *, since: date | None = None, rules: LinkageRule
     household = registry.household(household_no, by=by)
     require(by, Act.VIEW_RECEIVED, region_code=household.responsible_region)
     lines = [
-        ReceivedLine(row.given_on, "public", row.giver, row.label, _kind_of(row, rules), row.amount_fen, "")
+        ReceivedLine(
+            row.given_on,
+            "public",
+            row.giver,
+            rules.public_label(row.code, row.label),
+            _kind_of(row, rules),
+            row.amount_fen,
+            "",
+        )
         for row in assistance.aid_given([household_no], since=since)
     ]
     filed = AidFiling.objects.standing().filter(household_no=household_no).select_related("organisation")

@@ -69,10 +69,9 @@ def export_plan(number: str, *, form: str, by: User) -> bytes:
     """A plan as a workbook, a map file or a paper; the export is in the audit log."""
     plan = site_plan(number, by=by)
     require(by, Act.VIEW_PLANS, region_code=plan.region_code)
-    writers = {"xlsx": _workbook, "geojson": _geojson, "pdf": lambda one: to_pdf(_paper(one))}
-    if form not in writers:
+    if form not in FORMS:
         raise StepRefused("只能导出 Excel、GeoJSON 或 PDF。", "A workbook, GeoJSON or PDF.")
-    content = writers[form](plan)
+    content = _written(plan, form)
     record(
         by=by,
         act="export_plan",
@@ -83,7 +82,13 @@ def export_plan(number: str, *, form: str, by: User) -> bytes:
     return content
 
 
-def _facts(plan: SitePlan) -> list[tuple[str, str]]:
+def _written(plan: SitePlan, form: str) -> bytes:
+    if form == "pdf":
+        return to_pdf(_paper(plan))
+    return _workbook(plan) if form == "xlsx" else _geojson(plan)
+
+
+def _facts(plan: SitePlan) -> list[tuple[str, ...]]:
     result, asked = plan.result, plan.settings
     communities, point, delivery = result["communities"]
     both = f"{(point + delivery) / communities:.1%}" if communities else "—"
@@ -177,10 +182,10 @@ def _paper(plan: SitePlan) -> Paper:
     where = registry.region_name(plan.region_code) if plan.region_code else "全部辖区"
     notes = [zh for zh, _en in [*plan.result["reasons"], *plan.notes]]
     sites = sites_of(plan)
-    shown = [(f"{row + 1}", place.name or place.id, f"{place.lon:.5f}, {place.lat:.5f}", f"{load:g}",
+    shown: list[tuple[str, ...]] = [(f"{row + 1}", place.name or place.id, f"{place.lon:.5f}, {place.lat:.5f}", f"{load:g}",
               "现有" if place.existing else "新建") for row, (place, load) in enumerate(sites[:120])]  # fmt: skip
     more = [text(f"另有 {len(sites) - 120} 个点，见 Excel。")] if len(sites) > 120 else []
-    covered = [
+    covered: list[tuple[str, ...]] = [
         (line["name"], f"{line['total']:g}", f"{line['covered']:g}",
          "—" if line["share"] is None else f"{line['share']:.1%}", f"{line['hard_covered']:g}/{line['hard_total']:g}")
         for line in groups_of(plan)

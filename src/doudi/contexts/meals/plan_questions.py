@@ -20,9 +20,9 @@ from doudi.contexts.meals.sites import StepRefused, sites
 from doudi.contexts.registry import services as registry
 from doudi.engine.csvfile import CsvFile
 from doudi.engine.feeds import FeedSpec
+from doudi.engine.packs.siting import SitingRules
 from doudi.engine.siting import CoordinateSystem, Floor, to_wgs84
 from doudi.engine.siting.guizhou import Province
-from doudi.engine.siting.rules import SitingRules
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from doudi.contexts.meals.plan_questions import (
 from doudi.contexts.meals.site_models import Site
 from doudi.contexts.meals.sites import StepRefused
 from doudi.engine.errors import DoudiError
+from doudi.engine.packs.siting import CommunityCoverage
 from doudi.engine.siting import (
     Candidates,
     CoordinateReach,
@@ -42,7 +43,6 @@ from doudi.engine.siting import (
     Plan,
     plan_sites,
 )
-from doudi.engine.siting.rules import CommunityCoverage
 
 __all__ = [
     "MOST_SECONDS",

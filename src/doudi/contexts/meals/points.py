@@ -76,7 +76,8 @@ def balance(person: Volunteer, *, site: Site | None = None) -> int:
 
 def pool_balance() -> int:
     """Points in the public pool (公益池)."""
-    return PointLeg.objects.filter(account=_Account.POOL).aggregate(sum=Sum("points", default=0))["sum"]
+    found = PointLeg.objects.filter(account=_Account.POOL).aggregate(sum=Sum("points", default=0))
+    return int(found["sum"])
 
 
 def counted_on(person: Volunteer, day: date) -> int:
@@ -84,7 +85,7 @@ def counted_on(person: Volunteer, day: date) -> int:
     found = person.services.filter(
         state=Service.State.CONFIRMED, shift__day=day, movement__reversed_by=None, movement__isnull=False
     )
-    return found.aggregate(sum=Sum("counted", default=0))["sum"]
+    return int(found.aggregate(sum=Sum("counted", default=0))["sum"])
 
 
 def statement(person: Volunteer, *, by: User) -> QuerySet[PointLeg]:
@@ -346,7 +347,7 @@ def _held_in(leg: PointLeg) -> int:
     same = PointLeg.objects.filter(
         account=leg.account, volunteer=leg.volunteer_id, lot=leg.lot_id, site=leg.site_id
     )
-    return same.aggregate(sum=Sum("points", default=0))["sum"]
+    return int(same.aggregate(sum=Sum("points", default=0))["sum"])
 
 
 @transaction.atomic

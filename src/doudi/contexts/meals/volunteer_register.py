@@ -56,9 +56,9 @@ def register_volunteer(
     require_at(by, Act.MANAGE_VOLUNTEERS, place)
     take_turn()
     reading = identity.read_id(id_number.strip())
-    if not name.strip() or reading.fault is not None:
-        raise StepRefused("请填写姓名和正确的身份证号。", "Give the name and a valid ID number.")
     number = reading.number
+    if not name.strip() or number is None:
+        raise StepRefused("请填写姓名和正确的身份证号。", "Give the name and a valid ID number.")
     there = Volunteer.objects.filter(id_blind=_blind(number)).select_related("site").first()
     if there is not None:
         require_at(by, Act.MANAGE_VOLUNTEERS, there.site)
@@ -326,7 +326,7 @@ def certificate(number: str, *, by: User) -> bytes:
     person = volunteer(number, by=by)
     done = person.services.filter(state=Service.State.CONFIRMED).select_related("shift__site")
     minutes = figures(person)["minutes"]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (f"{one.shift.day}", one.shift.site.name, f"{one.minutes // 60}小时{one.minutes % 60}分")
         for one in done.order_by("shift__starts_at")
     ]

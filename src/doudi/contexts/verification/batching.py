@@ -28,12 +28,12 @@ from doudi.engine import identity, money
 from doudi.engine.feeds.containers import open_file
 from doudi.engine.packs import Pack
 from doudi.engine.verification import Rules, State
-from doudi.house.attachments import keep_single, open_single
+from doudi.house.attachments import declare_single, keep_single, open_single
 
 HOUSEHOLD, KIND, PURPOSE, AS_OF, PERSON = "户编号", "委托种类", "用途", "核对基准日", "身份证号"
 RESULT = "办理结果"
 MOST_ROWS = 5000
-_MARKED = "verification.batch"
+_MARKED = declare_single("verification.batch")
 _OPEN = [state.value for state in State if state.open]
 
 

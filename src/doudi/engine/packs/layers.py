@@ -28,8 +28,12 @@ _HASHED = (
     "procedures.yaml",
     "linkage.yaml",
     "benefits.yaml",
+    "food_safety.yaml",
+    "siting.yaml",
+    "volunteers.yaml",
     *MEAL_FILES,
 )
+"""Files with a shape of their own that a decision may rest on."""
 _MAPS = ("输出", "文件", "参数", "变量", "指标", "措施", "标签")
 
 
@@ -42,20 +46,6 @@ class Layer:
     folder: Path
     header: Node
     files: tuple[Node, ...]
-
-
-_HASHED = (
-    "handling.yaml",
-    "doubts.yaml",
-    "verification.yaml",
-    "linkage.yaml",
-    "benefits.yaml",
-    "food_safety.yaml",
-    "siting.yaml",
-    "volunteers.yaml",
-    *MEAL_FILES,
-)
-"""Files with a shape of their own that a decision may rest on."""
 
 
 @dataclass

@@ -6,7 +6,7 @@ All of it is the county's to set: no published document gives the days, the smal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,12 @@ class LinkageRules:
     keep_workdays: int
     remind_days: int
     columns: Mapping[str, tuple[str, ...]]
+    benefits: Mapping[str, str] = field(default_factory=dict)
+    """Code → name of the benefits that the same pack pays, for reading."""
+
+    def public_label(self, code: str, label: str) -> str:
+        """What an aid of the public hand is called: a benefit by its name and what follows, else as it was recorded."""
+        return f"{self.benefits[code]} {label}".strip() if code in self.benefits else label
 
     def meets(self, kind: str, *, measure: str, giver: str) -> bool:
         """Whether a public measure, or a department's answer without one, meets a kind of need."""

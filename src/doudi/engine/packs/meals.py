@@ -6,7 +6,7 @@ its parent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -16,10 +16,12 @@ from pathlib import Path
 from doudi.engine.errors import DoudiError
 from doudi.engine.meals.pricing import Condition, Discount, PriceScheme, Subsidy
 from doudi.engine.money import parse_fen
-from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.food_safety import load_food_safety
 from doudi.engine.packs.problems import PackError, Problem, Report
-from doudi.engine.packs.source import Node, read_file
-from doudi.engine.packs.structure import check_structure
+from doudi.engine.packs.sections import read_section
+from doudi.engine.packs.siting import load_siting_rules
+from doudi.engine.packs.source import Node
+from doudi.engine.packs.volunteers import load_volunteer_rules
 
 PRICE, NETWORK = "meal_price.yaml", "meal_network.yaml"
 
@@ -115,7 +117,14 @@ class PriceRules:
 def check_meals(folder: Path) -> list[Problem]:
     """Everything wrong with the folder's own sections on meals; one it does not have is its parent's."""
     found: list[Problem] = []
-    for name, load in ((PRICE, load_prices), (NETWORK, load_network)):
+    sections: tuple[tuple[str, Callable[[Path], object]], ...] = (
+        (PRICE, load_prices),
+        (NETWORK, load_network),
+        ("food_safety.yaml", load_food_safety),
+        ("volunteers.yaml", load_volunteer_rules),
+        ("siting.yaml", load_siting_rules),
+    )
+    for name, load in sections:
         if (folder / name).is_file():
             try:
                 load(folder)
@@ -193,21 +202,8 @@ def load_network(folder: Path) -> NetworkRules:
 
 
 def _section(folder: Path, name: str) -> Node:
-    for layer in reversed(layer_folders(folder)):
-        if (layer / name).is_file():
-            report = Report()
-            node = read_file(layer / name, f"{layer.name}/{name}", report)
-            if node is not None:
-                schema = Path(__file__).with_name(f"{name.removesuffix('.yaml')}.schema.json")
-                check_structure(node, report, schema=schema)
-            if report.problems or node is None:
-                raise PackError(report.problems)
-            return node
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 {name}（助餐）。请从 packs/cn 复制一份修改。",
-        f"Neither {folder} nor its parents hold a {name}; copy the one of packs/cn and change it.",
-        code="meal_rules_missing",
-    )
+    schema = Path(__file__).with_name(f"{name.removesuffix('.yaml')}.schema.json")
+    return read_section(folder, name, schema, about="助餐")
 
 
 def _node(node: Node, key: str) -> Node:

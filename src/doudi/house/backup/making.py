@@ -181,7 +181,7 @@ def _write(out: IO[bytes], pinned: Path, *, kind: str, key: ReadyKey) -> int:
     listed: dict[str, dict[str, Any]] = {}
     sealed = SealedWriter(out, key=key.key, lock={"format": 1, **key.lock})  # type: ignore[arg-type]
     keys = home().keys
-    with tarfile.open(fileobj=sealed, mode="w|", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=sealed, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         for part, folder in (
             ("keys", keys), ("database", pinned / "database"), ("state", pinned / "state"),
         ):  # fmt: skip
@@ -209,7 +209,7 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> dict[str, Any]:
     with path.open("rb") as file:
         entry.size, entry.mode = os.fstat(file.fileno()).st_size, 0o600
         running = _Hashing(file, entry.size)
-        tar.addfile(entry, running)  # type: ignore[arg-type]
+        tar.addfile(entry, running)
     return {"sha256": running.sum.hexdigest(), "bytes": entry.size}
 
 

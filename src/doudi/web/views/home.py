@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts import services as accounts
-from doudi.contexts.accounts.services import Role, User
+from doudi.contexts.accounts.services import Act, Role, User, may
+from doudi.contexts.assistance import payroll
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.charity import giving
 from doudi.contexts.meals import services as meals
@@ -56,12 +57,42 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
     }
 
 
+def _dining(user: User) -> dict[str, Any]:
+    """What waits in the meal network, for whoever may see it."""
+    seen = may(user, Act.VIEW_SETTLEMENT)
+    return {
+        "to_confirm": meals.diners(by=user, status="applied").count(),
+        "shut": meals.open_doors(by=user, day=timezone.localdate()).count(),
+        "expiring": len(meals.expiring(by=user, within_days=chain.meal_network().expiry_days)),
+        "disputed": meals.settlements(by=user).filter(state="draft").count() if seen else 0,
+    }
+
+
+def _money_to_do(user: User) -> dict[str, Any]:
+    """Rosters to be checked, cards that failed, accounts to be confirmed, looks and reviews that are due."""
+    return {
+        "rosters": payroll.rosters(by=user, status="computed").exclude(computed_by=user.username).count()
+        if may(user, Act.CHECK_ROSTER)
+        else 0,
+        "failed": len(payroll.open_payments(by=user, state="failed")),
+        "accounts": payroll.pay_accounts(by=user, status="proposed")
+        .exclude(proposed_by=user.username)
+        .count()
+        if may(user, Act.CONFIRM_ACCOUNT)
+        else 0,
+        "follow_ups": payroll.follow_ups(by=user, state="due").count() if may(user, Act.FOLLOW_UP) else 0,
+        "reviews": payroll.reviews(by=user, state="due").count() if may(user, Act.REVIEW_BENEFIT) else 0,
+    }
+
+
 def _county(user: User) -> dict[str, Any]:
     return {
+        "money": _money_to_do(user),
         "applications": assistance.application_counts(by=user),
         "late_transfers": assistance.late_transfers(by=user).count(),
         "plans_filed": giving.campaigns(by=user, status="filed").count(),
         "linkage": homes.office(user),
+        "dining": _dining(user),
         "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
@@ -74,8 +105,10 @@ def _county(user: User) -> dict[str, Any]:
 
 def _township(user: User) -> dict[str, Any]:
     return {
+        "money": _money_to_do(user),
         "applications": assistance.application_counts(by=user),
         "linkage": homes.office(user),
+        "dining": _dining(user),
         "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),
@@ -92,6 +125,7 @@ def _department(user: User) -> dict[str, Any]:
 def _director(user: User) -> dict[str, Any]:
     townships = monitoring.by_township(by=user)
     return {
+        "money": _money_to_do(user),
         "applications": assistance.application_counts(by=user),
         "loop": monitoring.loop_figures(by=user),
         "levels": monitoring.by_level(by=user),

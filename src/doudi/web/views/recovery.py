@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts.services import Act, User, may
+from doudi.contexts.assistance import payroll
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.assistance.services import LedgerEntry, Recovery
 from doudi.engine.errors import DoudiError
@@ -100,6 +101,10 @@ def _reversible(recovery: Recovery) -> list[tuple[str, str]]:
     ]
 
 
+def _offset_stands(recovery: Recovery) -> bool:
+    return payroll.offset_stands(recovery.number)
+
+
 def _request_waits(recovery: Recovery) -> bool:
     return recovery.write_offs.filter(status=assistance.WriteOffRequest.Status.OPEN).exists()
 
@@ -135,6 +140,18 @@ STEPS: dict[str, Step] = {
         gettext_lazy("申请核销"), typed_forms.AskWriteOffForm,
         lambda r: r.outstanding_fen > 0 and not _request_waits(r), _entry(assistance.ask_write_off),
         gettext_lazy("核销申请已提交，等待分管领导决定。"),
+    ),
+    "offset": Step(
+        gettext_lazy("登记扣抵协议"), typed_forms.OffsetForm,
+        lambda r: r.outstanding_fen > 0 and not _offset_stands(r),
+        lambda number, typed, user: payroll.agree_offset(
+            number, monthly_fen=typed["amount"], agreed_on=typed["on"], ground=typed["ground"], by=user
+        ),
+        gettext_lazy("扣抵协议已登记，从下一份名册起扣抵。"),
+    ),
+    "end-offset": Step(
+        gettext_lazy("终止扣抵"), forms.Form, lambda r: _offset_stands(r),
+        lambda number, typed, user: payroll.end_offset(number, by=user), gettext_lazy("扣抵已终止。"),
     ),
     "decide-write-off": Step(
         gettext_lazy("决定核销"), typed_forms.DecideWriteOffForm, _request_waits,

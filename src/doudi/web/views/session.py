@@ -51,7 +51,7 @@ class _Logout(LogoutView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         accounts.end_this(request.session)
-        return super().post(request, *args, **kwargs)  # type: ignore[return-value]
+        return super().post(request, *args, **kwargs)
 
 
 login = _Login.as_view(

@@ -78,12 +78,12 @@ def _enter_batch(place: meals.Site, form: Any, typed: dict[str, Any], user: User
 def _use_batch(place: meals.Site, form: Any, typed: dict[str, Any], user: User) -> Any:
     batch = safety.stock_of(place).get(pk=typed["batch"])
     return safety.use_batch(
-        batch, dish=form.dish(typed["dish"]), day=typed["day"], meal=typed["meal"], by=user
+        batch, dish=form.chosen_dish(typed["dish"]), day=typed["day"], meal=typed["meal"], by=user
     )
 
 
 def _keep_sample(place: meals.Site, form: Any, typed: dict[str, Any], user: User) -> Any:
-    dish = form.dish(typed.pop("dish"))
+    dish = form.chosen_dish(typed.pop("dish"))
     return safety.keep_sample(place, dish=dish, rules=chain.food_safety(), by=user, **typed)
 
 
@@ -144,7 +144,7 @@ STEPS: dict[str, Step] = {
     "stop": Step(
         forms.StopForm, "trouble", Act.STOP_MEAL,
         lambda place, form, typed, user: safety.stop_food(
-            place, dish=form.dish(typed["dish"]), why=typed["why"], by=user
+            place, dish=form.chosen_dish(typed["dish"]), why=typed["why"], by=user
         ),
         gettext_lazy("已暂停，收银台即刻拒收。"),
     ),

@@ -108,7 +108,7 @@ class KitchenForm(forms.Form):
             "meal": [(value, _(label)) for value, label in meals.Meal.choices],
         }
 
-    def dish(self, pk: str) -> meals.Dish | None:
+    def chosen_dish(self, pk: str) -> meals.Dish | None:
         """The chosen dish of this kitchen."""
         return safety.dishes_of(self.place).filter(pk=pk).first() if pk else None
 

@@ -152,7 +152,7 @@ def _list(
     return render(request, "kitchen/plans.html", shown, status=422 if form is not None else 200)
 
 
-def _aside(folder: str, name: str, file: UploadedFile) -> Path:
+def _aside(folder: str, name: str, file: UploadedFile[Any]) -> Path:
     path = Path(folder) / f"{name}.csv"
     with path.open("wb") as out:
         for part in file.chunks():

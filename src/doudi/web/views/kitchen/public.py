@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 from doudi import chain
 from doudi.contexts.meals import safety
 from doudi.engine.errors import DoudiError
+from doudi.web.addresses import client_address
 from doudi.web.views.kitchen import forms
-from doudi.web.views.tell import client_address
 
 
 @require_safe

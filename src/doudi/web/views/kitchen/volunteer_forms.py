@@ -119,7 +119,8 @@ class RedeemForm(PersonForm):
 
     def choices(self) -> dict[str, list[tuple[Any, str]]]:
         offers = chain.volunteer_rules().offers.values()
-        return {"offer": [(one.code, f"{named(one)} · {one.points} {_('分')}") for one in offers]}
+        words = _("%(name)s，%(points)s 分")
+        return {"offer": [(one.code, words % {"name": named(one), "points": one.points}) for one in offers]}
 
 
 class GiftForm(PersonForm):

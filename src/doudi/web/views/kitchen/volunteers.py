@@ -23,11 +23,11 @@ from doudi.contexts.meals import services as meals
 from doudi.contexts.meals import volunteering
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
+from doudi.web.addresses import client_address
 from doudi.web.guard import asker
 from doudi.web.templatetags.doudi import said
 from doudi.web.views.kitchen import volunteer_forms as forms
 from doudi.web.views.kitchen.incidents import posted
-from doudi.web.views.tell import client_address
 
 PAGE = 25
 

@@ -60,15 +60,20 @@ class GroundForm(forms.Form):
     ground = forms.CharField(label=gettext_lazy("停用动态口令的理由"), min_length=4, max_length=200)
 
 
-def _forms(found: User, by: User) -> dict[str, forms.Form]:
+def _forms(found: User, by: User, *, step: str = "", typed: Any = None) -> dict[str, forms.Form]:
+    """The forms of the page; the one of ``step`` holds what was typed."""
     officers = [
         (one.username, str(one)) for one in accounts.users(by=by) if one.is_active and one.pk != found.pk
     ]
+
+    def data(name: str) -> Any:
+        return typed if name == step else None
+
     return {
-        "close": CloseForm(officers=officers, auto_id="close_%s"),
-        "password": PasswordForm(auto_id="password_%s"),
-        "own_person": OwnPersonForm(auto_id="own_%s"),
-        "factor_off": GroundForm(auto_id="factor_%s"),
+        "close": CloseForm(data("close"), officers=officers, auto_id="close_%s"),
+        "password": PasswordForm(data("password"), auto_id="password_%s"),
+        "own_person": OwnPersonForm(data("own_person"), auto_id="own_%s"),
+        "factor_off": GroundForm(data("factor_off"), auto_id="factor_%s"),
     }
 
 
@@ -94,16 +99,10 @@ def step(request: HttpRequest, username: str, step: str) -> HttpResponse:
     found = accounts.managed_account(username, by=by)
     if request.method != "POST":
         return redirect("staff", username=username)
-    filled = _forms(found, by)
+    filled = _forms(found, by, step=step, typed=request.POST)
     form = filled.get(step)
-    if form is not None:
-        officers = (
-            [choice for choice in form.fields["hand_to"].choices if choice[0]] if step == "close" else None
-        )  # type: ignore[attr-defined]
-        named = {"officers": officers} if officers is not None else {}
-        form = filled[step] = type(form)(request.POST, auto_id=form.auto_id, **named)
-        if not form.is_valid():
-            return _page(request, found, forms=filled, status=422)
+    if form is not None and not form.is_valid():
+        return _page(request, found, forms=filled, status=422)
     try:
         said = _do(step, found, form.cleaned_data if form is not None else request.POST, by)
     except DoudiError as problem:
