@@ -135,7 +135,8 @@ def own_organisation(by: User) -> Organisation:
 
 def may_apply_from(registered_on: date) -> date:
     """The first day on which a charity may apply: a full year after registration (慈善法 第二十二条)."""
-    return registered_on + relativedelta(years=1)
+    first: date = registered_on + relativedelta(years=1)
+    return first
 
 
 @transaction.atomic
