@@ -367,13 +367,13 @@ def take_return(number: str, *, content: bytes, file_name: str, rules: BenefitRu
         ),
         batch_size=500,
     )
-    for kind, fen, account in (
+    for entry, fen, account in (
         (EntryKind.PAID, returned.paid_fen, Account.BANK),
         (EntryKind.FAILED, returned.failed_fen, Account.PAYABLE),
     ):
         enter(
-            f"{batch.number}-回盘{returned.pk}-{kind.value}",
-            kind=kind,
+            f"{batch.number}-回盘{returned.pk}-{entry.value}",
+            kind=entry,
             region_code=batch.region_code,
             on=timezone.localdate(),
             memo=f"批次 {batch.number} 回盘 {file_name}",
