@@ -119,6 +119,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         (
             ("privacy", gettext_noop("个人信息保护"), Act.VIEW_PRIVACY),
             ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
+            ("security", gettext_noop("安全预警"), Act.VIEW_SECURITY),
             ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
         ),
     ),
