@@ -503,6 +503,9 @@ def test_the_most_urgent_is_served_first_and_a_person_decides(cast) -> None:
     claim = chain.accept_proposal(pair.pk, by=cast.county)
     assert chain.accept_proposal(pair.pk, by=cast.county).pk == claim.pk
     assert charity.claims(by=cast.charity).get() == claim
+    from doudi.contexts.monitoring import services as monitoring
+
+    assert claim.need.code in monitoring.notices(by=cast.charity).get().text
 
 
 def test_a_new_reckoning_makes_the_old_one_stale_and_a_refusal_has_its_reason(cast) -> None:

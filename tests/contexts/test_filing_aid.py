@@ -343,3 +343,81 @@ def test_the_chain_is_whole_after_all_of_it(cast, on) -> None:
     told = str([(e.subject, e.detail) for e in audit_entries(by=cast.auditor)])
     assert WANG_QIANG not in told
     assert "王强" not in told
+
+
+# ---- what is told without asking -----------------------------------------------------------------------------------
+
+
+def test_the_county_acknowledges_a_month_once_and_nobody_else_does(cast, on) -> None:
+    on(date(2024, 11, 4))
+    closed = chain.close_month(date(2024, 10, 1), nothing=True, by=cast.member)
+
+    first, again = (charity.acknowledge_month(closed.pk, by=cast.county) for _ in range(2))
+
+    assert first.pk == again.pk
+    for person in (cast.member, cast.township, cast.stranger):
+        with pytest.raises(NotAllowed):
+            charity.acknowledge_month(closed.pk, by=person)
+
+
+def test_a_month_is_told_before_its_day_and_to_the_county_after_it(cast, on) -> None:
+    from doudi.contexts.monitoring import services as monitoring
+
+    on(date(2024, 11, 2))
+    assert chain.run_jobs()["months_told"] == 1
+    assert chain.run_jobs()["months_told"] == 0
+    assert "2024-11-05" in monitoring.notices(by=cast.member)[0].text
+    assert not monitoring.notices(by=cast.county).exists()
+
+    on(date(2024, 11, 6))
+    assert chain.run_jobs()["months_told"] == 2
+    assert "没有在 2024-11-05 前月结" in monitoring.notices(by=cast.county)[0].text
+
+    chain.close_month(date(2024, 10, 1), nothing=True, by=cast.member)
+    on(date(2024, 11, 7))
+    assert chain.run_jobs()["months_told"] == 0
+
+
+def test_a_decision_of_a_meeting_is_told_before_it_is_due(cast, on) -> None:
+    from doudi.contexts.monitoring import services as monitoring
+
+    on(date(2024, 11, 1))
+    meeting = charity.call_meeting(
+        title="十一月联席会议", held_on=date(2024, 11, 1), bodies=[UNION], by=cast.county
+    )
+    charity.add_item(meeting.number, subject="冬季取暖物资", by=cast.county)
+    charity.resolve(
+        meeting.number, 1, what="工会核对名单", responsible=UNION, due_on=date(2024, 11, 20), by=cast.county
+    )
+    assert chain.run_jobs()["resolutions_told"] == 0
+
+    on(date(2024, 11, 17))
+    assert chain.run_jobs()["resolutions_told"] == 1
+    on(date(2024, 11, 21))
+    assert chain.run_jobs()["resolutions_told"] == 2
+    assert any("已过期限" in notice.text for notice in monitoring.notices(by=cast.county))
+
+
+def test_a_meeting_is_for_those_invited_and_names_nobody(cast, on) -> None:
+    on(date(2024, 11, 1))
+    meeting = charity.call_meeting(
+        title="十一月联席会议", held_on=date(2024, 11, 1), bodies=[UNION], by=cast.county
+    )
+
+    assert charity.meetings(by=cast.member).get() == meeting
+    assert not charity.meetings(by=cast.charity).exists()
+    with pytest.raises(StepRefused) as refused:
+        charity.add_item(meeting.number, subject=f"王强 {WANG_QIANG} 的困难", by=cast.county)
+    assert refused.value.code == "identity_in_text"
+    charity.add_item(meeting.number, subject="重病个案", by=cast.county)
+    with pytest.raises(StepRefused, match="参会单位"):
+        charity.resolve(
+            meeting.number,
+            1,
+            what="慈善会补足",
+            responsible=CHARITY,
+            due_on=date(2024, 11, 20),
+            by=cast.county,
+        )
+    with pytest.raises(NotAllowed):
+        charity.add_item(meeting.number, subject="工会自己加的", by=cast.member)

@@ -164,6 +164,8 @@ def offer_service(*, by: User, **offer: Any) -> charity.ServiceOffer:
 
 DUE: dict[str, tuple[str, Callable[[], int]]] = {
     "needs_run_out": ("同意到期撤下", lambda: charity.run_out(system_user())),
+    "months_told": ("月结提醒", lambda: charity.remind_months(packs.linkage_rules())),
+    "resolutions_told": ("议定事项提醒", lambda: charity.remind_resolutions(packs.linkage_rules())),
     "claims_lapsed": ("认领逾期放回", lambda: charity.lapse_claims(system_user())),
 }
 """What is due of itself: its key, its words, and who does it."""

@@ -11,9 +11,16 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Scope, User, record, require, take_turn
-from doudi.contexts.charity.errors import StepRefused
+from doudi.contexts.charity.errors import FilingNotFound, StepRefused
 from doudi.contexts.charity.filing import filings, month_of
-from doudi.contexts.charity.models import AidFiling, FilingBatch, FilingOverlap, MonthClosing, Organisation
+from doudi.contexts.charity.models import (
+    AidFiling,
+    ClosingReceipt,
+    FilingBatch,
+    FilingOverlap,
+    MonthClosing,
+    Organisation,
+)
 from doudi.contexts.charity.organisations import organisations, own_organisation
 from doudi.engine.packs.linking import LinkageRules
 
@@ -82,6 +89,29 @@ def close_month(month: date, *, nothing: bool = False, rules: LinkageRules, by: 
     return closed
 
 
+@transaction.atomic
+def acknowledge_month(pk: int, *, by: User) -> ClosingReceipt:
+    """Say that the county has a body's month (收讫); a second click gives the first receipt."""
+    take_turn()
+    closing = MonthClosing.objects.select_related("organisation").filter(pk=pk).first()
+    require(by, Act.RECEIVE_FILINGS, region_code=closing.organisation.region_code if closing else None)
+    if closing is None:
+        raise FilingNotFound("没有找到这份月结。", "No such closing.")
+    standing = ClosingReceipt.objects.filter(closing=closing).first()
+    if standing is not None:
+        return standing
+    receipt = ClosingReceipt(closing=closing, received_on=timezone.localdate(), received_by=by.username)
+    receipt.save()
+    record(
+        by=by,
+        act=Act.RECEIVE_FILINGS,
+        subject=f"organisation:{closing.organisation.code}",
+        region_code=closing.organisation.region_code,
+        detail={"month": closing.month},
+    )
+    return receipt
+
+
 @dataclass(frozen=True)
 class Filer:
     """A member body and a month: how much it filed, how much of it late, when it closed; ``missing`` past the day."""
@@ -114,7 +144,9 @@ def filers(month: date, *, rules: LinkageRules, by: User) -> list[Filer]:
     }
     closings = {
         closing.organisation_id: closing
-        for closing in MonthClosing.objects.filter(organisation__in=bodies, month=first)
+        for closing in MonthClosing.objects.select_related("receipt").filter(
+            organisation__in=bodies, month=first
+        )
     }
     found = []
     for body in bodies:

@@ -175,6 +175,14 @@ class MonthClosing(AppendOnly):
         ]
 
 
+class ClosingReceipt(AppendOnly):
+    """The county's word that it has a body's month (收讫): by whom and when."""
+
+    closing = models.OneToOneField(MonthClosing, on_delete=models.PROTECT, related_name="receipt")
+    received_on = models.DateField("收讫日期")
+    received_by = models.CharField("收讫人", max_length=150)
+
+
 class Meeting(models.Model):
     """A meeting of the mechanism (联席会议): who comes, what is on the agenda, what is decided."""
 

@@ -3,6 +3,7 @@
 from doudi.contexts.charity.filing_models import (
     AgendaItem,
     AidFiling,
+    ClosingReceipt,
     ColumnMapping,
     FilingBatch,
     FilingOverlap,
@@ -74,6 +75,7 @@ __all__ = [
     "Campaign",
     "CampaignLine",
     "Claim",
+    "ClosingReceipt",
     "ColumnMapping",
     "Consent",
     "Disclosure",

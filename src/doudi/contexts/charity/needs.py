@@ -20,6 +20,7 @@ from doudi.contexts.charity.errors import NeedNotFound, StepRefused
 from doudi.contexts.charity.models import AidFiling, Claim, Consent, Need, NeedEvent
 from doudi.contexts.charity.need_models import NeedQuerySet
 from doudi.contexts.charity.publishing import fault_in_text, place_to_show
+from doudi.contexts.charity.telling import tell_taken_down
 from doudi.contexts.registry import services as registry
 from doudi.engine.packs.linking import LinkageRules
 from doudi.engine.workdays import add_workdays
@@ -281,6 +282,8 @@ def withdraw_consent(
 
 def _take_down(need: Need, *, by: User, why: str) -> None:
     today = timezone.localdate()
+    for held in need.claims.filter(status=Claim.Status.RESERVED).select_related("organisation", "need"):
+        tell_taken_down(held)
     need.claims.filter(status=Claim.Status.RESERVED).update(
         status=Claim.Status.RELEASED, why=why, ended_on=today
     )

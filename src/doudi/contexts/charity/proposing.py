@@ -19,6 +19,7 @@ from doudi.contexts.charity.errors import NeedNotFound, StepRefused
 from doudi.contexts.charity.models import Claim, MatchRun, Need, Project, Proposal
 from doudi.contexts.charity.needs import need_of
 from doudi.contexts.charity.projects import projects
+from doudi.contexts.charity.telling import tell_held
 from doudi.engine import matching
 from doudi.engine.matching.offers import built_in_fit
 from doudi.engine.packs.linking import LinkageRules
@@ -192,6 +193,7 @@ def accept_proposal(pk: int, *, rules: LinkageRules, by: User) -> Claim:
     Proposal.objects.filter(pk=pk).update(
         status=Proposal.Status.ACCEPTED, decided_by=by.username, decided_at=timezone.now()
     )
+    tell_held(claim)
     return claim
 
 

@@ -28,6 +28,7 @@ from doudi.contexts.charity.claims import (
 from doudi.contexts.charity.closing import (
     Filer,
     MonthRow,
+    acknowledge_month,
     close_month,
     closing_due,
     coverage,
@@ -150,6 +151,7 @@ from doudi.contexts.charity.resources import (
     take_in_goods,
     write_off_expired,
 )
+from doudi.contexts.charity.telling import remind_months, remind_resolutions
 
 __all__ = [
     "FILING_FIELDS",
@@ -196,6 +198,7 @@ __all__ = [
     "Viewer",
     "Way",
     "accept_proposal",
+    "acknowledge_month",
     "add_item",
     "aid_counted",
     "allowed",
@@ -263,6 +266,8 @@ __all__ = [
     "refuse_proposal",
     "register_organisation",
     "release_claim",
+    "remind_months",
+    "remind_resolutions",
     "report_resolution",
     "resolutions",
     "resolve",

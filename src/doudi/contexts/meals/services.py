@@ -14,6 +14,7 @@ from doudi.contexts.meals.delivery import (
     Door,
     RoundNotFound,
     ShutDoor,
+    Unreached,
     deliveries,
     door_shut,
     doors,
@@ -29,6 +30,7 @@ from doudi.contexts.meals.delivery import (
     stop_of,
     take_round,
     told_of_door,
+    unreached,
 )
 from doudi.contexts.meals.diners import (
     CONSENT_WAYS,
@@ -38,21 +40,16 @@ from doudi.contexts.meals.diners import (
     WAYS,
     DinerNotFound,
     Enrolment,
-    Followed,
     age_on,
     assess,
     confirm_diner,
     diner,
     diners,
     enrol_diner,
-    follow_register,
     give_card,
     leave,
     look_at_diner,
-    numbers_to_follow,
     places_for,
-    record_stop,
-    stop_on,
 )
 from doudi.contexts.meals.eaten import served
 from doudi.contexts.meals.menus import (
@@ -124,6 +121,13 @@ from doudi.contexts.meals.sites import (
     site,
     sites,
 )
+from doudi.contexts.meals.standing import (
+    Followed,
+    follow_register,
+    numbers_to_follow,
+    record_stop,
+    stop_on,
+)
 from doudi.contexts.meals.till import (
     Given,
     Quoted,
@@ -182,6 +186,7 @@ __all__ = [
     "SitePaper",
     "StepRefused",
     "Tap",
+    "Unreached",
     "account_lines",
     "account_of",
     "age_on",
@@ -255,5 +260,6 @@ __all__ = [
     "stop_on",
     "take_round",
     "told_of_door",
+    "unreached",
     "withdraw_settlement",
 ]

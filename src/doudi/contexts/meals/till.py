@@ -17,12 +17,13 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.meals.diner_models import Diner, DinerEvent
-from doudi.contexts.meals.diners import age_on, by_proof, stop_on
+from doudi.contexts.meals.diners import age_on, by_proof
 from doudi.contexts.meals.menus import clashes_of, menu_of
 from doudi.contexts.meals.order_models import Dish, MealOrder, MealServed, Menu, ServingReversal
 from doudi.contexts.meals.safety_incidents import is_stopped, stop_in_force
 from doudi.contexts.meals.site_models import Meal, Site
 from doudi.contexts.meals.sites import StepRefused, reach, require_at
+from doudi.contexts.meals.standing import stop_on
 from doudi.engine.errors import DoudiError
 from doudi.engine.meals import Eater, Receipt, SoFar, price
 from doudi.engine.packs.meals import NetworkRules, PriceRules

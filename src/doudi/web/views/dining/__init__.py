@@ -30,6 +30,7 @@ ROUTES: tuple[Route, ...] = (
     Route("meals/served/<str:number>/reverse/", till.reverse, "meal_reverse", Act.SERVE_MEAL),
     Route("meals/deliveries/", delivery.day_plan, "deliveries", Act.VIEW_DINERS),
     Route("meals/deliveries/<int:pk>/sheet.pdf", delivery.sheet, "delivery_sheet", Act.VIEW_DINERS),
+    Route("meals/deliveries/unreached.csv", delivery.unreached, "unreached", Act.VIEW_DINERS),
     Route("meals/rounds/", delivery.my_rounds, "rounds", Act.DELIVER_MEAL),
     Route("meals/rounds/<int:pk>/take/", delivery.take, "round_take", Act.DELIVER_MEAL),
     Route("meals/rounds/<int:pk>/", delivery.round_page, "round", Act.DELIVER_MEAL),

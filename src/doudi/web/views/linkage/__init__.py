@@ -12,6 +12,7 @@ ROUTES: tuple[Route, ...] = (
     Route("linkage/filings/overlaps/", filings.overlap_list, "filing_overlaps", Act.VIEW_FILINGS),
     Route("linkage/filings/year/", filings.year, "filing_year", Act.VIEW_FILINGS),
     Route("linkage/filings/months/", filings.close_month, "filing_months", Act.VIEW_FILINGS),
+    Route("linkage/filings/months/<int:pk>/receive/", filings.receive, "filing_receive", Act.RECEIVE_FILINGS),
     Route("linkage/filings/one/<slug:number>/", filings.filing_page, "filing", Act.VIEW_FILINGS),
     Route("linkage/filings/one/<slug:number>/do/<slug:step>/", filings.step, "filing_step", Act.FILE_AID),
     Route("linkage/books/", batches.batch_list, "filing_batches", Act.VIEW_FILINGS),

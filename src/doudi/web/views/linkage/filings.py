@@ -207,3 +207,12 @@ def _months(request: HttpRequest, form: forms.Form, problem: DoudiError | None) 
         "problem": problem,
     }
     return render(request, "linkage/months.html", shown, status=422 if form.is_bound else 200)
+
+
+def receive(request: HttpRequest, pk: int) -> HttpResponse:
+    """The county has a body's month (收讫)."""
+    if request.method == "POST":
+        receipt = charity.acknowledge_month(pk, by=asker(request))
+        messages.success(request, _("已收讫。"))
+        return redirect(f"{reverse('filing_months')}?month={receipt.closing.month:%Y-%m}")
+    return redirect("filing_months")
