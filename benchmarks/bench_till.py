@@ -80,7 +80,7 @@ def prepare(sites: int, diners: int) -> dict[str, Any]:
             cook, label="till", scopes=[Act.SERVE_MEAL], expires_at=clock.now() + timedelta(days=2), by=by
         )
         codes = []
-        for serial in range(diners):
+        for serial in range(diners + 1):  # the first one warms the server up and is not measured
             body = f"5299001950{1 + number % 12:02d}{1 + serial % 28:02d}{(number * 37 + serial) % 1000:03d}"
             person = chain.enrol_diner(
                 meals.Enrolment(
@@ -91,7 +91,7 @@ def prepare(sites: int, diners: int) -> dict[str, Any]:
                 by=by,
             )  # fmt: skip
             codes.append(person.code)
-        tills.append({"site": code, "key": key.text, "codes": sorted(set(codes))})
+        tills.append({"site": code, "key": key.text, "warm": codes[0], "codes": codes[1:]})
     return {"tills": tills}
 
 
@@ -212,12 +212,17 @@ def _database(*commands: str) -> None:
             connection.execute(command)
 
 
-def _counted() -> tuple[set[str], int, int]:
-    """The tokens that stand in the database, diners with a subsidy, subsidies."""
+def _counted(warmed: int) -> tuple[set[str], int, int]:
+    """The tokens that stand in the database behind the first ``warmed``, diners with a subsidy, subsidies."""
     import psycopg
 
     with psycopg.connect(f"{POSTGRES}/{DATABASE}") as connection:
-        tokens = {str(row[0]) for row in connection.execute("select token from meals_mealserved")}
+        tokens = {
+            str(row[0])
+            for row in connection.execute(
+                "select token from meals_mealserved order by id offset %s", [warmed]
+            )
+        }
         people, times = connection.execute(
             "select count(distinct diner_id), count(*) from meals_mealserved where subsidy_fen > 0 and state = 'valid'"
         ).fetchone() or (0, 0)
@@ -256,6 +261,9 @@ def main() -> None:
         )  # fmt: skip
         try:
             _wait()
+            warm = Lunch()
+            for till in tills:
+                _send(till, _body(str(uuid4()), till["site"], till["warm"]), warm)
             load = os.getloadavg()[0]
             lunch = Lunch()
             began = time.monotonic()
@@ -273,7 +281,9 @@ def main() -> None:
         finally:
             server.terminate()
             server.wait(20)
-        print(json.dumps(_report(lunch, asked, took, load), ensure_ascii=False), flush=True)
+        print(
+            json.dumps(_report(lunch, asked, took, load, len(warm.seconds)), ensure_ascii=False), flush=True
+        )
         _database(fresh)
 
 
@@ -290,9 +300,11 @@ def _wait() -> None:
     raise SystemExit("the server did not come up")
 
 
-def _report(lunch: Lunch, asked: argparse.Namespace, took: float, load: float) -> dict[str, Any]:
-    standing, people, times = _counted()
+def _report(lunch: Lunch, asked: argparse.Namespace, took: float, load: float, warmed: int) -> dict[str, Any]:
+    standing, people, times = _counted(warmed)
     ordered = sorted(lunch.seconds)
+    if not ordered:
+        raise SystemExit(f"no meal was taken: {lunch.faults[:3]}")
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))] * 1000
     return {
         "claim": f"till: {asked.sites} places × {asked.diners} diners in {asked.minutes:g} minutes, PostgreSQL",
@@ -305,7 +317,7 @@ def _report(lunch: Lunch, asked: argparse.Namespace, took: float, load: float) -
         "within_limit": p95 < LIMIT_MS,
         "lost": len(lunch.tokens - standing),
         "doubled": len(standing - lunch.tokens) + times - people,
-        "diners_subsidised": people,
+        "diners_subsidised": people - warmed,
         "diners": len(lunch.people),
         "cut_off": lunch.cut,
         "sent_twice_at_once": lunch.doubled,

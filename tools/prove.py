@@ -48,6 +48,7 @@ PROOFS = (
         settings={"DOUDI_API_EXAMPLES": os.environ.get("DOUDI_API_EXAMPLES", "10")},
     ),
     Proof("hostile-files", ("tests/engine/feeds/test_files_that_mean_harm.py", "tests/engine/packs/test_hostile_packs.py")),
+    Proof("logs", ("tests/web/test_lines_of_the_log.py",)),
     Proof("dependencies", command=(sys.executable, "tools/dependency_audit.py")),
 )  # fmt: skip
 

@@ -83,6 +83,19 @@ def test_every_door_is_on_a_round_or_named_with_the_reason(cast, canteen) -> Non
     }
 
 
+def test_whom_no_hot_meal_reaches_is_demand_for_siting(cast, canteen) -> None:
+    far = at_door(cast, canteen, 103, east=0.9)
+    for day in (today(), today() + timedelta(days=1)):
+        order(cast, canteen, far, day)
+        meals.plan_delivery(canteen, day=day, meal="lunch", rules=network(), by=cast.canteen)
+
+    asked = {"first": today(), "last": today() + timedelta(days=1)}
+    rows = meals.unreached(by=cast.county, **asked)
+
+    assert [(row.number, row.times, row.township) for row in rows] == [(far.number, 2, TOWNSHIP_A)]
+    assert meals.unreached(by=cast.stranger, **asked) == []
+
+
 def test_the_usual_sequence_is_kept_unless_another_is_worth_it(cast, canteen) -> None:
     people = [at_door(cast, canteen, 101 + 2 * i, east=0.004 * (i + 1)) for i in range(3)]
     tomorrow = today() + timedelta(days=1)

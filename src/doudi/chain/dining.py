@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from doudi.chain import packs
-from doudi.contexts.accounts.services import User, take_turn
+from doudi.contexts.accounts.services import Act, User, take_turn
 from doudi.contexts.meals import services as meals
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
@@ -38,7 +38,7 @@ def place_order(number: str, *, site_code: str, by: User, **order: Any) -> meals
     """Order a meal for a diner (订餐)."""
     return meals.place_order(
         meals.diner(number, by=by),
-        place=meals.site(site_code, by=by),
+        place=meals.site(site_code, by=by, act=Act.TAKE_ORDER),
         rules=packs.meal_network(),
         by=by,
         **order,
@@ -48,7 +48,7 @@ def place_order(number: str, *, site_code: str, by: User, **order: Any) -> meals
 def serve_meal(site_code: str, tap: meals.Tap, *, by: User) -> meals.Given:
     """Hand out a meal at a till (就餐登记)."""
     return meals.serve_meal(
-        meals.site(site_code, by=by),
+        meals.site(site_code, by=by, act=Act.SERVE_MEAL),
         tap,
         prices=packs.meal_prices(),
         rules=packs.meal_network(),
@@ -60,7 +60,7 @@ def serve_meal(site_code: str, tap: meals.Tap, *, by: User) -> meals.Given:
 def quote_meal(site_code: str, *, by: User, **asked: Any) -> meals.Quoted:
     """What a meal would cost somebody now (试算)."""
     return meals.quote(
-        meals.site(site_code, by=by),
+        meals.site(site_code, by=by, act=Act.SERVE_MEAL),
         prices=packs.meal_prices(),
         network=packs.meal_network(),
         by=by,

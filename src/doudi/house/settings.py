@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from doudi.house import logs
 from doudi.house.keyring import write_aside
 from doudi.house.paths import home
 
@@ -67,6 +68,13 @@ def _database(url: str) -> dict[str, object]:
     }
 
 
+def _level(name: str) -> str:
+    raw = os.environ.get(name, "").strip().lower()
+    if raw not in ("", "info", "warning"):
+        raise ImproperlyConfigured(f"{name}={raw!r} 只能是 info 或 warning is neither info nor warning")
+    return (raw or "warning").upper()
+
+
 def _address(name: str) -> str:
     """An http(s) address, or '' where none is declared."""
     given = os.environ.get(name, "").strip()
@@ -96,6 +104,8 @@ PACK = Path(os.environ.get("DOUDI_PACK", "").strip() or PROJECT / "packs" / "ref
 BOUNDARIES = os.environ.get("DOUDI_BOUNDARIES", "").strip() or None
 # how many proxies of the office's own stand before this server: only what they add to X-Forwarded-For is believed
 PROXIES = _count("DOUDI_PROXIES", 0)
+OPEN_SCORES_SECONDS = _count("DOUDI_OPEN_SCORES_SECONDS", 60)
+"""For how long the public's board of meal places stands before it is reckoned again."""
 # days that tasks and sent visits stay on an officer's telephone
 FIELD_DAYS = _count("DOUDI_FIELD_DAYS", 7)
 DEMONSTRATION = _flag("DOUDI_DEMO", False)
@@ -124,6 +134,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "doudi.house.logs.RequestLog",
     "doudi.api.metrics.CountRequests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -229,9 +240,4 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 4 << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-}
+LOGGING = logs.settings(_level("DOUDI_LOG"))

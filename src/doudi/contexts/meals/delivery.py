@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -190,6 +191,34 @@ def look_at_delivery(pk: int, *, by: User) -> Delivery:
         detail={"day": found.day, "fields": ["name", "address"]},
     )
     return found
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """An old person whom no hot meal reached, how often in the time, and where the person lives."""
+
+    number: str
+    longitude: float
+    latitude: float
+    times: int
+    township: str
+
+
+@transaction.atomic
+def unreached(*, by: User, first: date, last: date) -> list[Unreached]:
+    """Whom the rounds of a time could not serve hot, as demand for siting; no name goes with it, the look is in the log."""
+    scope = require(by, Act.VIEW_DINERS)
+    plans = Delivery.objects.filter(reach(scope, by, "site__"), day__range=(first, last), current=True)
+    left = [one["order"] for plan in plans for one in plan.unserved]
+    times: Counter[int] = Counter(MealOrder.objects.filter(number__in=left).values_list("diner", flat=True))
+    people = (
+        Diner.objects.filter(pk__in=times).exclude(longitude=None).exclude(latitude=None).order_by("number")
+    )
+    record(by=by, act="unreached_demand", region_code=by.region_code, detail={"people": len(times)})
+    return [
+        Unreached(one.number, one.longitude or 0.0, one.latitude or 0.0, times[one.pk], one.region_code[:9])
+        for one in people
+    ]
 
 
 # ---- the courier -------------------------------------------------------------------------------------------------

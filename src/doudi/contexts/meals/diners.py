@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Scope, User, record, require, take_turn
-from doudi.contexts.meals.diner_models import Diner, DinerEvent, DinerStop, NeedAssessment
+from doudi.contexts.meals.diner_models import Diner, DinerEvent, NeedAssessment
 from doudi.contexts.meals.site_models import Site
 from doudi.contexts.meals.sites import SiteNotFound, StepRefused, reach, require_at, site, sites
 from doudi.contexts.registry import services as registry
@@ -69,7 +68,6 @@ class Enrolment:
     remark: str = ""
     longitude: float | None = None
     latitude: float | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -80,8 +78,7 @@ def enrol_diner(told: Enrolment, *, rules: NetworkRules, by: User) -> Diner:
     """
     place = site(told.site_code, by=by)
     scope = require_at(by, Act.ENROL_DINER, place)
-    if scope is not Scope.ORGANISATION:
-        require(by, Act.ENROL_DINER, region_code=told.region_code)
+    require(by, Act.ENROL_DINER, region_code=told.region_code)
     number = _checked(told, rules)
     take_turn()
     blind = keyring().digest(number, purpose=_ID)
@@ -241,6 +238,64 @@ def give_card(found: Diner, *, card: str, by: User) -> Diner:
     return Diner.objects.get(pk=found.pk)
 
 
+CHANGEABLE = {
+    "phone": "电话",
+    "address": "住址",
+    "living": "居住情况",
+    "texture": "食物质地",
+    "diets": "膳食要求",
+    "allergies": "过敏原",
+    "illness": "病情",
+    "halal": "清真",
+    "delivered": "送餐上门",
+    "longitude": "经度",
+    "latitude": "纬度",
+    "carer_name": "紧急联系人",
+    "carer_phone": "紧急联系电话",
+    "worker_name": "村（社区）联系人",
+    "worker_phone": "村（社区）联系电话",
+    "remark": "送餐提示",
+}
+"""What may change about a diner; name, identity, residence and category are the register's and the enrolment's."""
+
+
+@transaction.atomic
+def change_diner(
+    found: Diner, *, rules: NetworkRules, by: User, site_code: str = "", **changes: Any
+) -> list[str]:
+    """Change how a diner eats and is reached (变更); gives the names of what changed, which the history keeps too."""
+    require_at(by, Act.ENROL_DINER, found.site)
+    take_turn()
+    if strange := set(changes) - set(CHANGEABLE):
+        raise StepRefused(
+            f"这些内容不能在这里改：{'、'.join(sorted(strange))}。", f"Not changed here: {sorted(strange)}."
+        )
+    if set(changes.get("diets", ())) - set(rules.diets) or (
+        "texture" in changes and changes["texture"] not in Diner.Texture.values
+    ):
+        raise StepRefused("请从列表选择膳食要求和质地。", "Choose diet and texture from the list.")
+    found = Diner.objects.get(pk=found.pk)
+    fresh = {name: value for name, value in changes.items() if getattr(found, name) != value}
+    names = [CHANGEABLE[name] for name in fresh]
+    if "phone" in fresh:
+        fresh["phone_blind"] = keyring().digest(fresh["phone"], purpose=_PHONE) if fresh["phone"] else None
+    if site_code and site_code != found.site.code:
+        fresh["site"] = site(site_code, by=by)
+        names.append("常去助餐点")
+    if names:
+        Diner.objects.filter(pk=found.pk).update(**fresh)
+        # the history names what changed and repeats no telephone, address or illness
+        DinerEvent.write(by=by, kind="change", text=f"变更：{'、'.join(names)}", diner=found)
+        record(
+            by=by,
+            act="change_diner",
+            subject=f"diner:{found.number}",
+            region_code=found.region_code,
+            detail={"fields": sorted(fresh)},
+        )
+    return names
+
+
 @transaction.atomic
 def confirm_diner(found: Diner, *, by: User) -> Diner:
     """A township says that who asked for meals may have them (核实); never the one who enrolled them."""
@@ -316,118 +371,6 @@ def assess(
     return kept
 
 
-# ---- when nothing is subsidised ----------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def record_stop(
-    found: Diner, *, kind: str, since: date, source: str, by: User, until: date | None = None
-) -> DinerStop:
-    """Record a stay in hospital or custody, or a death: from then on no meal is subsidised; a later end is added."""
-    require(by, Act.CONFIRM_DINER, region_code=found.region_code)
-    take_turn()
-    if kind not in DinerStop.Kind.values or (until is not None and until < since) or not source.strip():
-        raise StepRefused("请填写事项、起止日期和来源。", "Give what, from when to when, and who says so.")
-    kept = _keep_stop(found, kind, since, until, source.strip(), by)
-    record(
-        by=by,
-        act="stop_subsidy",
-        subject=f"diner:{found.number}",
-        region_code=found.region_code,
-        detail={"kind": kind},
-    )
-    return kept
-
-
-def _keep_stop(found: Diner, kind: str, since: date, until: date | None, source: str, by: User) -> DinerStop:
-    kept, new = DinerStop.objects.get_or_create(
-        diner=found,
-        kind=kind,
-        since=since,
-        defaults={"until": until, "source": source[:80], "recorded_by": by.username},
-    )
-    if not new and until is not None and kept.until is None:
-        DinerStop.objects.filter(pk=kept.pk, until=None).update(until=until)
-        kept.refresh_from_db()
-        new = True
-    if new:
-        ends = f" 至 {kept.until}" if kept.until else ""
-        DinerEvent.write(
-            by=by,
-            kind="stop",
-            text=f"{kept.get_kind_display()} {since}{ends}（{source}），不补贴",
-            diner=found,
-        )
-    return kept
-
-
-def stop_on(found: Diner, day: date) -> DinerStop | None:
-    """What keeps a meal of that day from being subsidised."""
-    return next((stop for stop in found.stops.all() if stop.covers(day)), None)
-
-
-@dataclass(frozen=True)
-class Followed:
-    """What following the register changed: categories, deaths, stays in custody."""
-
-    diners: int
-    categories: int
-    stops: int
-
-
-def numbers_to_follow(*, by: User) -> list[str]:
-    """The ID numbers of the area's diners, for comparing with the register; goes no further than the chain."""
-    require(by, Act.CONFIRM_DINER)
-    found = Diner.objects.filter(region_code__startswith=by.region_code).exclude(status=Diner.Status.LEFT)
-    return [diner.id_number for diner in found.only("id_number")]
-
-
-@transaction.atomic
-def follow_register(
-    standing: Mapping[str, registry.Standing],
-    custody: Iterable[tuple[int, date, date | None]],
-    *,
-    by: User,
-) -> Followed:
-    """Take over what the register and the departments' files say: category, death, custody (person key, from, to)."""
-    require(by, Act.CONFIRM_DINER)
-    take_turn()
-    held: dict[int, list[tuple[date, date | None]]] = {}
-    for person, since, until in custody:
-        held.setdefault(person, []).append((since, until))
-    today = timezone.localdate()
-    found = Diner.objects.filter(region_code__startswith=by.region_code).exclude(status=Diner.Status.LEFT)
-    changed = stops = 0
-    for diner in found:
-        said = standing.get(diner.id_number)
-        if said is None:
-            continue
-        if (diner.category, diner.household_no) != (said.category, said.household_no):
-            DinerEvent.write(
-                by=by,
-                kind="category",
-                text=f"救助类别由“{diner.category or '无'}”变为“{said.category or '无'}”",
-                diner=diner,
-            )
-            changed += 1
-        Diner.objects.filter(pk=diner.pk).update(
-            category=said.category, household_no=said.household_no, category_on=today
-        )
-        before = diner.stops.count()
-        if said.died_on is not None:
-            _keep_stop(diner, DinerStop.Kind.DEATH, said.died_on, None, "人员登记", by)
-        for since, until in held.get(said.person_id, []):
-            _keep_stop(diner, DinerStop.Kind.CUSTODY, since, until, "司法部门数据", by)
-        stops += diner.stops.count() - before
-    record(
-        by=by,
-        act="follow_register",
-        region_code=by.region_code,
-        detail={"diners": found.count(), "categories": changed, "stops": stops},
-    )
-    return Followed(found.count(), changed, stops)
-
-
 # ---- finding -----------------------------------------------------------------------------------------------------
 
 
@@ -494,6 +437,7 @@ def places_for(*, by: User) -> QuerySet[Site]:
 
 
 __all__ = [
+    "CHANGEABLE",
     "CONSENT_WAYS",
     "COOKING",
     "LIVING",
@@ -501,21 +445,17 @@ __all__ = [
     "WAYS",
     "DinerNotFound",
     "Enrolment",
-    "Followed",
     "SiteNotFound",
     "age_on",
     "assess",
     "by_proof",
+    "change_diner",
     "confirm_diner",
     "diner",
     "diners",
     "enrol_diner",
-    "follow_register",
     "give_card",
     "leave",
     "look_at_diner",
-    "numbers_to_follow",
     "places_for",
-    "record_stop",
-    "stop_on",
 ]

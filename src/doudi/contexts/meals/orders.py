@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Scope, User, record, require, take_turn
 from doudi.contexts.meals.diner_models import Diner, DinerEvent
-from doudi.contexts.meals.diners import stop_on
 from doudi.contexts.meals.menus import clashes_of, menu_of
 from doudi.contexts.meals.order_models import MealOrder, OrderPattern, OrderPause
 from doudi.contexts.meals.site_models import Meal, Site
 from doudi.contexts.meals.sites import StepRefused, reach, require_at
+from doudi.contexts.meals.standing import stop_on
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.meals import NetworkRules
 

@@ -14,6 +14,7 @@ from doudi.contexts.meals.delivery import (
     Door,
     RoundNotFound,
     ShutDoor,
+    Unreached,
     deliveries,
     door_shut,
     doors,
@@ -29,8 +30,10 @@ from doudi.contexts.meals.delivery import (
     stop_of,
     take_round,
     told_of_door,
+    unreached,
 )
 from doudi.contexts.meals.diners import (
+    CHANGEABLE,
     CONSENT_WAYS,
     COOKING,
     LIVING,
@@ -38,21 +41,17 @@ from doudi.contexts.meals.diners import (
     WAYS,
     DinerNotFound,
     Enrolment,
-    Followed,
     age_on,
     assess,
+    change_diner,
     confirm_diner,
     diner,
     diners,
     enrol_diner,
-    follow_register,
     give_card,
     leave,
     look_at_diner,
-    numbers_to_follow,
     places_for,
-    record_stop,
-    stop_on,
 )
 from doudi.contexts.meals.eaten import served
 from doudi.contexts.meals.menus import (
@@ -124,6 +123,13 @@ from doudi.contexts.meals.sites import (
     site,
     sites,
 )
+from doudi.contexts.meals.standing import (
+    Followed,
+    follow_register,
+    numbers_to_follow,
+    record_stop,
+    stop_on,
+)
 from doudi.contexts.meals.till import (
     Given,
     Quoted,
@@ -140,6 +146,7 @@ from doudi.contexts.meals.till import (
 
 __all__ = [
     "ANOMALIES",
+    "CHANGEABLE",
     "CONSENT_WAYS",
     "COOKING",
     "LIVING",
@@ -182,11 +189,13 @@ __all__ = [
     "SitePaper",
     "StepRefused",
     "Tap",
+    "Unreached",
     "account_lines",
     "account_of",
     "age_on",
     "assess",
     "cancel_order",
+    "change_diner",
     "change_site_state",
     "check_settlement",
     "clashes_of",
@@ -255,5 +264,6 @@ __all__ = [
     "stop_on",
     "take_round",
     "told_of_door",
+    "unreached",
     "withdraw_settlement",
 ]

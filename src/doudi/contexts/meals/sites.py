@@ -82,9 +82,14 @@ def sites(*, by: User) -> QuerySet[Site]:
     return Site.objects.filter(reach(require(by, Act.VIEW_SITES), by))
 
 
-def site(code: str, *, by: User) -> Site:
-    """One place that ``by`` may see, or :class:`SiteNotFound`."""
-    found = sites(by=by).select_related("supplied_by").filter(code=code).first()
+def site(code: str, *, by: User, act: Act = Act.VIEW_SITES) -> Site:
+    """One place at which ``by`` may do ``act``, or :class:`SiteNotFound`; a till's key need not see lists to serve."""
+    found = (
+        Site.objects.filter(reach(require(by, act), by))
+        .select_related("supplied_by")
+        .filter(code=code)
+        .first()
+    )
     if found is None:
         raise SiteNotFound(f"没有找到助餐点 {code}。", f"No meal place {code} for you.")
     return found

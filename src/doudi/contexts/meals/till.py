@@ -17,12 +17,13 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.meals.diner_models import Diner, DinerEvent
-from doudi.contexts.meals.diners import age_on, by_proof, stop_on
+from doudi.contexts.meals.diners import age_on, by_proof
 from doudi.contexts.meals.menus import clashes_of, menu_of
 from doudi.contexts.meals.order_models import Dish, MealOrder, MealServed, Menu, ServingReversal
 from doudi.contexts.meals.safety_incidents import is_stopped, stop_in_force
 from doudi.contexts.meals.site_models import Meal, Site
 from doudi.contexts.meals.sites import StepRefused, reach, require_at
+from doudi.contexts.meals.standing import stop_on
 from doudi.engine.errors import DoudiError
 from doudi.engine.meals import Eater, Receipt, SoFar, price
 from doudi.engine.packs.meals import NetworkRules, PriceRules
@@ -279,6 +280,11 @@ def _receipt(person: Diner, meal: str, day: date, list_fen: int, prices: PriceRu
         same=Count("pk", filter=subsidised & Q(day=day, meal=meal)),
     )
     stop = stop_on(person, day)
+    why = f"{stop.since} 起{stop.get_kind_display()}" if stop is not None else ""
+    why_en = f"{stop.kind} since {stop.since}" if stop is not None else ""
+    if person.status != Diner.Status.ACTIVE:
+        # a till that was offline says what was eaten, not who may be subsidised
+        why, why_en = f"助餐登记{person.get_status_display()}", f"the enrolment is {person.status}"
     eater = Eater(
         age=age_on(person.born_on, day),
         residence=person.region_code,
@@ -292,8 +298,8 @@ def _receipt(person: Diner, meal: str, day: date, list_fen: int, prices: PriceRu
         fen_today=got["today"] or 0,
         fen_this_month=got["month"] or 0,
         this_meal=got["same"] > 0,
-        stopped=f"{stop.since} 起{stop.get_kind_display()}" if stop is not None else "",
-        stopped_en=f"{stop.kind} since {stop.since}" if stop is not None else "",
+        stopped=why,
+        stopped_en=why_en,
     )
     return price(prices.on(day), eater, list_fen, so_far)
 

@@ -57,13 +57,24 @@ def _doubts_to_do(user: User) -> dict[str, Any]:
     }
 
 
+def _dining(user: User) -> dict[str, Any]:
+    """What waits in the meal network, for whoever may see it."""
+    seen = may(user, Act.VIEW_SETTLEMENT)
+    return {
+        "to_confirm": meals.diners(by=user, status="applied").count(),
+        "shut": meals.open_doors(by=user, day=timezone.localdate()).count(),
+        "expiring": len(meals.expiring(by=user, within_days=chain.meal_network().expiry_days)),
+        "disputed": meals.settlements(by=user).filter(state="draft").count() if seen else 0,
+    }
+
+
 def _money_to_do(user: User) -> dict[str, Any]:
     """Rosters to be checked, cards that failed, accounts to be confirmed, looks and reviews that are due."""
     return {
         "rosters": payroll.rosters(by=user, status="computed").exclude(computed_by=user.username).count()
         if may(user, Act.CHECK_ROSTER)
         else 0,
-        "failed": len(payroll.open_payments(by=user, state="failed")),
+        "failed": payroll.failed_count(by=user),
         "accounts": payroll.pay_accounts(by=user, status="proposed")
         .exclude(proposed_by=user.username)
         .count()
@@ -81,6 +92,7 @@ def _county(user: User) -> dict[str, Any]:
         "late_transfers": assistance.late_transfers(by=user).count(),
         "plans_filed": giving.campaigns(by=user, status="filed").count(),
         "linkage": homes.office(user),
+        "dining": _dining(user),
         "doubts": _doubts_to_do(user),
         "to_dispatch": _some(monitoring.warnings(by=user, status="new")),
         "overdue": _some(monitoring.warnings(by=user, overdue=True, sort="due")),
@@ -96,6 +108,7 @@ def _township(user: User) -> dict[str, Any]:
         "money": _money_to_do(user),
         "applications": assistance.application_counts(by=user),
         "linkage": homes.office(user),
+        "dining": _dining(user),
         "doubts": _doubts_to_do(user),
         "to_visit": _some(monitoring.warnings(by=user, status="dispatched", sort="due")),
         "to_settle": _some(monitoring.warnings(by=user, status="visited", sort="due")),

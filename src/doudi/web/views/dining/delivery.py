@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -71,7 +74,7 @@ def sheet(request: HttpRequest, pk: int) -> HttpResponse:
                 f"第 {trip.place} 趟　{trip.leaves_at:%H:%M} 出发　{trip.load} 份　车程 {trip.minutes:.0f} 分钟"
             )
         )
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (
                 str(stop.place),
                 f"{stop.due_at:%H:%M}",
@@ -95,6 +98,20 @@ def sheet(request: HttpRequest, pk: int) -> HttpResponse:
     )
     answer = HttpResponse(to_pdf(paper), content_type="application/pdf")
     answer["Content-Disposition"] = f'inline; filename="route-{found.site.code}-{found.day}.pdf"'
+    return answer
+
+
+@require_safe
+def unreached(request: HttpRequest) -> HttpResponse:
+    """Whom no hot meal reached in the last month, as the demand file of ``doudi meals plan`` (id, lon, lat, weight, group)."""
+    today = timezone.localdate()
+    rows = meals.unreached(by=asker(request), first=today - timedelta(days=30), last=today)
+    out = io.StringIO()
+    sheet = csv.writer(out)
+    sheet.writerow(("id", "lon", "lat", "weight", "group"))
+    sheet.writerows((one.number, one.longitude, one.latitude, one.times, one.township) for one in rows)
+    answer = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="unreached-{today}.csv"'
     return answer
 
 

@@ -1,0 +1,124 @@
+"""When nothing is subsidised (不补贴期间), and following the register: category, death, custody, hospital."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import transaction
+from django.utils import timezone
+
+from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.meals.diner_models import Diner, DinerEvent, DinerStop
+from doudi.contexts.meals.sites import StepRefused
+from doudi.contexts.registry import services as registry
+
+
+@transaction.atomic
+def record_stop(
+    found: Diner, *, kind: str, since: date, source: str, by: User, until: date | None = None
+) -> DinerStop:
+    """Record a stay in hospital or custody, or a death: from then on no meal is subsidised; a later end is added."""
+    require(by, Act.CONFIRM_DINER, region_code=found.region_code)
+    take_turn()
+    if kind not in DinerStop.Kind.values or (until is not None and until < since) or not source.strip():
+        raise StepRefused("请填写事项、起止日期和来源。", "Give what, from when to when, and who says so.")
+    kept = _keep_stop(found, kind, since, until, source.strip(), by)
+    record(
+        by=by,
+        act="stop_subsidy",
+        subject=f"diner:{found.number}",
+        region_code=found.region_code,
+        detail={"kind": kind},
+    )
+    return kept
+
+
+def _keep_stop(found: Diner, kind: str, since: date, until: date | None, source: str, by: User) -> DinerStop:
+    kept, new = DinerStop.objects.get_or_create(
+        diner=found,
+        kind=kind,
+        since=since,
+        defaults={"until": until, "source": source[:80], "recorded_by": by.username},
+    )
+    if not new and until is not None and kept.until is None:
+        DinerStop.objects.filter(pk=kept.pk, until=None).update(until=until)
+        kept.refresh_from_db()
+        new = True
+    if new:
+        ends = f" 至 {kept.until}" if kept.until else ""
+        DinerEvent.write(
+            by=by,
+            kind="stop",
+            text=f"{kept.get_kind_display()} {since}{ends}（{source}），不补贴",
+            diner=found,
+        )
+    return kept
+
+
+def stop_on(found: Diner, day: date) -> DinerStop | None:
+    """What keeps a meal of that day from being subsidised."""
+    return next((stop for stop in found.stops.all() if stop.covers(day)), None)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What following the register changed: categories, deaths, stays in custody."""
+
+    diners: int
+    categories: int
+    stops: int
+
+
+def numbers_to_follow(*, by: User) -> list[str]:
+    """The ID numbers of the area's diners, for comparing with the register; goes no further than the chain."""
+    require(by, Act.CONFIRM_DINER)
+    found = Diner.objects.filter(region_code__startswith=by.region_code).exclude(status=Diner.Status.LEFT)
+    return [diner.id_number for diner in found.only("id_number")]
+
+
+@transaction.atomic
+def follow_register(
+    standing: Mapping[str, registry.Standing],
+    custody: Iterable[tuple[int, date, date | None]],
+    *,
+    by: User,
+) -> Followed:
+    """Take over what the register and the departments' files say: category, death, custody (person key, from, to)."""
+    require(by, Act.CONFIRM_DINER)
+    take_turn()
+    held: dict[int, list[tuple[date, date | None]]] = {}
+    for person, since, until in custody:
+        held.setdefault(person, []).append((since, until))
+    today = timezone.localdate()
+    found = Diner.objects.filter(region_code__startswith=by.region_code).exclude(status=Diner.Status.LEFT)
+    changed = stops = 0
+    for diner in found:
+        said = standing.get(diner.id_number)
+        if said is None:
+            continue
+        if (diner.category, diner.household_no) != (said.category, said.household_no):
+            DinerEvent.write(
+                by=by,
+                kind="category",
+                text=f"救助类别由“{diner.category or '无'}”变为“{said.category or '无'}”",
+                diner=diner,
+            )
+            changed += 1
+        Diner.objects.filter(pk=diner.pk).update(
+            category=said.category, household_no=said.household_no, category_on=today
+        )
+        before = diner.stops.count()
+        if said.died_on is not None:
+            _keep_stop(diner, DinerStop.Kind.DEATH, said.died_on, None, "人员登记", by)
+        for since, until in held.get(said.person_id, []):
+            _keep_stop(diner, DinerStop.Kind.CUSTODY, since, until, "司法部门数据", by)
+        stops += diner.stops.count() - before
+    record(
+        by=by,
+        act="follow_register",
+        region_code=by.region_code,
+        detail={"diners": found.count(), "categories": changed, "stops": stops},
+    )
+    return Followed(found.count(), changed, stops)
