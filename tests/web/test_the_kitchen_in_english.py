@@ -83,19 +83,23 @@ def at_work(cast, browser):
         kitchen.site, token="3" * 32, post="serve", starts_at=now, ends_at=now + timedelta(hours=2), places=2,
         receiver_name="罗奶奶", rules=chain.volunteer_rules(), by=cast.canteen,
     )  # fmt: skip
+    group = volunteering.form_group(
+        kitchen.site, name="三栋互助组", leader=mine, formed_on=today, by=cast.canteen
+    )
     ask(browser(cast.county))
-    return kitchen, mine, shift
+    return kitchen, mine, shift, group
 
 
 def test_pages_in_english_hold_chinese_only_where_it_is_marked(cast, browser, at_work) -> None:
-    kitchen, mine, shift = at_work
+    kitchen, mine, shift, group = at_work
     plan = SitePlan.objects.get().number
     place = reverse("kitchen_place", args=[kitchen.site.code])
     pages = {
         "county": [
             reverse("safety"), *(f"{place}?tab={tab}" for tab in ("today", "staff", "stock", "cook", "tours", "trouble")),
             reverse("kitchen_incident", args=[Incident.objects.get().number]), reverse("volunteers"),
-            reverse("volunteer", args=[mine.number]), reverse("shift", args=[shift.number]), reverse("site_plans"),
+            reverse("volunteer", args=[mine.number]), reverse("mutual_group", args=[group.number]),
+            reverse("shift", args=[shift.number]), reverse("site_plans"),
             reverse("site_plan", args=[plan]), f"{reverse('compare_plans')}?a={plan}&b={plan}",
         ],
         "canteen": [place, f"{place}?tab=stock", f"{place}?tab=cook", f"{place}?tab=tours", reverse("volunteers")],

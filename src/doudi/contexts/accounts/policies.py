@@ -519,8 +519,8 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.SUPERVISE_SAFETY: {R.COUNTY: Scope.REGION},
     A.STOP_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
     A.TRACE_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
-    A.ISSUE_RATING_CODES: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
-    # who is rated does not enter the stars
+    # who is rated neither holds the codes nor enters the stars
+    A.ISSUE_RATING_CODES: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.RECORD_RATING: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.VIEW_VOLUNTEERS: {
         R.COUNTY: Scope.REGION,
