@@ -206,7 +206,7 @@ def test_a_score_counts_what_was_done_of_what_was_due(rules) -> None:
 
 def test_a_code_on_paper_rates_once(cast, kitchen, rules) -> None:
     scale = chain.volunteer_rules()
-    code, _other = safety.issue_rating_codes(kitchen.site, count=2, by=cast.canteen)
+    code, _other = safety.issue_rating_codes(kitchen.site, count=2, by=cast.township)
 
     word = safety.rate_by_code(f"{code[:5]}-{code[5:].lower()}", stars=5, rules=rules, scale=scale)
 
@@ -215,6 +215,8 @@ def test_a_code_on_paper_rates_once(cast, kitchen, rules) -> None:
         safety.rate_by_code(code, stars=1, rules=rules, scale=scale)
     with pytest.raises(StepRefused, match="没有这个评价码"):
         safety.rate_by_code("AAAAABBBBB", stars=5, rules=rules, scale=scale)
+    with pytest.raises(NotAllowed):
+        safety.issue_rating_codes(kitchen.site, count=1, by=cast.canteen)
     with pytest.raises(NotAllowed):
         safety.record_rating(
             kitchen.site, token="f" * 32, channel="phone", stars=5, on=timezone.localdate(), scale=scale,

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from doudi import chain
 from doudi.contexts.accounts.services import NotAllowed
 from doudi.contexts.charity import services as charity
 from doudi.contexts.charity.services import StepRefused
@@ -57,17 +58,23 @@ def test_case_1_public_fundraising_after_a_full_year(cast) -> None:
     enter(cast)
 
     with pytest.raises(StepRefused) as refused:
-        charity.apply_for_qualification(CHARITY, applied_on=date(2025, 2, 20), by=cast.county)
+        charity.apply_for_qualification(
+            CHARITY, applied_on=date(2025, 2, 20), rules=chain.giving_rules(), by=cast.county
+        )
     assert refused.value.code == "under_a_year"
     assert "2025-03-01" in str(refused.value)
 
-    asked = charity.apply_for_qualification(CHARITY, applied_on=date(2025, 3, 1), by=cast.county)
+    asked = charity.apply_for_qualification(
+        CHARITY, applied_on=date(2025, 3, 1), rules=chain.giving_rules(), by=cast.county
+    )
     assert asked.decide_by == date(2025, 3, 21)
 
 
 def test_who_entered_the_application_does_not_decide_it(cast, make_user) -> None:
     enter(cast)
-    asked = charity.apply_for_qualification(CHARITY, applied_on=date(2025, 3, 1), by=cast.county)
+    asked = charity.apply_for_qualification(
+        CHARITY, applied_on=date(2025, 3, 1), rules=chain.giving_rules(), by=cast.county
+    )
 
     with pytest.raises(StepRefused, match="另一人"):
         charity.decide_qualification(asked.pk, grant=True, by=cast.county)

@@ -55,7 +55,7 @@ def test_every_measure_of_the_pack_is_answered_with_clause_and_reason(cast: Cast
     assert set(chain.rules()[0].measures) <= set(found)
     assert all(one.clause and one.reason for one in found.values())
     assert found["DB_AID"].answer == "yes" and "低保" in found["DB_AID"].reason
-    assert found["TK_AID"].answer == "no" and "本户为低保" in found["TK_AID"].reason
+    assert found["TK_AID"].answer == "no" and "本户登记为低保" in found["TK_AID"].reason
     assert "DB_AID" in found["TK_AID"].exclusive
 
 
@@ -123,7 +123,7 @@ DIBAO = Standing(frozenset({"DB"}), "DB", members=((70, "男性"), (9, "女性")
     ("project", "standing", "answer", "part"),
     [
         ({}, DIBAO, "yes", "登记为低保"),
-        ({}, Standing(frozenset(), "NONE"), "no", "本户为"),
+        ({}, Standing(frozenset(), "NONE"), "no", "本户筛查为"),
         ({}, Standing(frozenset(), "UNKNOWN", missing=("银行存款（未到）",)), "unknown", "待核"),
         ({"age_from": 60}, DIBAO, "yes", "60岁以上"),
         ({"age_to": 6}, DIBAO, "no", "0–6岁"),

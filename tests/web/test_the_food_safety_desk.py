@@ -141,7 +141,7 @@ def test_an_incident_from_the_form_stops_the_place(cast, browser, kitchen) -> No
 
 
 def test_the_public_reads_scores_and_says_its_word_without_an_account(client, cast, kitchen) -> None:
-    codes = safety.issue_rating_codes(kitchen.site, count=1, by=cast.canteen)
+    codes = safety.issue_rating_codes(kitchen.site, count=1, by=cast.township)
 
     board = client.get(reverse("open_scores")).content.decode()
     rated = client.post(reverse("rate_meal"), {"code": codes[0], "stars": "5", "text": "好吃"})

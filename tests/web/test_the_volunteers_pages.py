@@ -104,3 +104,24 @@ def test_an_account_without_a_registration_is_told_where_to_go(cast, browser, ki
 def test_the_office_sees_that_the_ledger_is_balanced(cast, browser, kitchen, mine) -> None:
     assert "总账" in browser(cast.county).get(reverse("volunteers")).content.decode()
     assert "总账" not in browser(cast.township).get(reverse("volunteers")).content.decode()
+
+
+def test_neighbours_form_a_group_on_the_page(cast, browser, kitchen, mine) -> None:
+    desk = browser(cast.canteen)
+    made = desk.post(
+        reverse("form_group"),
+        {"site": kitchen.site.code, "name": "三栋互助组", "leader": mine.number, "formed_on": "2026-11-01"},
+    )
+    number = v.groups(by=cast.canteen).get().number
+    join = reverse("join_group", args=[number])
+    desk.post(join, {"diner": kitchen.diners[0].number})
+    desk.post(join, {"diner": kitchen.diners[0].number})
+    wrong = desk.post(join, {"volunteer": mine.number, "diner": kitchen.diners[1].number}, follow=True)
+    member = v.group(number, by=cast.canteen).members.get(diner=kitchen.diners[0])
+
+    assert made["Location"] == reverse("mutual_group", args=[number])
+    assert "罗奶奶" in desk.get(made["Location"]).content.decode()
+    assert "请选择一名志愿者或一位助餐老人" in wrong.content.decode()
+    assert browser(cast.volunteer).post(reverse("leave_group", args=[number, member.pk])).status_code == 403
+    desk.post(reverse("leave_group", args=[number, member.pk]))
+    assert "罗奶奶" not in desk.get(made["Location"]).content.decode()

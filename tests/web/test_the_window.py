@@ -85,7 +85,15 @@ def test_the_steps_of_an_application_and_a_refusal_keeps_what_was_typed(
     assert "已受理" in do(desk, found, "accept", kin_of="").content.decode()
     verified(found.number, by=county.township, verifier=county.verifier, folder=tmp_path)
     today = f"{timezone.localdate():%Y-%m-%d}"
-    alone = do(desk, found, "visit", visited_on=today, investigators="李乡办", findings="住房两间，无车辆")
+    alone = do(
+        desk,
+        found,
+        "visit",
+        visited_on=today,
+        investigators="李乡办",
+        findings="住房两间，无车辆",
+        agrees="yes",
+    )
     assert alone.status_code == 422
     assert "2 名以上" in alone.content.decode() and "住房两间，无车辆" in alone.content.decode()
     do(
@@ -95,7 +103,7 @@ def test_the_steps_of_an_application_and_a_refusal_keeps_what_was_typed(
         visited_on=today,
         investigators="周某、吴某",
         findings="住房两间，无车辆",
-        agrees="on",
+        agrees="yes",
     )
     do(desk, found, "opinion", grant="yes", ground="符合条件")
     picture = SimpleUploadedFile("公示.jpg", PICTURE, content_type="image/jpeg")

@@ -196,6 +196,7 @@ from doudi.chain.verifying import (
     take_entrusted,
     take_reply,
     verify_household,
+    watch_security,
 )
 from doudi.chain.warnings import (
     Dispatched,
@@ -396,6 +397,7 @@ __all__ = [
     "verify_application",
     "verify_household",
     "volunteer_rules",
+    "watch_security",
     "who_looked",
     "why_each_project",
     "withdraw_consent",

@@ -27,6 +27,7 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "food_reports_late": ("食品安全事件超时未报", safety.remind_of_reports),
     "points_expired": ("到期积分", lambda: volunteering.expire_points(by=accounts.system_user())),
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
+    "security_raised": ("安全预警", verifying.watch_security),
     "raw_erased": ("到期删除原始记录", verifying.erase_raw),
     "entrusted_carried": ("异地协查往来", verifying.carry_every_entrusted),
 }

@@ -220,3 +220,24 @@ def report_file(report_number: str, *, by: User) -> bytes:
 def erase_raw() -> int:
     """Delete raw rows whose time is over, with proof (到期删除); how many replies."""
     return verification.erase_raw(packs.verification_rules(), packs.rules()[0].feeds)
+
+
+@transaction.atomic
+def watch_security() -> int:
+    """Raise unusual looks and tell the county and the administrators of the area (安全预警); how many are new."""
+    fresh = verification.watch(packs.verification_rules())
+    for warning in fresh:
+        word = monitoring.Word(
+            kind="security",
+            zh=f"安全预警：账号 {warning.account} {warning.get_kind_display()}（{warning.day}，{warning.count} 次），请核实",
+            en=f"Security: account {warning.account}, {warning.kind} on {warning.day} ({warning.count}); find out why",
+            link="/verification/security/",
+        )
+        who = [
+            user
+            for role in (accounts.Role.COUNTY, accounts.Role.ADMIN)
+            for user in accounts.users_of(warning.region_code, role)
+            if user.username != warning.account
+        ]
+        monitoring.tell(who, word, key=f"security:{warning.pk}")
+    return len(fresh)

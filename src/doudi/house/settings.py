@@ -104,6 +104,8 @@ PACK = Path(os.environ.get("DOUDI_PACK", "").strip() or PROJECT / "packs" / "ref
 BOUNDARIES = os.environ.get("DOUDI_BOUNDARIES", "").strip() or None
 # how many proxies of the office's own stand before this server: only what they add to X-Forwarded-For is believed
 PROXIES = _count("DOUDI_PROXIES", 0)
+OPEN_SCORES_SECONDS = _count("DOUDI_OPEN_SCORES_SECONDS", 60)
+"""For how long the public's board of meal places stands before it is reckoned again."""
 # days that tasks and sent visits stay on an officer's telephone
 FIELD_DAYS = _count("DOUDI_FIELD_DAYS", 7)
 DEMONSTRATION = _flag("DOUDI_DEMO", False)

@@ -53,7 +53,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         ),
     ),
     (
-        gettext_noop("资金"),
+        gettext_noop("资金发放"),
         (
             ("rosters", gettext_noop("发放名册"), Act.VIEW_ROSTERS),
             ("payments", gettext_noop("发放和回盘"), Act.VIEW_ROSTERS),
@@ -73,14 +73,6 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("projects", gettext_noop("慈善项目"), Act.VIEW_PROJECTS),
             ("organisations", gettext_noop("帮扶主体"), Act.MANAGE_ORGANISATIONS),
             ("meetings", gettext_noop("联席会议"), Act.VIEW_MEETINGS),
-        ),
-    ),
-    (
-        gettext_noop("助餐监管与志愿"),
-        (
-            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
-            ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
-            ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),
     ),
     (
@@ -108,6 +100,14 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         ),
     ),
     (
+        gettext_noop("助餐监管与志愿"),
+        (
+            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
+            ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
+            ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
+        ),
+    ),
+    (
         gettext_noop("总览"),
         (
             ("dashboard", gettext_noop("总览"), Act.VIEW_DASHBOARD),
@@ -119,6 +119,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
         (
             ("privacy", gettext_noop("个人信息保护"), Act.VIEW_PRIVACY),
             ("audit", gettext_noop("审计日志"), Act.VIEW_AUDIT),
+            ("security", gettext_noop("安全预警"), Act.VIEW_SECURITY),
             ("users", gettext_noop("账号管理"), Act.MANAGE_USERS),
         ),
     ),

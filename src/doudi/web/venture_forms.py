@@ -190,6 +190,15 @@ class ReportForm(forms.Form):
     """A milestone reached."""
 
     report = forms.CharField(label=gettext_lazy("完成情况"), widget=lines(3))
+    evidence = forms.FileField(
+        label=gettext_lazy("凭证（照片或 PDF，可不传）"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ".jpg,.jpeg,.png,.pdf"}),
+    )
+
+    def clean_evidence(self) -> bytes:
+        file = self.cleaned_data["evidence"]
+        return file.read() if file else b""
 
 
 class AcceptForm(forms.Form):

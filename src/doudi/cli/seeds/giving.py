@@ -26,7 +26,9 @@ def seed(people: dict[Role, User], township: str) -> None:
         by=county,
     )
     if body.fundraising_since is None:
-        asked = charity.apply_for_qualification(body.code, applied_on=timezone.localdate(), by=county)
+        asked = charity.apply_for_qualification(
+            body.code, applied_on=timezone.localdate(), rules=chain.giving_rules(), by=county
+        )
         charity.decide_qualification(asked.pk, grant=True, by=accounts.system_user())
         body.refresh_from_db()
     from doudi.cli.demonstration import PASSWORD  # the demonstration strings the seeds together

@@ -111,7 +111,7 @@ def _kitchen(place: meals.Site, people: dict[Role, User]) -> None:
     safety.mend(
         checked.mendings.get(item="S3").pk, how="标签已补齐并培训打餐员", photos=[_PICTURE], by=canteen
     )
-    for stars, code in zip((5, 5, 4), safety.issue_rating_codes(place, count=3, by=canteen), strict=True):
+    for stars, code in zip((5, 5, 4), safety.issue_rating_codes(place, count=3, by=county), strict=True):
         safety.rate_by_code(code, stars=stars, rules=rules, scale=chain.volunteer_rules())
     safety.complain(
         place, token="demo-complaint".ljust(32, "0"), text="昨天中午的汤是凉的，请改进保温。", rules=rules

@@ -122,6 +122,8 @@ class Act(StrEnum):
     ISSUE_REPORT = "issue_report"
     TAKE_ENTRUSTED = "take_entrusted"
     HOLD_EVIDENCE = "hold_evidence"
+    VIEW_SECURITY = "view_security"
+    HANDLE_SECURITY = "handle_security"
     # one window and applications (一门受理)
     VIEW_APPLICATIONS = "view_applications"
     TAKE_APPLICATION = "take_application"
@@ -349,6 +351,8 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     # another house's account, with a key for this act alone and its signature on every request (异地协查)
     A.TAKE_ENTRUSTED: {R.COUNTY: Scope.REGION},
     A.HOLD_EVIDENCE: {R.COUNTY: Scope.REGION},
+    A.VIEW_SECURITY: {R.COUNTY: Scope.REGION, R.ADMIN: Scope.REGION, R.AUDITOR: Scope.REGION},
+    A.HANDLE_SECURITY: {R.COUNTY: Scope.REGION, R.ADMIN: Scope.REGION},
     # one window and applications
     A.VIEW_APPLICATIONS: {
         R.COUNTY: Scope.REGION,
@@ -515,8 +519,8 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.SUPERVISE_SAFETY: {R.COUNTY: Scope.REGION},
     A.STOP_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
     A.TRACE_MEAL: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
-    A.ISSUE_RATING_CODES: {R.COUNTY: Scope.REGION, R.CANTEEN: Scope.ORGANISATION},
-    # who is rated does not enter the stars
+    # who is rated neither holds the codes nor enters the stars
+    A.ISSUE_RATING_CODES: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.RECORD_RATING: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.VIEW_VOLUNTEERS: {
         R.COUNTY: Scope.REGION,
@@ -659,6 +663,8 @@ ACT_LABELS = {
     A.ISSUE_REPORT: "出具核对报告",
     A.TAKE_ENTRUSTED: "接收异地协查",
     A.HOLD_EVIDENCE: "保全核对证据",
+    A.VIEW_SECURITY: "查看安全预警",
+    A.HANDLE_SECURITY: "处置安全预警",
     # one window and applications
     A.VIEW_APPLICATIONS: "查看申请",
     A.TAKE_APPLICATION: "受理申请",

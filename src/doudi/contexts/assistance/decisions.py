@@ -36,7 +36,9 @@ def decisions(*, by: User, household_no: str = "", result: str = "") -> Any:
 
 def decision(number: str, *, by: User) -> Decision:
     """One decision of the asker's area, or :class:`DecisionNotFound`."""
-    found = decisions(by=by).filter(number=number).select_related("application", "follows").first()
+    found: Decision | None = (
+        decisions(by=by).filter(number=number).select_related("application", "follows").first()
+    )
     if found is None:
         raise DecisionNotFound(
             f"没有找到决定 {number}，或不在您的辖区。", f"No decision {number} in your area."

@@ -180,7 +180,14 @@ def _category(codes: Iterable[str], standing: Standing, pack: Pack) -> tuple[str
         return UNKNOWN, f"筛查结果可能属于{pack.label(standing.found)}，还没有认定；先申请认定", ("审核确认",)
     if standing.found in ("", "UNKNOWN"):
         return UNKNOWN, f"限{told}；本户类别待核", standing.missing or ("筛查结果",)
-    return NO, f"限{told}；本户为{pack.label(standing.found)}", ()
+    return NO, f"限{told}；{_own(standing, pack)}", ()
+
+
+def _own(standing: Standing, pack: Pack) -> str:
+    """What the household is: by the register, else by the screen, which has decided nothing."""
+    if standing.registered:
+        return "本户登记为" + "、".join(_label(code, pack) for code in sorted(standing.registered))
+    return f"本户筛查为{_label(standing.found, pack)}"
 
 
 def _label(code: str, pack: Pack) -> str:
@@ -276,7 +283,7 @@ def _people(one: Resource, standing: Standing) -> tuple[str, str, tuple[str, ...
 
 
 def _conditions(one: Resource, standing: Standing, pack: Pack) -> list[tuple[str, str, tuple[str, ...]]]:
-    found = []
+    found: list[tuple[str, str, tuple[str, ...]]] = []
     for term in terms_of(one.rule):
         if term.of_member:
             values = standing.member_values.get(term.name, (None,))

@@ -29,7 +29,13 @@ FIELDS = (
     "content", "description", "amount", "channel", "papers", "time_limit", "contact", "address", "valid_from",
     "valid_to", "budget_fen", "balance_fen", "exclusive_with", "stackable_with", "public",
 )  # fmt: skip
-_NEEDED = ("name", "provider", "department", "basis", "channel")
+_NEEDED = {
+    "name": "项目名称",
+    "provider": "提供单位",
+    "department": "主管部门",
+    "basis": "依据",
+    "channel": "申请渠道",
+}
 _TERM = re.compile(r"(非)?\s*(任一成员)?\s*[（(]?\s*([^\s（）()]+)\s*[）)]?")
 
 
@@ -51,7 +57,7 @@ class Term:
 
 def is_stale(found: Resource, on: date) -> bool:
     """Whether nobody checked the project within six months."""
-    return found.checked_on + relativedelta(months=STALE_MONTHS) < on
+    return bool(found.checked_on + relativedelta(months=STALE_MONTHS) < on)
 
 
 def terms_of(rule: str) -> list[Term]:
@@ -189,9 +195,8 @@ def _clean(facts: Mapping[str, Any], pack: Pack) -> dict[str, Any]:
         "valid_to": None, "budget_fen": None, "balance_fen": None, "public": True,
     }  # fmt: skip
     clean = {**defaults, **{name: facts[name] for name in FIELDS if name in facts}}
-    for name in _NEEDED:
+    for name, label in _NEEDED.items():
         if not str(clean[name]).strip():
-            label = Resource._meta.get_field(name).verbose_name
             raise StepRefused(f"请填写“{label}”。", f"Give the {name}.")
     known = _category_codes(pack)
     if strange := set(clean["categories"]) - known:

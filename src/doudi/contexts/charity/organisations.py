@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from dateutil.relativedelta import relativedelta
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -13,9 +12,8 @@ from doudi.contexts.accounts.services import Act, Scope, User, record, require, 
 from doudi.contexts.charity.errors import OrganisationNotFound, StepRefused
 from doudi.contexts.charity.models import Organisation, Qualification
 from doudi.engine import identity
-
-DECIDE_DAYS = 20
-"""慈善法 第二十二条: 民政部门自受理申请之日起二十日内作出决定."""
+from doudi.engine.charity import qualified_from
+from doudi.engine.packs.giving import GivingRules
 
 
 @transaction.atomic
@@ -133,13 +131,13 @@ def own_organisation(by: User) -> Organisation:
 # ---- the qualification ------------------------------------------------------------------------------------------
 
 
-def may_apply_from(registered_on: date) -> date:
+def may_apply_from(registered_on: date, rules: GivingRules) -> date:
     """The first day on which a charity may apply: a full year after registration (慈善法 第二十二条)."""
-    return registered_on + relativedelta(years=1)
+    return qualified_from(registered_on, rules.registered_years)
 
 
 @transaction.atomic
-def apply_for_qualification(code: str, *, applied_on: date, by: User) -> Qualification:
+def apply_for_qualification(code: str, *, applied_on: date, rules: GivingRules, by: User) -> Qualification:
     """Enter a charity's application for public fundraising; refused before the year is full (公开募捐资格申请)."""
     found = organisation(code, by=by)
     require(by, Act.MANAGE_ORGANISATIONS, region_code=found.region_code)
@@ -150,7 +148,7 @@ def apply_for_qualification(code: str, *, applied_on: date, by: User) -> Qualifi
         raise StepRefused(
             "已有公开募捐资格。", "It holds the qualification already.", code="already_qualified"
         )
-    first = may_apply_from(found.registered_on)
+    first = may_apply_from(found.registered_on, rules)
     if applied_on < first:
         raise StepRefused(
             f"{found.name} {found.registered_on} 登记，满一年即 {first} 起才可以申请公开募捐资格（慈善法第二十二条）。",
@@ -165,7 +163,7 @@ def apply_for_qualification(code: str, *, applied_on: date, by: User) -> Qualifi
     asked = Qualification.objects.create(
         organisation=found,
         applied_on=applied_on,
-        decide_by=applied_on + timedelta(days=DECIDE_DAYS),
+        decide_by=applied_on + timedelta(days=rules.decision_days),
         entered_by=by.username,
     )
     record(

@@ -34,7 +34,7 @@ from doudi.contexts.charity.venture_models import (
 from doudi.contexts.monitoring import services as monitoring
 from doudi.engine.money import show_yuan
 from doudi.engine.packs.giving import GivingRules
-from doudi.house.attachments import keep_attachment
+from doudi.house.attachments import keep_attachment, open_attachment
 
 __all__ = [
     "OPEN_TO_ALL",
@@ -61,6 +61,7 @@ __all__ = [
     "declare",
     "draft_call",
     "evaluate",
+    "milestone_evidence",
     "milestone_of",
     "paid_of",
     "pay_milestone",
@@ -649,6 +650,23 @@ def report_milestone(pk: int, *, report: str, by: User, evidence: bytes = b"") -
         f"{found.application.blind} 报告里程碑 {found.place}",
     )
     return found
+
+
+@transaction.atomic
+def milestone_evidence(pk: int, *, by: User) -> tuple[bytes, str]:
+    """The scan or picture that a milestone was reported with, and its media type; the look is in the log."""
+    found = milestone_of(pk, by=by)
+    if not found.evidence:
+        raise FundNotFound("这个里程碑没有凭证。", "The milestone has no evidence.")
+    call = found.application.call
+    record(
+        by=by,
+        act="view_evidence",
+        subject=f"venture:{call.number}",
+        region_code=call.region_code,
+        detail={"milestone": pk},
+    )
+    return open_attachment(found.evidence)
 
 
 @transaction.atomic

@@ -307,6 +307,14 @@ def groups(*, by: User) -> QuerySet[MutualGroup]:
     return found.filter(reach(scope, by, "site__"))
 
 
+def group(number: str, *, by: User) -> MutualGroup:
+    """One group that ``by`` may see."""
+    found = groups(by=by).filter(number=number).first()
+    if found is None:
+        raise VolunteerNotFound(f"没有找到互助小组 {number}。", f"No group {number} for you.")
+    return found
+
+
 # ---- the certificate ---------------------------------------------------------------------------------------------
 
 

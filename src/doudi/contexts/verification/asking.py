@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.accounts.services import Act, User, own_blinds, record, require, take_turn
 from doudi.contexts.verification.authorising import Unauthorised, authorisation_for
 from doudi.contexts.verification.models import (
     Authorisation,
@@ -159,7 +159,9 @@ def open_queries(source: str, *, by: User) -> QuerySet[Query]:
     """Queries of the asker's area that a source has still to answer."""
     require(by, Act.QUERY_SOURCES)
     return (
-        Query.objects.filter(
+        # a verifier's own file and that of kin is for somebody else (回避), in lists too
+        Query.objects.exclude(person__id_blind__in=own_blinds(by))
+        .filter(
             source=source,
             place="",
             status=Status.NOT_ARRIVED,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -93,7 +93,8 @@ def ask_source(
             f"Source {code} has no connection; use its query list.",
             code="not_connected",
         )
-    connector = open_connector(source, connection, specs)
+    # what goes wrong is said of 银行 and not of deposit
+    connector = open_connector(source, replace(connection, name=source.label), specs)
     outcome = AskOutcome(code)
     while outcome.asked < most:
         claim = _claim(source, connection, by=by)
@@ -229,6 +230,7 @@ def _take_in(
     counts = dict.fromkeys(("known", "no_record", "pending", "failed", "again"), 0)
     refused = (answered.refused if answered is not None else 0) + len(set(told) - set(by_key))
     touched: dict[int, VerificationRequest] = {}
+    given_up: dict[int, str] = {}
     for key, query in by_key.items():
         one = told.get(key)
         rows = typed.get(key)
@@ -259,13 +261,15 @@ def _take_in(
                 Query.objects.filter(pk=query.pk).update(
                     status=Status.FAILED, problem=why[:300], answered_at=now, tries=query.tries + 1, claimed_until=None
                 )  # fmt: skip
-                note(query.request, by=by, kind="failed", text=f"{source.label}查询失败：{why[:200]}")
                 counts["failed"] += 1
+                given_up.setdefault(query.request_id, why)
                 touched[query.request_id] = query.request
             else:
                 _wait(query, now, why, count=True)
                 counts["again"] += 1
     for request in touched.values():
+        if request.pk in given_up:
+            note(request, by=by, kind="failed", text=f"{source.label}查询失败：{given_up[request.pk][:200]}")
         settle(request, by=by)
     _health(source, connection, now, problem)
     Exchange.objects.create(

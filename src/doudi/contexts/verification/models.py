@@ -416,3 +416,28 @@ class RequestEvent(TimelineLine):
     """One line of a request's timeline (时间线): who did what, when."""
 
     request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="events")
+
+
+class SecurityWarning(models.Model):
+    """Looks at people that are unusual (安全预警): whose, of which kind, how many on a day, and what was found out."""
+
+    class Kind(models.TextChoices):
+        NIGHT = "night", "夜间查看"
+        MOST = "most", "超过每日上限"
+        JUMP = "jump", "比平常突增"
+        OWN = "own", "查看本人或亲属"
+
+    account = models.CharField("账号", max_length=150)
+    kind = models.CharField("种类", max_length=10, choices=Kind.choices)
+    day = models.DateField("日期", db_index=True)
+    region_code = models.CharField("地区", max_length=12, db_index=True)
+    count = models.PositiveIntegerField("次数")
+    usual = models.PositiveIntegerField("平常每日", default=0)
+    raised_at = models.DateTimeField("发现时间", auto_now_add=True)
+    handled_at = models.DateTimeField("处置时间", null=True)
+    handled_by = models.CharField("处置人", max_length=150, blank=True)
+    finding = models.CharField("核实情况", max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-day", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["account", "kind", "day"], name="one_warning_a_day")]

@@ -13,7 +13,7 @@ from dateutil.relativedelta import relativedelta
 from django.db import transaction
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.accounts.services import Act, User, record, refuse_own, require, take_turn
 from doudi.contexts.verification.models import (
     Objection,
     Query,
@@ -210,6 +210,11 @@ def report_of(number: str, *, by: User) -> Report:
     found = Report.objects.filter(number=number, request__region_code__startswith=by.region_code).first()
     if found is None:
         raise ReportNotFound(f"没有找到核对报告 {number}。", f"No report {number} in your area.")
+    refuse_own(
+        found.request.people.values_list("id_blind", flat=True),
+        subject=f"verification:{found.request.number}",
+        by=by,
+    )
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.accounts.services import Act, User, record, refuse_own, require, take_turn
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.services import ID_PURPOSE
 from doudi.contexts.verification.models import (
@@ -75,6 +75,8 @@ def request_of(number: str, *, by: User) -> VerificationRequest:
             f"No request {number} in your area; check the number.",
         )
     registry.refuse_own_file(found.household_no, by=by)
+    # who is named in it need not be of the household: supporters, people of another house's check
+    refuse_own(found.people.values_list("id_blind", flat=True), subject=f"verification:{found.number}", by=by)
     return found
 
 

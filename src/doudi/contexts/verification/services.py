@@ -108,6 +108,7 @@ from doudi.contexts.verification.requests import (
     requests,
 )
 from doudi.contexts.verification.retaining import due_for_erasure, erase_raw, hold_evidence
+from doudi.contexts.verification.watching import handle_warning, security_warnings, watch
 
 __all__ = [
     "FORMS",
@@ -160,6 +161,7 @@ __all__ = [
     "erase_raw",
     "export_report",
     "gaps",
+    "handle_warning",
     "hold_evidence",
     "issue_report",
     "keep_secret",
@@ -191,6 +193,7 @@ __all__ = [
     "requests",
     "requests_in",
     "resume_source",
+    "security_warnings",
     "sender_of",
     "sift",
     "source_board",
@@ -202,5 +205,6 @@ __all__ = [
     "template",
     "valid_report",
     "waiting_in",
+    "watch",
     "withdraw_authorisation",
 ]

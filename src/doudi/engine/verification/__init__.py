@@ -8,7 +8,7 @@ authorisation and no network, and it decides nothing: a report is a basis for a 
 from doudi.engine.verification.advising import Advice, advise
 from doudi.engine.verification.canonical import canonical, differences_between, sha256_of, sm3_of
 from doudi.engine.verification.comparing import DeclaredAmount, Difference, compare
-from doudi.engine.verification.declarations import Kind, Purpose, Rules, Source, load_rules
+from doudi.engine.verification.declarations import Kind, Purpose, Rules, Source, Watch, load_rules
 from doudi.engine.verification.evidence import (
     Answer,
     HouseholdMember,
@@ -34,6 +34,7 @@ __all__ = [
     "Situation",
     "Source",
     "State",
+    "Watch",
     "advise",
     "canonical",
     "compare",

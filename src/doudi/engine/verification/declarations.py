@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,23 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """What makes looks at people unusual (异常查询): by night, above a day's most, or so many times an account's usual day."""
+
+    night_from: time
+    night_to: time
+    most_a_day: int
+    times_usual: int
+    least: int
+    """Looks of a day below which a jump is none."""
+
+    def by_night(self, moment: time) -> bool:
+        if self.night_from <= self.night_to:
+            return self.night_from <= moment < self.night_to
+        return moment >= self.night_from or moment < self.night_to
+
+
+@dataclass(frozen=True)
 class Rules:
     """The verification rules of a pack (核对规则)."""
 
@@ -100,6 +118,8 @@ class Rules:
     minor_income_fen: int
     minor_asset_ratio: Fraction
     explained_grades: frozenset[str]
+    watch: Watch | None = None
+    """None: a pack of before the watch was declared."""
 
 
 def load_rules(folder: Path) -> Rules:
@@ -138,6 +158,7 @@ def _read(path: Path) -> Rules:
             minor_income_fen=_fen(raw["差异"]["轻微收入年额"]),
             minor_asset_ratio=_percent(raw["差异"]["轻微资产比例"]),
             explained_grades=frozenset(raw["差异"]["须说明"]),
+            watch=_watch(raw["异常查询"]) if "异常查询" in raw else None,
         )
         wrong = [s.code for s in rules.sources.values() if s.sensitivity not in SENSITIVITIES]
         if wrong:
@@ -149,6 +170,11 @@ def _read(path: Path) -> Rules:
             code="verification_rules_invalid",
         ) from None
     return rules
+
+
+def _watch(row: Mapping[str, str]) -> Watch:
+    begin, end = (time.fromisoformat(part) for part in row["夜间"].split("-"))
+    return Watch(begin, end, int(row["每日上限"]), int(row["突增倍数"]), int(row["突增起算"]))
 
 
 def _source(row: Mapping[str, Any]) -> Source:

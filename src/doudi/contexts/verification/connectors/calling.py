@@ -114,7 +114,7 @@ def _exchange(
             line.close()
     except (OSError, http.client.HTTPException) as problem:
         raise SourceUnavailable(
-            f"连不上 {connection.name}（{type(problem).__name__}），稍后再试。",
+            f"连不上 {connection.name}（{_in_words(problem)}），稍后再试。",
             f"{connection.name} cannot be reached ({type(problem).__name__}); later again.",
         ) from None
     if len(content) > MOST:
@@ -123,6 +123,16 @@ def _exchange(
             f"{connection.name}: the answer is larger than {MOST >> 20} MB.",
         )
     return answer.status, content, signature
+
+
+def _in_words(problem: Exception) -> str:
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (TimeoutError, "超时"),
+        (ConnectionRefusedError, "对方没有开放"),
+        (ssl.SSLError, "证书不对"),
+        (socket.gaierror, "找不到主机"),
+    )
+    return next((words for kind, words in kinds if isinstance(problem, kind)), "线路中断")
 
 
 def _refuse_strange_addresses(name: str, host: str, port: int) -> None:

@@ -62,6 +62,12 @@ ROUTES: tuple[Route, ...] = (
         Act.VIEW_VENTURES,
     ),
     Route(
+        "ventures/milestones/<int:pk>/evidence/",
+        calls.milestone_evidence,
+        "milestone_evidence",
+        Act.VIEW_VENTURES,
+    ),
+    Route(
         "ventures/milestones/<int:pk>/<slug:step>/", calls.milestone_step, "milestone_step", Act.VIEW_VENTURES
     ),
     Route("ventures/<str:number>/do/<slug:step>/", calls.call_step, "venture_step", Act.VIEW_VENTURES),

@@ -84,7 +84,7 @@ def take(
         raise Http404
     if request.method != "POST":
         return redirect(*then)
-    form = made(steps, name, more, request.POST, ids=ids)
+    form = made(steps, name, more, request.POST, request.FILES, ids=ids)
 
     def again(problem: DoudiError | None) -> HttpResponse:
         thing.refresh_from_db()  # type: ignore[attr-defined]

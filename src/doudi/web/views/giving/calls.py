@@ -305,3 +305,12 @@ def milestone_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
         then=("venture_application", one.number),
         ids=f"m{pk}_",
     )
+
+
+@require_safe
+def milestone_evidence(request: HttpRequest, pk: int) -> HttpResponse:
+    """The scan or picture behind a milestone, for who may see the application."""
+    content, media = ventures.milestone_evidence(pk, by=asker(request))
+    response = HttpResponse(content, content_type=media)
+    response["Content-Disposition"] = "inline"
+    return response

@@ -93,6 +93,7 @@ def disclosures(request: HttpRequest) -> HttpResponse:
     shown = {
         "page": LongList(found, PAGE).get_page(request.GET.get("page")),
         "bodies": giving.public_bodies(),
+        "thanks": giving.donation_wall(),
         "here": "disclosures",
     }
     return render(request, "giving/public/disclosures.html", shown)

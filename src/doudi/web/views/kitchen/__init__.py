@@ -61,6 +61,22 @@ ROUTES: tuple[Route, ...] = (
         "redemption",
         Act.USE_POINTS,
     ),
+    Route("meals/volunteers/groups/form/", volunteers.form_group, "form_group", Act.MANAGE_VOLUNTEERS),
+    Route(
+        "meals/volunteers/groups/<slug:number>/", volunteers.group_page, "mutual_group", Act.VIEW_VOLUNTEERS
+    ),
+    Route(
+        "meals/volunteers/groups/<slug:number>/join/",
+        volunteers.join_group,
+        "join_group",
+        Act.MANAGE_VOLUNTEERS,
+    ),
+    Route(
+        "meals/volunteers/groups/<slug:number>/<int:pk>/leave/",
+        volunteers.leave_group,
+        "leave_group",
+        Act.MANAGE_VOLUNTEERS,
+    ),
     Route(
         "meals/volunteers/<slug:number>/certificate/",
         volunteers.certificate,

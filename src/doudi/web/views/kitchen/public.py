@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -10,6 +12,7 @@ from django.views.decorators.http import require_safe
 from doudi import chain
 from doudi.contexts.meals import safety
 from doudi.engine.errors import DoudiError
+from doudi.house.paths import home
 from doudi.web.addresses import client_address
 from doudi.web.views.kitchen import forms
 
@@ -20,8 +23,13 @@ def scores(request: HttpRequest) -> HttpResponse:
     region = request.GET.get("region", "")
     region = region if region.isdigit() and len(region) <= 12 else ""
     rules = chain.food_safety()
-    shown = {"scores": safety.open_scores(rules=rules, region_code=region), "rules": rules}
-    return render(request, "kitchen/open.html", shown)
+    # anybody may ask as often as they like, so a board is reckoned at most once a minute
+    key = f"open_scores:{home().root}:{region}"
+    board = cache.get(key)
+    if board is None:
+        board = safety.open_scores(rules=rules, region_code=region)
+        cache.set(key, board, settings.OPEN_SCORES_SECONDS)
+    return render(request, "kitchen/open.html", {"scores": board, "rules": rules})
 
 
 @never_cache

@@ -75,6 +75,14 @@ class ShiftForm(PlaceForm):
         self.fields["post"].choices = [(post.code, named(post)) for post in posts]  # type: ignore[attr-defined]
 
 
+class GroupForm(PlaceForm):
+    """A group of neighbours."""
+
+    name = forms.CharField(label=gettext_lazy("小组名称"), max_length=60)
+    leader = forms.CharField(label=gettext_lazy("组长志愿者编号"), max_length=24)
+    formed_on = forms.DateField(label=gettext_lazy("成立日期"), widget=DayInput(), initial=today)
+
+
 class PersonForm(forms.Form):
     """A form about one volunteer; ``person`` fills its choices."""
 
@@ -119,7 +127,8 @@ class RedeemForm(PersonForm):
 
     def choices(self) -> dict[str, list[tuple[Any, str]]]:
         offers = chain.volunteer_rules().offers.values()
-        return {"offer": [(one.code, f"{named(one)} · {one.points} {_('分')}") for one in offers]}
+        words = _("%(name)s，%(points)s 分")
+        return {"offer": [(one.code, words % {"name": named(one), "points": one.points}) for one in offers]}
 
 
 class GiftForm(PersonForm):

@@ -66,6 +66,7 @@ def _desk(
     if may(user, Act.MANAGE_VOLUNTEERS):
         places = _places(user)
         shown["register"] = filled.get("register") or forms.RegisterForm(places=places, auto_id="register_%s")
+        shown["group_form"] = filled.get("group_form") or forms.GroupForm(places=places, auto_id="group_%s")
         shown["shift"] = filled.get("shift") or forms.ShiftForm(places=places, auto_id="shift_%s")
     return render(request, "kitchen/volunteers.html", shown, status=422 if filled else 200)
 
@@ -114,6 +115,69 @@ def plan_shift(request: HttpRequest) -> HttpResponse:
         return _desk(request, problem, shift=form)
     messages.success(request, _("班次已排。"))
     return redirect("shift", number=made.number)
+
+
+@posted
+def form_group(request: HttpRequest) -> HttpResponse:
+    """Form a group of neighbours."""
+    user = asker(request)
+    form = forms.GroupForm(request.POST, places=_places(user), auto_id="group_%s")
+    if not form.is_valid():
+        return _desk(request, group_form=form)
+    typed = form.cleaned_data
+    try:
+        made = volunteering.form_group(
+            form.place(),
+            name=typed["name"],
+            leader=volunteering.volunteer(typed["leader"].strip(), by=user),
+            formed_on=typed["formed_on"],
+            by=user,
+        )
+    except DoudiError as problem:
+        if problem.code == "not_allowed":
+            raise
+        return _desk(request, problem, group_form=form)
+    return redirect("mutual_group", number=made.number)
+
+
+@require_safe
+def group_page(request: HttpRequest, number: str) -> HttpResponse:
+    """One group with its members."""
+    found = volunteering.group(number, by=asker(request))
+    members = found.members.filter(left_on=None).select_related("volunteer", "diner")
+    return render(request, "kitchen/group.html", {"group": found, "members": members})
+
+
+@posted
+def join_group(request: HttpRequest, number: str) -> HttpResponse:
+    """Somebody joins: a volunteer who helps, or a diner who is helped."""
+    user = asker(request)
+    found = volunteering.group(number, by=user)
+    who, diner_no = request.POST.get("volunteer", "").strip(), request.POST.get("diner", "").strip()
+
+    def act() -> Any:
+        return volunteering.join_group(
+            found,
+            helper=volunteering.volunteer(who, by=user) if who else None,
+            diner=volunteering.served_diner(found.site, diner_no) if diner_no else None,
+            on=timezone.localdate(),
+            by=user,
+        )
+
+    return _then(request, act, _("已加入。"), f"/meals/volunteers/groups/{number}/")
+
+
+@posted
+def leave_group(request: HttpRequest, number: str, pk: int) -> HttpResponse:
+    """Somebody leaves."""
+    user = asker(request)
+    volunteering.group(number, by=user)
+    return _then(
+        request,
+        lambda: volunteering.leave_group(pk, on=timezone.localdate(), by=user),
+        _("已退出。"),
+        f"/meals/volunteers/groups/{number}/",
+    )
 
 
 # ---- one person --------------------------------------------------------------------------------------------------

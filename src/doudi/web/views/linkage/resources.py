@@ -213,7 +213,9 @@ def _decide(code: str, typed: dict[str, Any], by: User) -> Any:
 BODY_STEPS = {
     "apply": Step(
         ApplyForm, Act.MANAGE_ORGANISATIONS, gettext_lazy("登记公开募捐资格申请"), gettext_lazy("登记申请"),
-        lambda code, typed, by: charity.apply_for_qualification(code, by=by, **typed), gettext_lazy("申请已登记，由另一人决定。"),
+        lambda code, typed, by: charity.apply_for_qualification(
+            code, rules=chain.giving_rules(), by=by, **typed
+        ), gettext_lazy("申请已登记，由另一人决定。"),
     ),
     "decide": Step(
         DecideForm, Act.MANAGE_ORGANISATIONS, gettext_lazy("决定申请"), gettext_lazy("作出决定"), _decide, gettext_lazy("已决定。"),
@@ -244,7 +246,9 @@ def _body(
     names += [] if found.closed_on else ["close"]
     shown = {
         "body": found,
-        "may_apply_from": charity.may_apply_from(found.registered_on) if found.registered_on else None,
+        "may_apply_from": charity.may_apply_from(found.registered_on, chain.giving_rules())
+        if found.registered_on
+        else None,
         "qualifications": asked,
         "projects": charity.projects(by=user).filter(organisation=found)[:PAGE],
         "problem": problem,

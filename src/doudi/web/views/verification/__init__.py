@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route
-from doudi.web.views.verification import batches, reports, requests, sources
+from doudi.web.views.verification import batches, reports, requests, security, sources
 
 ROUTES: tuple[Route, ...] = (
     Route("verification/", requests.desk, "verifications", Act.VIEW_VERIFICATION),
@@ -32,6 +32,8 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "verification/batches/<slug:number>/", batches.batch_page, "verification_batch", Act.VIEW_VERIFICATION
     ),
+    Route("verification/security/", security.security, "security", Act.VIEW_SECURITY),
+    Route("verification/security/<int:pk>/", security.handle, "handle_security", Act.HANDLE_SECURITY),
     Route("verification/new/<path:household_no>/", requests.new, "verify", Act.REQUEST_VERIFICATION),
     Route("check/<slug:code>/", reports.check, "check_report", Entry.PUBLIC),
     Route(

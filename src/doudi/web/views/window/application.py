@@ -60,7 +60,7 @@ def _plain(form: type[forms.Form]) -> Callable[..., forms.Form]:
 
 
 def _accept_form(found: Application, *args: Any) -> forms.Form:
-    return (typed_in.AloneForm if found.alone else typed_in.AcceptForm)(*args, label_suffix="")
+    return (typed_in.AloneForm if found.alone else typed_in.AcceptForm)(*args)
 
 
 def _decide_form(found: Application, *args: Any) -> forms.Form:
@@ -89,7 +89,7 @@ def _visit(number: str, form: Any, user: User, *, county: bool = False) -> Any:
         visited_on=typed["visited_on"],
         investigators=form.names(),
         findings=typed["findings"],
-        agrees=typed["agrees"],
+        agrees=typed["agrees"] == "yes",
         income_fen=typed_in.income_of(form),
         evidence=evidence,
         evidence_name=name,
@@ -230,6 +230,10 @@ STEPS: dict[str, Step] = {
 }  # fmt: skip
 
 
+_SELDOM = ("pause", "extend", "withdraw")
+"""Steps that few applications need: folded away until somebody opens them."""
+
+
 @require_safe
 def application_page(request: HttpRequest, number: str) -> HttpResponse:
     """One application; the look is in the audit log."""
@@ -316,7 +320,7 @@ def _steps(
         own = form if name == tried else step.form(found) if step.form is not None else None
         if own is not None:
             own.auto_id = f"{name}_%s"
-        shown.append({"name": name, "title": step.title, "form": own})
+        shown.append({"name": name, "title": step.title, "form": own, "seldom": name in _SELDOM})
     return shown
 
 

@@ -79,7 +79,7 @@ class IntakeForm(forms.Form):
     )
 
     def __init__(self, *args: Any, members: list[registry.Member], **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         rules = chain.procedures()
         papers = {paper.code: paper for kind in rules.kinds.values() for paper in kind.papers}
         choices = {
@@ -104,7 +104,7 @@ class NewFamilyForm(forms.Form):
     ground = forms.CharField(label=gettext_lazy("依据（户口簿、居住证等）"), max_length=200)
 
     def __init__(self, *args: Any, area: str, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         inside = registry.children(area)
         own = [(area, registry.region_name(area))] if len(area) >= 9 else []
         self.fields["region_code"].choices = [*own, *inside] or [(area, area)]  # type: ignore[attr-defined]
@@ -149,7 +149,7 @@ class PaperForm(forms.Form):
     evidence = EvidenceField(label=gettext_lazy("扫描件或照片（可不传）"), required=False)
 
     def __init__(self, *args: Any, papers: list[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.fields["code"].choices = papers  # type: ignore[attr-defined]
 
 
@@ -199,12 +199,16 @@ class ApplicationVisitForm(forms.Form):
         max_length=120,
     )
     findings = forms.CharField(label=gettext_lazy("调查情况"), widget=lines(3))
-    agrees = forms.BooleanField(label=gettext_lazy("与申报一致"), required=False)
+    agrees = forms.ChoiceField(
+        label=gettext_lazy("与申报是否一致"),
+        widget=forms.RadioSelect,
+        choices=[("yes", gettext_lazy("与申报一致")), ("no", gettext_lazy("与申报不一致"))],
+    )
     income = YuanField(label=gettext_lazy("核定家庭月收入（元，与报告相同则不填）"), required=False)
     evidence = EvidenceField(label=gettext_lazy("入户照片或调查表（可不传）"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.fields["visited_on"].initial = timezone.localdate
 
     def names(self) -> list[str]:
@@ -230,7 +234,7 @@ class NoticeForm(forms.Form):
     evidence = EvidenceField(label=gettext_lazy("张贴照片"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.fields["posted_on"].initial = timezone.localdate
 
 
@@ -267,7 +271,7 @@ class DecideForm(forms.Form):
     )
 
     def __init__(self, *args: Any, once: bool, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         for name in ("income",) if once else ("amount", "change"):
             del self.fields[name]
 
@@ -286,7 +290,7 @@ class TransferForm(forms.Form):
     why = forms.CharField(label=gettext_lazy("转办理由"), widget=lines(2, 300))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.fields["department"].choices = [(d, _(d)) for d in chain.rules()[1].departments]  # type: ignore[attr-defined]
 
 
@@ -325,7 +329,7 @@ class SampleResultForm(forms.Form):
     checked_on = forms.DateField(label=gettext_lazy("抽查日期"), widget=DayInput())
 
     def __init__(self, *args: Any, open_ones: list[str], **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.fields["decision"].choices = [(number, number) for number in open_ones]  # type: ignore[attr-defined]
 
 

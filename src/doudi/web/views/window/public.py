@@ -18,7 +18,8 @@ from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
-from doudi.web.views.tell import DEVICE_COOKIE, client_address
+from doudi.web.addresses import client_address
+from doudi.web.views.tell import DEVICE_COOKIE
 from doudi.web.views.window.forms import kind_choices
 
 _DAY = 24 * 3600

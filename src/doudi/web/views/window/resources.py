@@ -92,7 +92,7 @@ class ResourceForm(forms.Form):
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.fields["categories"].choices = [  # type: ignore[attr-defined]
             (code, _(label)) for label, code in registry.CATEGORY_CODES.items()
         ]
@@ -127,7 +127,7 @@ class BookForm(forms.Form):
 def resource_list(request: HttpRequest) -> HttpResponse:
     """The list, narrowed by text, layer, staleness."""
     user = asker(request)
-    asked = {
+    asked: dict[str, Any] = {
         "text": request.GET.get("q", "")[:80],
         "layer": request.GET.get("layer", ""),
         "stale": request.GET.get("stale") == "1",
