@@ -385,6 +385,7 @@ def test_from_decision_to_tie_out_with_a_failed_card_worked_off(pay: PayOffice) 
     )  # fmt: skip
     failed = payroll.open_payments(by=pay.cast.county, state="failed")
     assert [(one.household_no, one.reason) for one in failed] == [("H002", "账户已销户")]
+    assert payroll.failed_count(by=pay.cast.county) == 1
     with pytest.raises(DoudiError):
         pay.sent()  # the same card again would fail again
 
@@ -401,6 +402,8 @@ def test_from_decision_to_tie_out_with_a_failed_card_worked_off(pay: PayOffice) 
 
     assert (second.count, second.total_fen) == (1, 44500)
     assert payroll.tie_out(roster, by=pay.cast.auditor).settled
+    assert payroll.failed_count(by=pay.cast.county) == 0
+    assert payroll.open_payments(by=pay.cast.county) == []
     assert payroll.tie_out_batch(batch, by=pay.cast.auditor).whole
     assert payroll.prove_ledger(COUNTY).whole
     assert payroll.balances(by=pay.cast.auditor) == {

@@ -12,6 +12,7 @@ import pytest
 from doudi import chain
 from doudi.contexts.accounts.services import NotAllowed
 from doudi.contexts.assistance import payroll
+from doudi.contexts.registry import services as registry
 from doudi.engine.benefits import Recipient
 from tests.cast import assemble
 from tests.payday import COUNTY, DEC, NOV, PayOffice, open_office
@@ -42,7 +43,7 @@ def test_each_cell_is_the_list_behind_it(pay: PayOffice) -> None:
         for column, value in zip(table.columns, line.values if line else found.total, strict=True):
             rows = list(
                 payroll.cell_rows(
-                    column, month=DEC, by=pay.cast.auditor, region_code=line.region_code if line else ""
+                    column, month=DEC, by=pay.cast.auditor, township=line.region_code if line else ""
                 )
             )
             by_hand = {
@@ -57,6 +58,30 @@ def test_each_cell_is_the_list_behind_it(pay: PayOffice) -> None:
     assert by_code["back_fen"] == 2 * 5000 + 60000  # the change of November, and November's emergency
     roster = payroll.rosters(by=pay.cast.auditor).first()
     assert roster is not None and by_code["all_fen"] == roster.total_fen
+
+
+def test_a_household_registered_with_the_county_alone_is_not_counted_in_a_township_too(
+    pay: PayOffice,
+) -> None:
+    found = registry.household_briefs(["H002"])["H002"]
+    found.responsible_region = COUNTY
+    found.save()
+    pay.decide("H002", per_capita_income_fen=30000)
+    january = date(2025, 1, 1)
+    pay.frozen(january)
+    table = chain.benefit_rules().tables["monthly"]
+    column = table.columns[0]
+
+    lines = payroll.monthly_table(table, month=january, by=pay.cast.county).lines
+
+    assert [(line.region_code, line.values[0]) for line in lines] == [
+        (COUNTY, 1),
+        ("520102016", 1),
+        ("520102017", 0),
+    ]
+    for line in lines:
+        behind = payroll.cell_rows(column, month=january, by=pay.cast.county, township=line.region_code)
+        assert behind.count() == line.values[0]
 
 
 def test_a_township_counts_its_own(pay: PayOffice) -> None:

@@ -41,6 +41,7 @@ def test_three_people_take_a_gift_to_its_outcome_and_the_donor_reads_it(house: H
     fund = house.fund()
 
     assert "登记捐款" in text(keeper.get(reverse("fund", args=[fund.number])))
+    assert "账实相符" in text(keeper.get(reverse("fund", args=[fund.number]), {"prove": "1"}))
     taken = keeper.post(reverse("fund_step", args=[fund.number, "gift"]), gift_form())
     again = keeper.post(reverse("fund_step", args=[fund.number, "gift"]), gift_form())
     assert (taken.status_code, again.status_code, giving.donations(by=house.keeper).count()) == (302, 302, 1)

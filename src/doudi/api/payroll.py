@@ -93,9 +93,9 @@ class RowOut(Schema):
 
 def _whole(roster: payroll.Roster, by: User) -> RosterWhole:
     tied = payroll.tie_out(roster, by=by) if roster.is_frozen else None
-    plain = {name: getattr(roster, name) for name in RosterOut.model_fields}
+    plain: dict[str, Any] = {name: getattr(roster, name) for name in RosterOut.model_fields}
     money = ("paid_fen", "sent_fen", "failed_fen", "unsent_fen", "whole")
-    return RosterWhole(**plain, **{name: getattr(tied, name, None) for name in money})
+    return RosterWhole(**plain | {name: getattr(tied, name, None) for name in money})
 
 
 def _row(row: payroll.RosterRow, by: User) -> RowOut:

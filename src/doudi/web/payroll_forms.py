@@ -198,6 +198,7 @@ class ReverseDecisionForm(forms.Form):
 def month_asked(text: str) -> date | None:
     """A month typed in an address, None where it is none."""
     try:
-        return month_field("").clean(text)
+        found: date | None = month_field("").clean(text)
     except forms.ValidationError:
         return None
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from dateutil.relativedelta import relativedelta
 from django.db import transaction
@@ -233,7 +233,7 @@ def _living(asked: BenefitDecision) -> None:
     if asked.kind == Kind.CHANGE:
         stops = PaymentStop.objects.filter(household_no=asked.household_no, person_id__in=ids)
         granted = _granted_at(asked)
-        stopped = [stop.person_name for stop in stops if stop.recorded_at > granted]
+        stopped = [stop.person_name for stop in stops if granted is None or stop.recorded_at > granted]
         if stopped:
             raise StepRefused(
                 f"{'、'.join(stopped)}已决定停发，调整决定里不能再列入。恢复享受须重新批准。",
@@ -241,7 +241,7 @@ def _living(asked: BenefitDecision) -> None:
             )
 
 
-def _granted_at(asked: BenefitDecision) -> object:
+def _granted_at(asked: BenefitDecision) -> datetime | None:
     rows = BenefitDecision.objects.filter(
         household_no=asked.household_no, benefit=asked.benefit, kind=Kind.GRANT, reversed_by=None
     )

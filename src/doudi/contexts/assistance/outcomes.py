@@ -5,13 +5,13 @@ Figures are counted from the very rows that a list shows: a number of the page a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Avg, Count, Q
+from django.db.models.functions import Substr
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
@@ -25,6 +25,8 @@ from doudi.engine.errors import DoudiError
 Result = FollowUp.Result
 _NEEDING = (Result.SOLVED, Result.PARTLY, Result.UNSOLVED)
 REPEAT_DAYS = 365
+TOWNSHIP = 9
+"""Digits of a township's code; a household registered with the county alone counts under the county's."""
 
 
 class FollowUpNotFound(DoudiError):
@@ -105,13 +107,14 @@ def follow_ups(
     state: str = "",
     measure: str = "",
     region_code: str = "",
+    township: str = "",
     result: str = "",
     repeat: bool = False,
     unmet: bool = False,
 ) -> Any:
     """Looks of the asker's area: ``due`` (from today on back), ``late`` (more than a week), ``done``; empty: all."""
     require(by, Act.VIEW_ROSTERS)
-    found = FollowUp.objects.all().visible_to(by)  # type: ignore[attr-defined]
+    found = FollowUp.objects.all().visible_to(by)
     today = timezone.localdate()
     if state == "due":
         found = found.filter(result="", due_on__lte=today)
@@ -123,6 +126,8 @@ def follow_ups(
         found = found.filter(measure=measure)
     if region_code:
         found = found.filter(region_code__startswith=region_code)
+    if township:
+        found = found.annotate(town=Substr("region_code", 1, TOWNSHIP)).filter(town=township)
     if result:
         found = found.filter(result=result)
     if repeat:
@@ -135,7 +140,7 @@ def follow_ups(
 def follow_up_of(pk: int, *, by: User) -> FollowUp:
     """One look within the asker's area, or :class:`FollowUpNotFound`."""
     require(by, Act.VIEW_ROSTERS)
-    found: FollowUp | None = FollowUp.objects.all().visible_to(by).filter(pk=pk).first()  # type: ignore[attr-defined]
+    found: FollowUp | None = FollowUp.objects.all().visible_to(by).filter(pk=pk).first()
     if found is None:
         raise FollowUpNotFound("没有找到这次随访，或不在您的辖区。", "No such follow-up in your area.")
     return found
@@ -235,13 +240,10 @@ def outcome_figures(*, by: User, along: str = "measure", region_code: str = "") 
         return sorted(
             (_figures(row["measure"], row["measure_label"], row) for row in rows), key=lambda one: one.key
         )
-    codes: Iterable[str] = sorted(
-        {code[:9] for code in found.order_by().values_list("region_code", flat=True).distinct()}
+    towns = (
+        found.annotate(town=Substr("region_code", 1, TOWNSHIP)).order_by().values("town").annotate(**counted)
     )
-    return [
-        _figures(code, "", found.filter(region_code__startswith=code).order_by().aggregate(**counted))
-        for code in codes
-    ]
+    return sorted((_figures(row["town"], "", row) for row in towns), key=lambda one: one.key)
 
 
 def _figures(key: str, label: str, row: dict[str, Any]) -> Figures:

@@ -35,9 +35,16 @@ def _rows(by: User, month: date, region_code: str = "") -> QuerySet[RosterRow]:
     )
 
 
-def cell_rows(column: Column, *, month: date, by: User, region_code: str = "") -> QuerySet[RosterRow]:
-    """The rows behind a cell of a month and an area."""
+def cell_rows(
+    column: Column, *, month: date, by: User, region_code: str = "", township: str = ""
+) -> QuerySet[RosterRow]:
+    """The rows behind a cell of a month and an area; ``township`` is the line's own code.
+
+    A household registered with the county alone stands in a line of its own, not in every township's.
+    """
     found = _rows(by, month, region_code).filter(benefit__in=column.benefits, kind__in=column.kinds)
+    if township:
+        found = found.annotate(town=Substr("region_code", 1, TOWNSHIP)).filter(town=township)
     return found.order_by("region_code", "household_no", "pk")
 
 

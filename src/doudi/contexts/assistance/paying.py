@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
@@ -124,11 +124,47 @@ def _accounts(keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], PayAccou
     return found
 
 
+def paid_by_roster(rosters: Iterable[int]) -> dict[int, int]:
+    """Roster → fen that are with their payees: paid, and not come back."""
+    came_back = PayResult.objects.filter(item=OuterRef("pk"), kind=Kind.BOUNCED)
+    items = PayItem.objects.filter(roster__in=list(rosters), results__kind=Kind.PAID).exclude(
+        Exists(came_back)
+    )
+    return dict(items.order_by().values_list("roster").annotate(fen=Sum("amount_fen")))
+
+
+def unsettled(found: QuerySet[Roster]) -> list[Roster]:
+    """Frozen rosters of which something is not with its payees yet, the oldest first.
+
+    No payee nets below nought: a roster whose paid sum is its total has nothing open, and its rows need not be read.
+    """
+    frozen = list(found.filter(status=Roster.Status.FROZEN).order_by("month", "pk"))
+    paid = paid_by_roster(roster.pk for roster in frozen)
+    return [roster for roster in frozen if paid.get(roster.pk, 0) != roster.total_fen]
+
+
+def failed_count(*, by: User) -> int:
+    """How many payments of the asker's area failed and wait for another account, without reading the rosters."""
+    require(by, Act.VIEW_ROSTERS)
+    last = PayResult.objects.filter(item=OuterRef("pk")).order_by("-pk").values("kind")[:1]
+    later = PayItem.objects.filter(
+        roster=OuterRef("roster"),
+        household_no=OuterRef("household_no"),
+        person_id=OuterRef("person_id"),
+        attempt__gt=OuterRef("attempt"),
+    )
+    items = PayItem.objects.filter(
+        region_code__startswith=by.region_code, account__status=PayAccount.Status.IN_FORCE
+    )
+    failed = items.annotate(last=Subquery(last)).filter(last__in=(Kind.FAILED, Kind.BOUNCED))
+    return failed.exclude(Exists(later)).count()
+
+
 def open_payments(*, by: User, state: str = "") -> list[Payable]:
     """Payments of the asker's area that are not paid: ``no_account``, ``failed``, ``ready``, ``sent``; empty: all."""
     require(by, Act.VIEW_ROSTERS)
     found = []
-    for roster in Roster.objects.visible_to(by).filter(status=Roster.Status.FROZEN).order_by("month", "pk"):
+    for roster in unsettled(Roster.objects.visible_to(by)):
         found += [one for one in payables(roster) if one.region_code.startswith(by.region_code)]
     if state:
         found = [one for one in found if standing_of(one) == state]
@@ -166,8 +202,7 @@ def make_batch(*, region_code: str, layout: str, rules: BenefitRules, by: User) 
     take_turn()
     chosen = rules.layout(layout)
     due: list[Payable] = []
-    frozen = Roster.objects.filter(region_code=region_code, status=Roster.Status.FROZEN)
-    for roster in frozen.order_by("month", "pk"):
+    for roster in unsettled(Roster.objects.filter(region_code=region_code)):
         mine = [one for one in payables(roster) if standing_of(one) == "ready"]
         if mine or not PayItem.objects.filter(roster=roster).exists():
             _apart(roster, by)
@@ -367,13 +402,13 @@ def take_return(number: str, *, content: bytes, file_name: str, rules: BenefitRu
         ),
         batch_size=500,
     )
-    for kind, fen, account in (
+    for entry, fen, account in (
         (EntryKind.PAID, returned.paid_fen, Account.BANK),
         (EntryKind.FAILED, returned.failed_fen, Account.PAYABLE),
     ):
         enter(
-            f"{batch.number}-回盘{returned.pk}-{kind.value}",
-            kind=kind,
+            f"{batch.number}-回盘{returned.pk}-{entry.value}",
+            kind=entry,
             region_code=batch.region_code,
             on=timezone.localdate(),
             memo=f"批次 {batch.number} 回盘 {file_name}",
@@ -448,10 +483,3 @@ def items_of(batch: PayBatch, *, by: User) -> QuerySet[PayItem]:
     """The payments of a batch with their results."""
     require(by, Act.VIEW_ROSTERS)
     return batch.items.prefetch_related("results").select_related("account", "roster").order_by("serial")
-
-
-def roster_items(roster: Roster) -> dict[str, int]:
-    """How many payments a roster has sent."""
-    return dict(
-        PayItem.objects.filter(roster=roster).order_by().values_list("roster__number").annotate(n=Count("pk"))
-    )

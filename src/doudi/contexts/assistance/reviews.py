@@ -106,7 +106,7 @@ def _due_review(rules: BenefitRules, rows: list[BenefitDecision], now: date) -> 
 def reviews(*, by: User, state: str = "", region_code: str = "") -> Any:
     """Reviews of the asker's area: ``due``, ``late``, ``hearing``, ``done``; empty: all."""
     require(by, Act.VIEW_ROSTERS)
-    found = Review.objects.all().visible_to(by)  # type: ignore[attr-defined]
+    found = Review.objects.all().visible_to(by)
     if state == "late":
         found = found.filter(status=Status.DUE, due_on__lt=timezone.localdate())
     elif state:

@@ -12,7 +12,7 @@ from django.db.models import Sum
 
 from doudi.contexts.accounts.services import Act, User, require
 from doudi.contexts.assistance.pay_ledger import Account
-from doudi.contexts.assistance.paying import payables
+from doudi.contexts.assistance.paying import paid_by_roster, payables
 from doudi.contexts.assistance.roster_models import (
     BankReturn,
     PayBatch,
@@ -59,12 +59,9 @@ def tie_out(roster: Roster, *, by: User) -> TieOut:
     """Where a frozen roster's money is, payee by payee."""
     require(by, Act.VIEW_ROSTERS)
     rows = RosterRow.objects.filter(roster=roster).aggregate(fen=Sum("amount_fen"))["fen"] or 0
-    last = dict(PayResult.objects.filter(item__roster=roster).order_by("pk").values_list("item_id", "kind"))
-    paid = sum(
-        fen
-        for pk, fen in PayItem.objects.filter(roster=roster).values_list("pk", "amount_fen")
-        if last.get(pk) == PayResult.Kind.PAID
-    )
+    paid = paid_by_roster([roster.pk]).get(roster.pk, 0)
+    if paid == rows == roster.total_fen:
+        return TieOut(roster.total_fen, rows, paid, 0, 0, 0)
     by_state = {"sent": 0, "failed": 0, "new": 0}
     for one in payables(roster):
         by_state[one.state] += one.amount_fen

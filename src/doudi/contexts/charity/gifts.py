@@ -62,6 +62,16 @@ def donation_of(number: str, *, by: User) -> Donation:
     return found
 
 
+@transaction.atomic
+def look_at_donation(number: str, *, by: User) -> Donation:
+    """:func:`donation_of`, with the look at a donor in the audit log."""
+    found = donation_of(number, by=by)
+    record(
+        by=by, act=Act.VIEW_FUNDS, subject=f"donation:{number}", region_code=found.organisation.region_code
+    )
+    return found
+
+
 def donor_shown(donation: Donation, by: User | None) -> str:
     """Who gave, as ``by`` may read it: whole for the own charity, masked for the office, by consent for everybody (第八十二条)."""
     if donation.anonymous or not donation.donor_name:

@@ -58,6 +58,14 @@ def allocation_of(number: str, *, by: User) -> Allocation:
     return found
 
 
+@transaction.atomic
+def look_at_allocation(number: str, *, by: User) -> Allocation:
+    """:func:`allocation_of`, with the look in the audit log: the own charity reads who is helped."""
+    found = allocation_of(number, by=by)
+    _log(found, by, Act.VIEW_FUNDS, step="look")
+    return found
+
+
 def public_words(text: str, what: str, least: int = 4) -> str:
     """Words that will be published: they say something and hold no number that identifies somebody (第八十二条)."""
     said = reasoned(text, what, "what is asked", least)

@@ -74,7 +74,7 @@ def _money_to_do(user: User) -> dict[str, Any]:
         "rosters": payroll.rosters(by=user, status="computed").exclude(computed_by=user.username).count()
         if may(user, Act.CHECK_ROSTER)
         else 0,
-        "failed": len(payroll.open_payments(by=user, state="failed")),
+        "failed": payroll.failed_count(by=user),
         "accounts": payroll.pay_accounts(by=user, status="proposed")
         .exclude(proposed_by=user.username)
         .count()

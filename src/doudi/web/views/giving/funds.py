@@ -245,7 +245,8 @@ def _fund(
         ],
         "uses": giving.allocations(by=user).filter(fund=fund)[:10],
         "move": _open_move(fund),
-        "proved": giving.prove(fund),
+        # a proof reads every line of the fund: on demand
+        "proved": giving.prove(fund) if request.GET.get("prove") == "1" else None,
         "base": reverse("fund", args=[fund.number]) + "do/",
         **terms(),
         **shown_steps(
@@ -281,7 +282,7 @@ def gift_list(request: HttpRequest) -> HttpResponse:
 def gift_page(request: HttpRequest, number: str) -> HttpResponse:
     """One gift and what it did."""
     user = asker(request)
-    gift = giving.donation_of(number, by=user)
+    gift = giving.look_at_donation(number, by=user)
     shown = {"gift": gift, "donor": giving.donor_shown(gift, user), "story": giving.story(gift), **terms()}
     return render(request, "giving/gift.html", shown)
 
@@ -356,7 +357,7 @@ USE_STEPS: dict[str, Step[giving.Allocation]] = {
 @require_safe
 def use_page(request: HttpRequest, number: str) -> HttpResponse:
     """One use: who proposed, decided and paid, and what came of it."""
-    return _one_use(request, giving.allocation_of(number, by=asker(request)))
+    return _one_use(request, giving.look_at_allocation(number, by=asker(request)))
 
 
 def _one_use(

@@ -69,9 +69,8 @@ class FollowUpForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["result"].choices = [
-            (value, _(label)) for value, label in payroll.FollowUp.Result.choices
-        ]  # type: ignore[attr-defined]
+        fields: Any = self.fields
+        fields["result"].choices = [(value, _(label)) for value, label in payroll.FollowUp.Result.choices]
 
 
 class ReviewForm(forms.Form):
@@ -161,7 +160,7 @@ def outcome_page(request: HttpRequest) -> HttpResponse:
         by=user,
         state=state,
         measure=asked["measure"],
-        region_code=asked["region"],
+        township=asked["region"],
         result=asked["result"],
         repeat=asked["only"] == "repeat",
         unmet=asked["only"] == "unmet",
@@ -358,7 +357,7 @@ def cell(request: HttpRequest) -> HttpResponse:
     if column is None:
         raise Http404
     region = "".join(c for c in request.GET.get("region", "") if c.isdecimal())[:12]
-    found = payroll.cell_rows(column, month=month, by=user, region_code=region)
+    found = payroll.cell_rows(column, month=month, by=user, township=region)
     shown = {
         "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
         "column": column,

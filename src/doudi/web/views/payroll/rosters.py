@@ -40,7 +40,8 @@ def roster_list(request: HttpRequest) -> HttpResponse:
 
 def county_of(user: User) -> str:
     """The county an account works in, to begin a form with."""
-    return (user.region_code or registry.office_region())[:6]
+    latest = payroll.rosters(by=user).first()
+    return (user.region_code or (latest.region_code if latest else registry.office_region()))[:6]
 
 
 def _list(
