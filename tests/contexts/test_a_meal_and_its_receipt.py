@@ -160,6 +160,8 @@ def test_enrolment_by_a_canteen_waits_for_the_township(cast, canteen) -> None:
     assert person.status == "applied"
     with pytest.raises(meals.StepRefused, match="核实"):
         chain.serve_meal(canteen.code, tap(person), by=cast.canteen)
+    eaten = chain.serve_meal(canteen.code, tap(person, offline=True), by=cast.canteen).serving
+    assert (eaten.subsidy_fen, eaten.receipt[-2]["code"]) == (0, "STOPPED")
     with pytest.raises(NotAllowed):
         meals.confirm_diner(person, by=cast.canteen)
     assert meals.confirm_diner(person, by=cast.township).status == "active"

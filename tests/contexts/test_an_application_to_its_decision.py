@@ -15,7 +15,7 @@ import pytest
 from django.utils import timezone
 
 from doudi import chain
-from doudi.contexts.accounts.services import NotAllowed
+from doudi.contexts.accounts.services import NotAllowed, system_user
 from doudi.contexts.assistance import payroll
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.assistance.procedure import NEXT, State, may_go
@@ -386,6 +386,21 @@ def test_worked_case_9_thirty_working_days_over_qingming(
     assert extended.due_on is not None and extended.due_on > date(2024, 4, 30)
 
 
+def test_a_pause_that_is_over_hides_no_lateness(
+    wang: assistance.Application, cast: Cast, on: Callable
+) -> None:
+    on(date(2024, 3, 4))
+    chain.accept_application(wang.number, by=cast.township)
+    chain.pause_application(wang.number, until_on=date(2024, 3, 15), ground="申请人住院", by=cast.township)
+    assert not assistance.applications(by=cast.county, state="overdue").exists()
+    on(date(2024, 6, 3))
+    assert assistance.applications(by=cast.county, state="overdue").count() == 1
+    assert chain.run_jobs()["clocks_resumed"] == 1
+    assert chain.run_jobs()["clocks_resumed"] == 0
+    wang.refresh_from_db()
+    assert wang.paused_on is None
+
+
 def test_a_region_with_limits_of_its_own() -> None:
     rules = load_procedures(PACKS / "cn")
     assert rules.of("DB", "330102").limits["总"].amount == 20
@@ -548,6 +563,25 @@ def test_an_emergency_grant_at_night_with_the_papers_after(cast: Cast, make_user
     assert assistance.decisions_in_force(date(2099, 1, 1), "") == []
 
 
+def test_aid_first_to_kin_of_staff_is_visited_by_the_county(cast: Cast, make_user: Callable) -> None:
+    assistance.register_kin(
+        staff_name="王乡长",
+        staff_post="副乡长",
+        relation="兄弟",
+        name="王强",
+        id_number=WANG_QIANG,
+        by=cast.county,
+    )
+    night = applied(cast.township, kind="JN", name="王强", id_number=WANG_QIANG, household_no="H002")
+    chain.aid_first(night.number, amount_fen=500_00, ground="房屋失火，无处安身", by=cast.township)
+    visited(night.number, by=cast.township)
+    head = make_user("head", "township", TOWNSHIP_A)
+    with pytest.raises(assistance.StepRefused, match="县级须逐户入户"):
+        chain.complete_papers(night.number, note_text="补齐", by=head)
+    visited(night.number, by=cast.county, others=("县局刘某",), county=True)
+    assert chain.complete_papers(night.number, note_text="补齐", by=head).state == State.GRANTED
+
+
 def test_worked_case_7_of_handbook_04_the_ceiling_of_temporary_aid() -> None:
     kind = load_procedures(PACKS / "cn").kinds["LS"]
     assert kind.most_fen(600_00, 3) == 5_400_00
@@ -606,6 +640,25 @@ def test_a_change_and_an_end_follow_the_decision_and_alter_nothing(
     assert registry.household("H002", by=cast.county).category == ""
     letter = chain.issue_letter(decision_number=ended.number, by=cast.county)
     assert "停止" in letter.content and first.number not in ended.ground
+
+
+def test_a_recognition_ends_by_itself_when_its_time_has_run_out(
+    wang: assistance.Application, cast: Cast, tmp_path: Path, on: Callable
+) -> None:
+    to_decision(wang, cast, tmp_path, on)
+    made = chain.decide_application(wang.number, grant=True, ground="符合低保条件", by=cast.county)
+    assert made.valid_from is not None
+    # as a rigid-expenditure household's, twelve months
+    assert chain.procedures().kinds["GX"].valid_months == 12
+    over = (made.valid_from + timedelta(days=366)).replace(day=1)
+    assistance.Decision.objects.filter(pk=made.pk).update(valid_to=over)
+    on(over - timedelta(days=1))
+    assert assistance.end_expired(by=system_user()) == 0
+    on(over)
+    assert assistance.end_expired(by=system_user()) == 1
+    assert assistance.end_expired(by=system_user()) == 0
+    assert registry.household("H002", by=cast.county).category == ""
+    assert assistance.decisions_in_force(over, "") == []
 
 
 # ---- a new family, the telephone, the transfer -------------------------------------------------------------------

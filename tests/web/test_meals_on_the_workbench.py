@@ -51,6 +51,31 @@ def test_an_old_person_is_enrolled_and_a_fault_keeps_what_was_typed(network, bro
     assert (person.diets, person.allergies) == (["low_salt"], ["花生", "虾"])
 
 
+def test_a_diet_changes_and_the_history_names_it_without_repeating_it(network, browser) -> None:
+    cast, place = network
+    person = enrol(cast, place, phone="10012340009")
+    desk = browser(cast.township)
+    here = reverse("diner_change", args=[person.number])
+    assert 'value="10012340009"' in text_of(desk.get(here))
+
+    changed = {
+        "site_code": place.code,
+        "texture": "minced",
+        "diets": ["low_sugar"],
+        "allergies": "虾",
+        "phone": "10012340010",
+    }
+    page = text_of(desk.post(here, changed, follow=True))
+
+    person.refresh_from_db()
+    assert (person.texture, person.diets, person.allergies) == ("minced", ["low_sugar"], ["虾"])
+    assert meals.diners(by=cast.township, text="10012340010").get() == person
+    line = person.events.last().text
+    assert "食物质地" in line and "电话" in line and "10012340010" not in line
+    assert "变更" in page
+    assert browser(cast.stranger).get(here).status_code == 404
+
+
 def test_an_order_by_telephone_is_two_requests(network, browser) -> None:
     cast, place = network
     person = enrol(cast, place, phone="10012345678")

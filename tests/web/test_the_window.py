@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import json
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,12 @@ def test_a_person_is_found_and_taken_in_and_the_receipt_printed(county: Cast, br
         reverse("issue_letter", args=[application.number]), {"letter": "回执", "form": "docx"}
     )
     assert printed.content.startswith(b"PK") and "attachment" in printed["Content-Disposition"]
+    # with a QR code that leads to the progress page and names nobody
+    kept = json.loads(application.letters.get().content)
+    assert kept["code"] == f"http://testserver{reverse('apply_progress')}"
+    assert application.receipt[:5] in json.dumps(kept, ensure_ascii=False)
+    with zipfile.ZipFile(io.BytesIO(printed.content)) as word:
+        assert [name for name in word.namelist() if name.startswith("word/media/")]
 
 
 def test_somebody_who_is_not_on_the_register_is_not_sent_away(county: Cast, browser: Callable) -> None:
@@ -216,8 +225,6 @@ def test_a_department_downloads_and_returns_its_workbook(county: Cast, browser: 
     desk = browser(county.department)
     assert "下载待办表格" in desk.get(reverse("inbox")).content.decode()
     content = desk.get(reverse("referral_book")).content
-    import io
-
     import openpyxl
 
     book = openpyxl.load_workbook(io.BytesIO(content))

@@ -18,6 +18,8 @@ from doudi.contexts.registry import services as registry
 JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "disclosures_told": ("信息公开提醒", lambda: giving.owe_and_remind(packs.giving_rules())),
     "reminders": ("提醒", lambda: monitoring.run_clocks(packs.rules()[1])),
+    "clocks_resumed": ("申请中止期满", lambda: assistance.resume_where_over(by=accounts.system_user())),
+    "decisions_ended": ("认定有效期满", lambda: assistance.end_expired(by=accounts.system_user())),
     "transfers_told": ("转办督办", assistance.remind_transfers),
     "exports_dropped": ("清除过期导出文件", lambda: registry.drop_expired_exports(packs.rules()[1].exports)),
     **linkage.DUE,

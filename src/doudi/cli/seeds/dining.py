@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from django.utils import timezone
@@ -20,7 +21,7 @@ from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 
 _SEAT = (106.977, 26.453)
-_DISHES = (
+_DISHES: tuple[tuple[str, list[str], list[str], list[str], list[str], dict[str, float]], ...] = (
     (
         "番茄炒蛋",
         ["番茄", "鸡蛋"],
@@ -159,7 +160,7 @@ def _elders(clerk: User, township: str) -> Iterator[registry.Person]:
 
 
 def _diners(clerk: User, places: tuple[meals.Site, meals.Site], township: str) -> list[meals.Diner]:
-    told = (
+    told: tuple[dict[str, Any], ...] = (
         {"texture": "soft", "diets": ("low_salt",)},
         {"halal": True},
         {"allergies": ("花生",), "diets": ("low_sugar",)},
@@ -193,7 +194,7 @@ def _diners(clerk: User, places: tuple[meals.Site, meals.Site], township: str) -
                         carer_phone=f"1002000{number:04d}",
                         worker_name="吴网格（虚构）",
                         worker_phone="10030000001",
-                        **told[number % len(told)],  # type: ignore[arg-type]
+                        **told[number % len(told)],
                     ),
                     by=clerk,
                 )

@@ -159,8 +159,7 @@ def accept_application(
             code="not_alone",
         )
     today = timezone.localdate()
-    kin = _kin_found(found)
-    kin_name = kin_of.strip() or (f"{kin.staff_name}（{kin.staff_post}）" if kin is not None else "")
+    kin_name = kin_of.strip() or kin_found(found)
     begins = "启动调查" if kind.limit("启动调查") else "初审"
     go(
         found,
@@ -178,9 +177,13 @@ def accept_application(
     return found
 
 
-def _kin_found(found: Application) -> KinRecord | None:
-    numbers = {bytes(found.id_blind)} | registry.blinds_of_household(found.household_no)
-    return KinRecord.objects.filter(id_blind__in=numbers).order_by("pk").first()
+def kin_found(found: Application) -> str:
+    """Of which member of staff somebody of the household is a near relative, by the register of kin; '' of none."""
+    numbers = {bytes(found.id_blind)}
+    if found.household_no:
+        numbers |= registry.blinds_of_household(found.household_no)
+    kin = KinRecord.objects.filter(id_blind__in=numbers).order_by("pk").first()
+    return f"{kin.staff_name}（{kin.staff_post}）" if kin is not None else ""
 
 
 @transaction.atomic
@@ -292,6 +295,25 @@ def extend_application(number: str, *, ground: str, rules: Procedures, by: User)
     note(found, by=by, kind="extend", text=f"特殊情况延长至 {found.due_on}：{ground.strip()}")
     log_step(found, by, Act.TAKE_APPLICATION, step="extend")
     return found
+
+
+@transaction.atomic
+def resume_where_over(*, by: User) -> int:
+    """Let the clocks go on whose pause has run out by itself (到期任务); returns how many."""
+    require(by, Act.TAKE_APPLICATION)
+    take_turn()
+    today = timezone.localdate()
+    done = 0
+    for pause in ApplicationPause.objects.filter(ended_on=None, until_on__lt=today).select_related(
+        "application"
+    ):
+        pause.ended_on = pause.until_on
+        pause.save(update_fields=["ended_on"])
+        Application.objects.filter(pk=pause.application_id).update(paused_on=None)
+        note(pause.application, by=by, kind="resume", text="中止期满，恢复计时")
+        log_step(pause.application, by, Act.TAKE_APPLICATION, step="resume")
+        done += 1
+    return done
 
 
 # ---- kin of staff ------------------------------------------------------------------------------------------------

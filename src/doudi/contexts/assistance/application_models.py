@@ -26,9 +26,12 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         return self.filter(state__in=[state.value for state in State if state.open])
 
     def overdue(self, today: date) -> ApplicationQuerySet:
-        """Open ones whose own limit or whose step's limit has run out while the clock ran."""
+        """Open ones whose own limit or whose step's limit has run out; a pause that is over holds nothing up."""
         late = models.Q(due_on__lt=today) | models.Q(step_due_on__lt=today)
-        return self.open().filter(late, paused_on=None)
+        running = ApplicationPause.objects.filter(
+            application=models.OuterRef("pk"), ended_on=None, until_on__gte=today
+        )
+        return self.open().filter(late).exclude(models.Exists(running))
 
 
 class Application(models.Model):

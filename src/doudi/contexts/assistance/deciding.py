@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, NotAllowed, User, record, require, take_turn
-from doudi.contexts.assistance.accepting import missing_papers, reckon_limits
+from doudi.contexts.assistance.accepting import kin_found, missing_papers, reckon_limits
 from doudi.contexts.assistance.application_models import Application, ApplicationVisit, Decision
 from doudi.contexts.assistance.applications import application, go, is_township, needs_state, note
 from doudi.contexts.assistance.decisions import log_decision, number_of_today, signed
@@ -71,12 +71,8 @@ def decide_application(
     _refuse_township(found, kind, amount_fen if grant else None, by)
     if len(ground.strip()) < _MIN_GROUND:
         raise StepRefused("请写明决定理由（至少四个字）。", "State the ground of the decision.")
-    if found.kin and not found.visits.filter(level=ApplicationVisit.Level.COUNTY).exists():
-        raise StepRefused(
-            "工作人员近亲属的申请，县级须逐户入户后才能确认。",
-            "A near relative of staff is visited by the county before the decision.",
-            code="kin_not_visited",
-        )
+    if found.kin:
+        _require_county_visit(found)
     reasons, report = _report_reasons(found, kind, pack, by)
     departs = _departs(found, grant, reasons, rules, ground)
     if grant and kind.once:
@@ -190,6 +186,15 @@ def _refuse_township(found: Application, kind: Procedure, amount_fen: int | None
         )
 
 
+def _require_county_visit(found: Application) -> None:
+    if not found.visits.filter(level=ApplicationVisit.Level.COUNTY).exists():
+        raise StepRefused(
+            "工作人员近亲属的申请，县级须逐户入户后才能确认。",
+            "A near relative of staff is visited by the county before the decision.",
+            code="kin_not_visited",
+        )
+
+
 def _check_sum(
     found: Application, kind: Procedure, amount_fen: int | None, rules: Procedures, pack: Pack
 ) -> None:
@@ -272,9 +277,12 @@ def aid_first(
         **_of_household(found),
         **signed(by),
     )
+    kin = kin_found(found)
     go(
         found,
         State.AIDED,
+        kin=bool(kin),
+        kin_of=kin[:120],
         accepted_on=today,
         accepted_by=by.username,
         step_began_on=today,
@@ -315,6 +323,8 @@ def complete_papers(number: str, *, note_text: str, rules: Procedures, by: User)
         )
     if not found.visits.exists() or not found.household_no:
         raise StepRefused("还没有入户调查或未查明是哪一户。", "A visit and the household are missing.")
+    if found.kin or kin_found(found):
+        _require_county_visit(found)
     persons = _covered(found)
     go(found, State.GRANTED, step_due_on=None, due_on=None)
     registry.record_decision(

@@ -137,6 +137,31 @@ def change_decision(
     return made
 
 
+@transaction.atomic
+def end_expired(*, by: User) -> int:
+    """End the recognitions whose time has run out (认定有效期满, as of rigid-expenditure households); returns how many."""
+    require(by, Act.DECIDE_APPLICATION)
+    take_turn()
+    over = Decision.objects.filter(
+        result__in=(Decision.Result.GRANTED, Decision.Result.CHANGED),
+        amount_fen=None,
+        valid_to__lte=timezone.localdate(),
+        followed_by=None,
+    )
+    ended = list(over)
+    for made in ended:
+        assert made.valid_to is not None
+        end_decision(
+            made.number,
+            ends_on=made.valid_to,
+            ground="认定有效期满；仍有困难的可以重新申请",
+            clause=made.clause,
+            change_sentence="重新申请并经核对仍符合条件的，可以再次认定。",
+            by=by,
+        )
+    return len(ended)
+
+
 def _followed(number: str, on: date, by: User) -> Decision:
     earlier = decision(number, by=by)
     require(by, Act.DECIDE_APPLICATION, region_code=earlier.region_code)

@@ -6,7 +6,7 @@ The words are the pack's. A letter is kept as it was issued: what it said then i
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -55,11 +55,18 @@ class LetterDue:
 
 @transaction.atomic
 def issue_letter(
-    *, rules: Procedures, by: User, letter: str = "", application_number: str = "", decision_number: str = ""
+    *,
+    rules: Procedures,
+    by: User,
+    letter: str = "",
+    application_number: str = "",
+    decision_number: str = "",
+    progress_at: str = "",
 ) -> LetterIssue:
     """Issue a letter on an application or a decision; asked again with the same content it is the same letter.
 
-    ``letter`` is 回执, 受理 or 一次性告知; a decision has its own by its result.
+    ``letter`` is 回执, 受理 or 一次性告知; a decision has its own by its result. ``progress_at`` is the address of the
+    progress page, which stands on an application's own letters as a QR code (the receipt code never in it).
     """
     take_turn()
     made = decision(decision_number, by=by) if decision_number else None
@@ -77,6 +84,8 @@ def issue_letter(
         region_code=region,
     )
     paper = _paper(letter, rules, found, made)
+    if progress_at and made is None:
+        paper = replace(paper, code=progress_at, code_words=("扫码查询办理进度",))
     base = f"{made.number if made is not None else found.number if found is not None else ''}-{letter}"
     issued = LetterIssue.objects.filter(number__startswith=base, digest=paper.digest).first()
     if issued is None:
@@ -119,6 +128,8 @@ def letter_file(number: str, form: str, *, by: User) -> LetterFile:
         said["subtitle"],
         tuple(documents.text(block["words"]) for block in said["blocks"]),
         tuple(said["foot"]),
+        code=said.get("code", ""),
+        code_words=tuple(said.get("code_words", ())),
     )
     content = documents.to_pdf(paper) if form == "pdf" else documents.to_word(paper)
     record(by=by, act="take_letter", subject=f"letter:{number}", region_code=region, detail={"form": form})

@@ -20,6 +20,7 @@ from doudi.contexts.assistance.accepting import (
     pause_application,
     register_kin,
     resume_application,
+    resume_where_over,
     take_paper,
     tell_missing,
     withdraw_application,
@@ -51,6 +52,7 @@ from doudi.contexts.assistance.decisions import (
     decision,
     decisions,
     end_decision,
+    end_expired,
     look_at_decision,
 )
 from doudi.contexts.assistance.entitlements import Entitlement, entitlements, entitlements_of, standing_of
@@ -200,6 +202,7 @@ __all__ = [
     "draw_sample",
     "drawn",
     "end_decision",
+    "end_expired",
     "end_resource",
     "entitlements",
     "entitlements_of",
@@ -262,6 +265,7 @@ __all__ = [
     "resource_workbook",
     "resources",
     "resume_application",
+    "resume_where_over",
     "return_referral",
     "reverse_entry",
     "samples",

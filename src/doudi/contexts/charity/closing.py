@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet, Sum
@@ -150,7 +152,8 @@ def filers(month: date, *, rules: LinkageRules, by: User) -> list[Filer]:
     }
     found = []
     for body in bodies:
-        told, closing = sums.get(body.pk, {}), closings.get(body.pk)
+        told: Mapping[str, Any] = sums.get(body.pk, {})
+        closing = closings.get(body.pk)
         found.append(
             Filer(
                 organisation=body,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db.models import Count, Q, Sum
 
@@ -53,7 +54,7 @@ def left_of(projects: Iterable[Project]) -> dict[int, Left]:
     }
     found = {}
     for project in wanted:
-        row = taken.get(project.pk, {})
+        row: Mapping[str, Any] = taken.get(project.pk, {})
         spent = (row.get("granted") or 0) + (row.get("held") or 0)
         found[project.pk] = Left(
             None if project.budget_fen is None else max(0, project.budget_fen - spent),

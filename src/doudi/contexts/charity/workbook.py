@@ -83,7 +83,8 @@ def read_sheet(content: bytes, rules: LinkageRules) -> Sheet:
             header = header[:-1]
         _refuse_twice(header)
         above = tuple(tuple(text_of(cell, "text") for cell in row[:_MOST_COLUMNS]) for row in table.top[:at])
-        first, rows = 0, []
+        first = 0
+        rows: list[tuple[int, tuple[Any, ...]]] = []
         for block in table.blocks(below=at + 1, width=len(header)):
             first = first or block.first_row
             if len(rows) + block.height > rules.most_rows + 1000:

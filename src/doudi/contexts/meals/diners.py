@@ -78,8 +78,7 @@ def enrol_diner(told: Enrolment, *, rules: NetworkRules, by: User) -> Diner:
     """
     place = site(told.site_code, by=by)
     scope = require_at(by, Act.ENROL_DINER, place)
-    if scope is not Scope.ORGANISATION:
-        require(by, Act.ENROL_DINER, region_code=told.region_code)
+    require(by, Act.ENROL_DINER, region_code=told.region_code)
     number = _checked(told, rules)
     take_turn()
     blind = keyring().digest(number, purpose=_ID)
@@ -239,6 +238,64 @@ def give_card(found: Diner, *, card: str, by: User) -> Diner:
     return Diner.objects.get(pk=found.pk)
 
 
+CHANGEABLE = {
+    "phone": "电话",
+    "address": "住址",
+    "living": "居住情况",
+    "texture": "食物质地",
+    "diets": "膳食要求",
+    "allergies": "过敏原",
+    "illness": "病情",
+    "halal": "清真",
+    "delivered": "送餐上门",
+    "longitude": "经度",
+    "latitude": "纬度",
+    "carer_name": "紧急联系人",
+    "carer_phone": "紧急联系电话",
+    "worker_name": "村（社区）联系人",
+    "worker_phone": "村（社区）联系电话",
+    "remark": "送餐提示",
+}
+"""What may change about a diner; name, identity, residence and category are the register's and the enrolment's."""
+
+
+@transaction.atomic
+def change_diner(
+    found: Diner, *, rules: NetworkRules, by: User, site_code: str = "", **changes: Any
+) -> list[str]:
+    """Change how a diner eats and is reached (变更); gives the names of what changed, which the history keeps too."""
+    require_at(by, Act.ENROL_DINER, found.site)
+    take_turn()
+    if strange := set(changes) - set(CHANGEABLE):
+        raise StepRefused(
+            f"这些内容不能在这里改：{'、'.join(sorted(strange))}。", f"Not changed here: {sorted(strange)}."
+        )
+    if set(changes.get("diets", ())) - set(rules.diets) or (
+        "texture" in changes and changes["texture"] not in Diner.Texture.values
+    ):
+        raise StepRefused("请从列表选择膳食要求和质地。", "Choose diet and texture from the list.")
+    found = Diner.objects.get(pk=found.pk)
+    fresh = {name: value for name, value in changes.items() if getattr(found, name) != value}
+    names = [CHANGEABLE[name] for name in fresh]
+    if "phone" in fresh:
+        fresh["phone_blind"] = keyring().digest(fresh["phone"], purpose=_PHONE) if fresh["phone"] else None
+    if site_code and site_code != found.site.code:
+        fresh["site"] = site(site_code, by=by)
+        names.append("常去助餐点")
+    if names:
+        Diner.objects.filter(pk=found.pk).update(**fresh)
+        # the history names what changed and repeats no telephone, address or illness
+        DinerEvent.write(by=by, kind="change", text=f"变更：{'、'.join(names)}", diner=found)
+        record(
+            by=by,
+            act="change_diner",
+            subject=f"diner:{found.number}",
+            region_code=found.region_code,
+            detail={"fields": sorted(fresh)},
+        )
+    return names
+
+
 @transaction.atomic
 def confirm_diner(found: Diner, *, by: User) -> Diner:
     """A township says that who asked for meals may have them (核实); never the one who enrolled them."""
@@ -380,6 +437,7 @@ def places_for(*, by: User) -> QuerySet[Site]:
 
 
 __all__ = [
+    "CHANGEABLE",
     "CONSENT_WAYS",
     "COOKING",
     "LIVING",
@@ -391,6 +449,7 @@ __all__ = [
     "age_on",
     "assess",
     "by_proof",
+    "change_diner",
     "confirm_diner",
     "diner",
     "diners",

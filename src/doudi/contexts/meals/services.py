@@ -33,6 +33,7 @@ from doudi.contexts.meals.delivery import (
     unreached,
 )
 from doudi.contexts.meals.diners import (
+    CHANGEABLE,
     CONSENT_WAYS,
     COOKING,
     LIVING,
@@ -42,6 +43,7 @@ from doudi.contexts.meals.diners import (
     Enrolment,
     age_on,
     assess,
+    change_diner,
     confirm_diner,
     diner,
     diners,
@@ -144,6 +146,7 @@ from doudi.contexts.meals.till import (
 
 __all__ = [
     "ANOMALIES",
+    "CHANGEABLE",
     "CONSENT_WAYS",
     "COOKING",
     "LIVING",
@@ -192,6 +195,7 @@ __all__ = [
     "age_on",
     "assess",
     "cancel_order",
+    "change_diner",
     "change_site_state",
     "check_settlement",
     "clashes_of",

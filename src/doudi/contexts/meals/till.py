@@ -280,6 +280,11 @@ def _receipt(person: Diner, meal: str, day: date, list_fen: int, prices: PriceRu
         same=Count("pk", filter=subsidised & Q(day=day, meal=meal)),
     )
     stop = stop_on(person, day)
+    why = f"{stop.since} 起{stop.get_kind_display()}" if stop is not None else ""
+    why_en = f"{stop.kind} since {stop.since}" if stop is not None else ""
+    if person.status != Diner.Status.ACTIVE:
+        # a till that was offline says what was eaten, not who may be subsidised
+        why, why_en = f"助餐登记{person.get_status_display()}", f"the enrolment is {person.status}"
     eater = Eater(
         age=age_on(person.born_on, day),
         residence=person.region_code,
@@ -293,8 +298,8 @@ def _receipt(person: Diner, meal: str, day: date, list_fen: int, prices: PriceRu
         fen_today=got["today"] or 0,
         fen_this_month=got["month"] or 0,
         this_meal=got["same"] > 0,
-        stopped=f"{stop.since} 起{stop.get_kind_display()}" if stop is not None else "",
-        stopped_en=f"{stop.kind} since {stop.since}" if stop is not None else "",
+        stopped=why,
+        stopped_en=why_en,
     )
     return price(prices.on(day), eater, list_fen, so_far)
 

@@ -12,8 +12,9 @@ from datetime import date
 from dateutil.relativedelta import relativedelta
 from django.db.models import Q
 
+from doudi.contexts.accounts.services import ID_PURPOSE
 from doudi.contexts.registry.models import Household, Membership
-from doudi.contexts.registry.people import ID_PURPOSE, batches, people_by_blind
+from doudi.contexts.registry.people import batches, people_by_blind
 from doudi.house.keyring import keyring
 
 

@@ -282,10 +282,10 @@ def _scheme(node: Node, report: Report) -> PriceScheme | None:
         )
         for one in _list(node, "补贴")
     ]
+    written_rules: list[Node] = [*_list(node, "优惠"), *_list(node, "补贴")]
+    rules: list[Discount | Subsidy] = [*discounts, *subsidies]
     seen: set[str] = set()
-    for written, rule in zip(
-        [*_list(node, "优惠"), *_list(node, "补贴")], [*discounts, *subsidies], strict=True
-    ):
+    for written, rule in zip(written_rules, rules, strict=True):
         if rule.code in seen:
             report.add(written.place, "twice", f"码 {rule.code} 写了两次", f"code {rule.code} stands twice")
         seen.add(rule.code)

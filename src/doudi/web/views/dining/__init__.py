@@ -17,6 +17,7 @@ ROUTES: tuple[Route, ...] = (
     Route("meals/diners/", diners.diner_list, "diners", Act.VIEW_DINERS),
     Route("meals/diners/new/", diners.diner_new, "diner_new", Act.ENROL_DINER),
     Route("meals/diners/follow/", diners.follow, "diners_follow", Act.CONFIRM_DINER),
+    Route("meals/diners/<str:number>/change/", diners.diner_change, "diner_change", Act.ENROL_DINER),
     Route("meals/diners/<str:number>/do/<slug:step>/", diners.diner_step, "diner_step", Act.VIEW_DINERS),
     Route("meals/diners/<str:number>/", diners.diner_page, "diner", Act.VIEW_DINERS),
     Route("meals/menus/", menus.week, "meal_menus", Act.VIEW_SITES),

@@ -74,7 +74,7 @@ def sheet(request: HttpRequest, pk: int) -> HttpResponse:
                 f"第 {trip.place} 趟　{trip.leaves_at:%H:%M} 出发　{trip.load} 份　车程 {trip.minutes:.0f} 分钟"
             )
         )
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (
                 str(stop.place),
                 f"{stop.due_at:%H:%M}",

@@ -91,6 +91,18 @@ class EnrolForm(forms.Form):
         choose["consent_how"].choices = [(word, _(word)) for word in meals.CONSENT_WAYS]
 
 
+class ChangeForm(EnrolForm):
+    """What may change about a diner; the rest of the enrolment stands."""
+
+    _FIXED = ("name", "id_number", "channel", "region_code", "registered_region", "card", "disability")
+    _CONSENT = ("consent_on", "consent_by", "consent_how")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in (*self._FIXED, *self._CONSENT):
+            del self.fields[name]
+
+
 @require_safe
 def diner_list(request: HttpRequest) -> HttpResponse:
     """Diners by name, telephone, meal code or number."""
@@ -177,6 +189,35 @@ def _page(request: HttpRequest, number: str, problem: DoudiError | None = None) 
         "today": today,
     }
     return render(request, "dining/diner.html", shown, status=422 if problem else 200)
+
+
+def diner_change(request: HttpRequest, number: str) -> HttpResponse:
+    """Change how a diner eats and is reached."""
+    user = asker(request)
+    found = meals.look_at_diner(number, by=user)
+    first = {name: getattr(found, name) for name in meals.CHANGEABLE} | {
+        "site_code": found.site.code,
+        "allergies": "、".join(found.allergies),
+    }
+    form = ChangeForm(request.POST or None, places=meals.places_for(by=user), initial=first)
+    problem = None
+    if request.method == "POST" and form.is_valid():
+        typed = dict(form.cleaned_data)
+        typed["diets"], typed["allergies"] = list(typed["diets"]), list(words_typed(typed["allergies"]))
+        try:
+            names = meals.change_diner(found, rules=chain.meal_network(), by=user, **typed)
+        except DoudiError as refused:
+            if refused.code == "not_allowed":
+                raise
+            problem = refused
+        else:
+            messages.success(
+                request,
+                _("已变更：%s。") % "、".join(_(name) for name in names) if names else _("没有改动。"),
+            )
+            return redirect("diner", number=number)
+    shown = {"form": form, "problem": problem, "diner": found}
+    return render(request, "dining/diner_change.html", shown, status=422 if form.is_bound else 200)
 
 
 def diner_step(request: HttpRequest, number: str, step: str) -> HttpResponse:

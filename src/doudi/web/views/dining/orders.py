@@ -142,7 +142,7 @@ def labels(request: HttpRequest, code: str) -> HttpResponse:
     day, meal = chosen_day(request, timezone.localdate()), chosen_meal(request)
     rules = chain.meal_network()
     count = meals.kitchen_count(found, day=day, meal=meal, rules=rules, by=user)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             one.diner.name,
             one.site.name,

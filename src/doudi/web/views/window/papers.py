@@ -7,6 +7,7 @@ from urllib.parse import quote
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -29,6 +30,7 @@ def issue(request: HttpRequest, number: str) -> HttpResponse:
         letter=request.POST.get("letter", ""),
         application_number=number,
         decision_number=request.POST.get("decision", ""),
+        progress_at=request.build_absolute_uri(reverse("apply_progress")),
         by=user,
     )
     return _file(assistance.letter_file(issued.number, form, by=user))
