@@ -83,8 +83,8 @@ def api() -> NinjaAPI:
     say_problems(made)
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
-        accounts, changes, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts,
-        thresholds, verification, linkage, giving, dining, kitchen, payroll, window,
+        accounts, changes, window, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts,
+        thresholds, verification, linkage, giving, dining, kitchen, payroll,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)
