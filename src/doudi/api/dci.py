@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
@@ -246,7 +246,7 @@ def _with(asked: Asked, attribute: Any, operator: Any, value: Any) -> Asked:
     )
 
 
-def _whole(value: Any) -> bool:
+def _whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000
 
 
@@ -357,8 +357,12 @@ def _answered(by: User, request: Any, transaction_id: str, seen: set[str]) -> di
     except Refused as why:
         return said | {"status": "rjct", "status_reason_code": why.code, "status_reason_message": why.said}
     except NotAllowed as problem:  # a search by identity number asks for more than seeing households
-        why = _unclear(problem.zh, problem.en)
-        return said | {"status": "rjct", "status_reason_code": why.code, "status_reason_message": why.said}
+        closed = _unclear(problem.zh, problem.en)
+        return said | {
+            "status": "rjct",
+            "status_reason_code": closed.code,
+            "status_reason_message": closed.said,
+        }
     records = [_group(row, asked.id_number) for row in rows]
     if members_wanted:
         records = [

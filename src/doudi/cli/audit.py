@@ -111,7 +111,7 @@ def _as_pdf(said: dict[str, Any]) -> bytes:
             else words
         )
 
-    rows = [(labels[name], cut(value)) for name, value in said.items()]
+    rows: list[tuple[str, ...]] = [(labels[name], cut(value)) for name, value in said.items()]
     return to_pdf(
         Paper(
             title="审计日志锚点",

@@ -61,7 +61,7 @@ class NoAddresses(logging.Filter):
             status = getattr(record, "status_code", "")
             record.msg, record.args = "%s %s %s", (status, request.method, route_of(request))
             # the request itself would be written out with its address
-            del record.request
+            del record.__dict__["request"]
         return True
 
 

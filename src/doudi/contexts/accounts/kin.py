@@ -98,7 +98,7 @@ def own_blinds(by: User) -> set[bytes]:
     }
 
 
-def refuse_own(blinds: Iterable[bytes], *, subject: str, by: User) -> None:
+def refuse_own(blinds: Iterable[bytes | memoryview], *, subject: str, by: User) -> None:
     """Raise :class:`OwnFile` where one of the people of a file is the officer or kin."""
     own = own_blinds(by)
     if own and own & {bytes(blind) for blind in blinds}:

@@ -15,11 +15,11 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.accounts.services import ID_PURPOSE, Act, User, record, require, take_turn
 from doudi.contexts.registry.changes import change_of
 from doudi.contexts.registry.merging import unmerge
 from doudi.contexts.registry.models import DuplicatePair, DuplicatePairQuerySet, Membership, Person
-from doudi.contexts.registry.people import ID_PURPOSE, people_by_blind
+from doudi.contexts.registry.people import people_by_blind
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.engine import identity, linkage
 from doudi.engine.errors import DoudiError

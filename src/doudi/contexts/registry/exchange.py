@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.db.models import QuerySet
 
-from doudi.contexts.accounts.services import Act, User, record, require
+from doudi.contexts.accounts.services import ID_PURPOSE, Act, User, record, require
 from doudi.contexts.registry.lookup import Member, households, members
 from doudi.contexts.registry.models import Household
-from doudi.contexts.registry.people import ID_PURPOSE, people_by_blind, refuse_own_file
+from doudi.contexts.registry.people import people_by_blind, refuse_own_file
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
 

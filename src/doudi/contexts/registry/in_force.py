@@ -11,9 +11,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from doudi.contexts.accounts.services import ID_PURPOSE
 from doudi.contexts.registry.models import FeedLoad, Grading
 from doudi.contexts.registry.originals import opened
-from doudi.contexts.registry.people import ID_PURPOSE
 from doudi.engine import feeds
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec, ParsedFile, SnapshotSet

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from doudi.contexts.accounts.services import ID_PURPOSE
 from doudi.contexts.registry.ledger import Ledger
 from doudi.contexts.registry.models import (
     AreaRecord,
@@ -20,7 +21,7 @@ from doudi.contexts.registry.models import (
     PersonAlias,
     SupportTie,
 )
-from doudi.contexts.registry.people import ID_PURPOSE, person_by_id
+from doudi.contexts.registry.people import person_by_id
 from doudi.contexts.registry.precedence import IMPORTED_ONLY, TEMPORARY_AID
 from doudi.contexts.registry.standing import (
     HEAD,

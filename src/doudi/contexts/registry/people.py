@@ -107,5 +107,6 @@ def kept_persons(keys: Iterable[int]) -> dict[int, int]:
         for key, into in (
             Person.objects.filter(pk__in=batch).exclude(merged_into=None).values_list("pk", "merged_into")
         ):
+            assert into is not None  # excluded above
             found[key] = kept_persons([into]).get(into, into)
     return found

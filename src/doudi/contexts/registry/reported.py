@@ -15,10 +15,11 @@ from typing import Any
 import pyarrow.compute as pc
 from django.utils import timezone
 
+from doudi.contexts.accounts.services import ID_PURPOSE
 from doudi.contexts.registry.in_force import register_on
 from doudi.contexts.registry.models import CategoryRecord, FeedLoad, Household, Membership, Person
 from doudi.contexts.registry.originals import opened
-from doudi.contexts.registry.people import ID_PURPOSE, people_by_blind
+from doudi.contexts.registry.people import people_by_blind
 from doudi.engine import feeds
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.identity import normal_name

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
+from doudi.contexts.accounts.services import ID_PURPOSE
 from doudi.contexts.registry.differences import hold_against, show_local_households
 from doudi.contexts.registry.finding import index_households
 from doudi.contexts.registry.ledger import copy_of
@@ -22,7 +23,7 @@ from doudi.contexts.registry.models import (
     Person,
 )
 from doudi.contexts.registry.people import BATCH as _BATCH
-from doudi.contexts.registry.people import ID_PURPOSE, batches, homes_of, people_by_blind
+from doudi.contexts.registry.people import batches, homes_of, people_by_blind
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from doudi.contexts.accounts.services import ID_PURPOSE
 from doudi.contexts.registry.ledger import Ledger, copy_of
 from doudi.contexts.registry.models import (
     CategoryRecord,
@@ -14,7 +15,7 @@ from doudi.contexts.registry.models import (
     Membership,
     Person,
 )
-from doudi.contexts.registry.people import ID_PURPOSE, person_by_id
+from doudi.contexts.registry.people import person_by_id
 from doudi.contexts.registry.precedence import RANKS, TEMPORARY_AID
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError

@@ -269,6 +269,7 @@ def linker_of(db: Any, table: Any, *, start: float, weights: Weights | None) -> 
     """
     try:
         from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+        from splink.blocking_rule_library import CustomRule
         from splink.comparison_level_library import CustomLevel, NullLevel
         from splink.comparison_library import CustomComparison
     except ImportError:
@@ -295,7 +296,7 @@ def linker_of(db: Any, table: Any, *, start: float, weights: Weights | None) -> 
         comparisons=comparisons,
         blocking_rules_to_generate_predictions=[
             *(block_on(key) for key in KEYS),
-            *(f"l.{one} = r.{other}" for pair in SWAPPED for one, other in (pair, pair[::-1])),
+            *(CustomRule(f"l.{one} = r.{other}") for pair in SWAPPED for one, other in (pair, pair[::-1])),
         ],
         probability_two_random_records_match=start,
         retain_matching_columns=True,
