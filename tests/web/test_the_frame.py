@@ -11,7 +11,21 @@ from django.contrib.staticfiles import finders
 from django.urls import reverse
 
 WEB = Path(__file__).parents[2] / "src" / "doudi" / "web"
-PAGES = ("home", "warnings", "households", "inbox", "loads", "dashboard", "audit", "users", "password")
+PAGES = (
+    "home",
+    "warnings",
+    "households",
+    "inbox",
+    "loads",
+    "dashboard",
+    "audit",
+    "users",
+    "password",
+    "account",
+    "second_factor",
+    "privacy",
+    "looks",
+)
 
 
 class Outline(HTMLParser):
