@@ -103,6 +103,7 @@ def run(entries: int) -> dict[str, Any]:
     filled = time.monotonic() - began
     rng = np.random.default_rng(SEED + 1)
     days = [FIRST + timedelta(days=int(day)) for day in rng.integers(0, 365 * YEARS, len(funds))]
+    ledger.balance(funds[-1], "money")  # the connection is opened before anything is timed
     now: list[int] = []
     then: list[int] = []
     plain: list[int] = []
@@ -135,7 +136,8 @@ def run(entries: int) -> dict[str, Any]:
 
 
 def _figures(took: list[float]) -> dict[str, float]:
-    return {"median": round(statistics.median(took), 3), "worst": round(max(took), 3)}
+    late = sorted(took)[int(len(took) * 0.99) - 1]
+    return {"median": round(statistics.median(took), 3), "p99": round(late, 3), "worst": round(max(took), 3)}
 
 
 def main() -> None:

@@ -326,7 +326,7 @@ def test_points_of_the_dead_go_to_the_heir_or_to_the_pool(cast, kitchen, rules) 
         v.grant_from_pool(poor, points=1, token=token(), why="再给", by=cast.county)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_no_sequence_of_acts_makes_or_loses_a_point(cast, kitchen, rules, seed: int) -> None:
     draw = random.Random(seed)
     other = open_kitchen(

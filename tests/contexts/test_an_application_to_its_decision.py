@@ -18,6 +18,7 @@ from doudi import chain
 from doudi.contexts.accounts.services import NotAllowed, system_user
 from doudi.contexts.assistance import payroll
 from doudi.contexts.assistance import services as assistance
+from doudi.contexts.assistance.applications import go
 from doudi.contexts.assistance.procedure import NEXT, State, may_go
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.models import CategoryRecord, Person
@@ -308,6 +309,21 @@ def test_roles_that_may_not_decide(
     for somebody in (cast.township, cast.verifier, cast.auditor, cast.department, cast.admin, cast.stranger):
         with pytest.raises((NotAllowed, assistance.StepRefused, assistance.ApplicationNotFound)):
             chain.decide_application(wang.number, grant=True, ground="符合低保条件", by=somebody)
+
+
+def test_who_comes_second_is_told_and_changes_nothing(
+    wang: assistance.Application, cast: Cast, tmp_path: Path, on: Callable
+) -> None:
+    to_decision(wang, cast, tmp_path, on)
+    first = assistance.Application.objects.get(pk=wang.pk)
+    second = assistance.Application.objects.get(pk=wang.pk)
+
+    go(first, State.REFUSED)
+    with pytest.raises(assistance.StepRefused, match="他人"):
+        go(second, State.GRANTED)
+    with pytest.raises(assistance.StepRefused, match="不能审核确认"):
+        chain.decide_application(wang.number, grant=True, ground="符合低保条件", by=cast.county)
+    assert not assistance.Decision.objects.exists()
 
 
 # ---- objection ---------------------------------------------------------------------------------------------------

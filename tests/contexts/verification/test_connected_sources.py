@@ -473,3 +473,27 @@ def test_bad_connection_data_are_named_with_their_place(asked, verifier, rules, 
             ask(rules, pack, verifier)
     with pytest.raises((ConnectorsInvalid, StepRefused)):
         verification.suspend_source("nothing", why="没有这个来源", rules=rules, by=verifier)
+
+
+def test_bad_rows_go_back_to_the_department_in_its_own_layout_once(asked, verifier, rules, pack, tmp_path):
+    bad = {**SAVED, "name": "李丽", "id_number": LI_LI, "balance": "很多"}
+    stranger = {**SAVED, "name": "王强", "id_number": WANG_QIANG}
+    path = feed_file(pack, tmp_path, "deposit", [SAVED, SAVED, bad, stranger])
+    verification.take_reply_file(
+        "deposit", path, rules=rules, specs=pack.feeds, as_of=date(2024, 11, 10), by=verifier
+    )
+    row = next(
+        one for one in verification.source_board(rules, by=verifier) if one["source"].code == "deposit"
+    )
+    review = row["review"]
+    assert (review.read, review.bad, review.repeated, review.strangers) == (4, 1, 1, 1)
+    assert review.overdue_days > 0  # a quarterly feed of 2024
+    (tmp_path / "back.xlsx").write_bytes(verification.take_return("deposit", by=verifier))
+    from python_calamine import CalamineWorkbook
+
+    lines = CalamineWorkbook.from_path(tmp_path / "back.xlsx").get_sheet_by_index(0).to_python()
+    said = str(lines)
+    assert "很多" in said and LI_LI in said and "机构" in said
+    assert WANG_QIANG not in said and ZHANG_WEI not in said  # good rows of others do not go round
+    with pytest.raises(StepRefused, match="取走"):
+        verification.take_return("deposit", by=verifier)

@@ -39,6 +39,7 @@ from doudi.contexts.verification.requests import (
     request_of,
     settle,
 )
+from doudi.contexts.verification.returning import review_reply
 from doudi.engine import feeds, identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec
@@ -316,7 +317,8 @@ def take_reply_file(
     require(by, Act.QUERY_SOURCES)
     take_turn()
     spec = specs[_declared(rules, source).feed]
-    parsed = feeds.parse_file(spec, _unlocked(source, path), today=timezone.localdate())
+    original = _unlocked(source, path)
+    parsed = feeds.parse_file(spec, original, today=timezone.localdate())
     by_person: dict[str, list[dict[str, Any]]] = {}
     for row in parsed.rows.drop_columns(["row_no", "row_digest"]).to_pylist():
         if row["id_number"]:
@@ -345,6 +347,17 @@ def take_reply_file(
         note(request, by=by, kind="reply", text=f"{rules.sources[source].label}回复（数据日期 {as_of}）")
         settle(request, by=by)
     strangers = sum(len(rows) for number, rows in by_person.items() if number not in asked)
+    review_reply(
+        source,
+        parsed,
+        original,
+        spec=spec,
+        as_of=as_of,
+        today=timezone.localdate(),
+        strangers=strangers,
+        file_name=file_name or path.name,
+        by=by,
+    )
     record(
         by=by,
         act="take_reply",

@@ -12,6 +12,7 @@ from django.utils import timezone
 from doudi.contexts.accounts.services import Act, User, require
 from doudi.contexts.verification.connectors import Connection, ConnectorsInvalid, connections
 from doudi.contexts.verification.models import Exchange, Query, SourceState
+from doudi.contexts.verification.returning import latest_reviews
 from doudi.engine.status import Status
 from doudi.engine.verification import Rules
 
@@ -58,6 +59,7 @@ def source_board(rules: Rules, *, by: User) -> list[dict[str, Any]]:
     called = {row["source"]: row for row in calls}
     states = {state.source: state for state in SourceState.objects.all()}
     wired, problem = _wired()
+    reviews = latest_reviews(by=by)
     empty = dict.fromkeys(("open", "overdue", "known", "no_record", "failed", "unauthorised"), 0)
     none_called = dict.fromkeys(("calls", "broken", "refused", "fee_fen"), 0)
     board = []
@@ -78,6 +80,7 @@ def source_board(rules: Rules, *, by: User) -> list[dict[str, Any]]:
                 "allowed": connection is None or connection.way in source.ways,
                 "state": states.get(source.code),
                 "connection_problem": problem,
+                "review": reviews.get(source.code),
             }
         )
     return board

@@ -418,6 +418,29 @@ class RequestEvent(TimelineLine):
     request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="events")
 
 
+class ReplyReview(models.Model):
+    """What was wrong with a reply file (数据质量): rows that cannot be read, repeats, rows of nobody asked, how old it is."""
+
+    source = models.CharField("来源", max_length=40, db_index=True)
+    region_code = models.CharField("地区", max_length=12)
+    at = models.DateTimeField("收到时间", auto_now_add=True)
+    received_by = models.CharField("收件人", max_length=150)
+    file_name = models.CharField("文件名", max_length=255)
+    file_hash = models.CharField("文件摘要", max_length=64)
+    source_as_of = models.DateField("数据日期")
+    read = models.PositiveIntegerField("读到行数")
+    bad = models.PositiveIntegerField("坏行")
+    repeated = models.PositiveIntegerField("重复行")
+    strangers = models.PositiveIntegerField("未委托的行")
+    reasons = models.JSONField("坏行原因", default=dict)
+    overdue_days = models.PositiveIntegerField("超过更新周期的天数", default=0)
+    workbook = models.CharField("退回单", max_length=80, blank=True)
+    """Sealed, for one taking: its rows may be about people who were not asked for."""
+
+    class Meta:
+        ordering = ["-pk"]
+
+
 class SecurityWarning(models.Model):
     """Looks at people that are unusual (安全预警): whose, of which kind, how many on a day, and what was found out."""
 

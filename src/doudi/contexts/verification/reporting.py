@@ -210,11 +210,8 @@ def report_of(number: str, *, by: User) -> Report:
     found = Report.objects.filter(number=number, request__region_code__startswith=by.region_code).first()
     if found is None:
         raise ReportNotFound(f"没有找到核对报告 {number}。", f"No report {number} in your area.")
-    refuse_own(
-        found.request.people.values_list("id_blind", flat=True),
-        subject=f"verification:{found.request.number}",
-        by=by,
-    )
+    people = [bytes(person.id_blind) for person in found.request.people.all()]
+    refuse_own(people, subject=f"verification:{found.request.number}", by=by)
     return found
 
 

@@ -108,6 +108,7 @@ from doudi.contexts.verification.requests import (
     requests,
 )
 from doudi.contexts.verification.retaining import due_for_erasure, erase_raw, hold_evidence
+from doudi.contexts.verification.returning import take_return
 from doudi.contexts.verification.watching import handle_warning, security_warnings, watch
 
 __all__ = [
@@ -202,6 +203,7 @@ __all__ = [
     "suspend_source",
     "take_entrusted",
     "take_reply_file",
+    "take_return",
     "template",
     "valid_report",
     "waiting_in",

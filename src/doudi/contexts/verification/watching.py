@@ -14,13 +14,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import (
-    SYSTEM,
     Act,
     User,
     account,
     moments_of,
     record,
     require,
+    system_user,
     take_turn,
 )
 from doudi.contexts.verification.models import SecurityWarning
@@ -90,7 +90,7 @@ def _day(rules: Rules, begin: datetime) -> list[SecurityWarning]:
 
 def _counts(actor: str) -> bool:
     """The office's own jobs and who uses a public page are no officers."""
-    return actor != SYSTEM and not actor.startswith("（")
+    return actor != system_user().username and not actor.startswith("（")
 
 
 @transaction.atomic

@@ -11,6 +11,9 @@ ROUTES: tuple[Route, ...] = (
     Route("verification/sources/", sources.sources, "verification_sources", Act.VIEW_VERIFICATION),
     Route("verification/sources/<slug:source>/list/", sources.query_list, "query_list", Act.QUERY_SOURCES),
     Route("verification/sources/<slug:source>/reply/", sources.take_reply, "take_reply", Act.QUERY_SOURCES),
+    Route(
+        "verification/sources/<slug:source>/return/", sources.return_rows, "return_rows", Act.QUERY_SOURCES
+    ),
     Route("verification/sources/<slug:source>/ask/", sources.ask, "ask_source", Act.QUERY_SOURCES),
     Route(
         "verification/sources/<slug:source>/suspend/", sources.suspend, "suspend_source", Act.QUERY_SOURCES

@@ -158,3 +158,19 @@ def take_reply(request: HttpRequest, source: str) -> HttpResponse:
         },
     )
     return redirect("verification_sources")
+
+
+def return_rows(request: HttpRequest, source: str) -> HttpResponse:
+    """The department's own bad rows, marked, to send back; given once."""
+    user = asker(request)
+    if request.method != "POST":
+        return redirect("verification_sources")
+    try:
+        content = verification.take_return(source, by=user)
+    except DoudiError as problem:
+        if problem.code == "not_allowed":
+            raise
+        return _board(request, problem)
+    answer = HttpResponse(content, content_type=_BOOK)
+    answer["Content-Disposition"] = f'attachment; filename="{source}-return.xlsx"'
+    return answer
