@@ -153,3 +153,15 @@ def test_a_clock_that_went_back_is_found(office, monkeypatch):
         "doudi.contexts.accounts.services.last_entry_at", lambda: datetime.now(UTC) + timedelta(hours=1)
     )
     assert "时钟倒退" in checks.clock().said
+
+
+def test_a_guard_of_frozen_rosters_that_was_taken_down_is_found(run_doudi, home):
+    assert _said(run_doudi, home)[1]["名册防改"]["well"]
+    with closing(sqlite3.connect(home / "doudi.sqlite3")) as db:
+        db.execute("drop trigger assistance_rosterrow_no_update")
+        db.commit()
+
+    status, said = _said(run_doudi, home)
+
+    assert status == 1
+    assert "有人删过它" in said["名册防改"]["said"]

@@ -59,6 +59,12 @@ def test_a_delivery_sent_twice_is_one_and_a_refusal_keeps_what_was_typed(cast, b
     refused = do(desk, kitchen, "batch", **{**typed, "token": "b" * 32, "shelf_life_until": "2020-01-01"})
 
     assert FoodBatch.objects.count() == 1
+    first = FoodBatch.objects.get()
+    right = do(
+        desk, kitchen, "batch",
+        **{**typed, "token": "e" * 32, "quantity": "3", "corrects": first.pk, "ground": "数量写错"},
+    )  # fmt: skip
+    assert right.status_code == 302 and first.corrected_by.quantity == 3
     assert refused.status_code == 422
     assert "已过期" in refused.content.decode() and 'value="菜籽油"' in refused.content.decode()
 

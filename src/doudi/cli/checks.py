@@ -289,6 +289,18 @@ def audit() -> Finding:
     return Finding("审计链", WELL, f"{report.entries} 条，完整")
 
 
+def rosters() -> Finding:
+    from doudi.contexts.assistance import payroll
+
+    if not payroll.guarded():
+        return Finding(
+            "名册防改",
+            WRONG,
+            "数据库里防止改动已冻结名册的触发器不在，有人删过它。请保护现场，立即报告；查明后由维护人员执行 migrate 装回",
+        )
+    return Finding("名册防改", WELL, "已冻结的名册由数据库防改")
+
+
 def divisions() -> Finding:
     from doudi.contexts.registry import services as registry
 
@@ -306,7 +318,7 @@ SET_UP: tuple[Check, ...] = (fonts, frontend, pack)
 """Need the settings."""
 REACHED: tuple[Check, ...] = (database, migrations)
 """Each must be well before the next is asked."""
-INSIDE: tuple[Check, ...] = (clock, loads, screens, outbox, audit, divisions)
+INSIDE: tuple[Check, ...] = (clock, loads, screens, outbox, audit, rosters, divisions)
 """Need a database at this version."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from dateutil.relativedelta import relativedelta
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
@@ -42,13 +43,24 @@ def open_reviews(rules: BenefitRules, *, today: date | None = None) -> int:
     """Open the reviews that come due within a month, for the office's worker; returns how many. Again: only new ones."""
     take_turn()
     now = today or timezone.localdate()
-    made = [review for rows in _by_household() if (review := _due_review(rules, rows, now)) is not None]
-    known = set(
-        Review.objects.filter(source__in=[one.source for one in made]).values_list("source", flat=True)
+    reviewed = _last_reviews()
+    made = [
+        review for rows in _by_household() if (review := _due_review(rules, rows, now, reviewed)) is not None
+    ]
+    known = set(Review.objects.exclude(status=Status.DONE).values_list("source", flat=True))
+    known |= set(
+        Review.objects.filter(due_on__gte=now - timedelta(days=800)).values_list("source", flat=True)
     )
     fresh = [one for one in made if one.source not in known]
     Review.objects.bulk_create(fresh, batch_size=500)
     return len(fresh)
+
+
+def _last_reviews() -> dict[tuple[str, str], date]:
+    """Household and benefit → when a review was last finished."""
+    done = Review.objects.filter(status=Status.DONE, reviewed_on__isnull=False).exclude(rhythm=REFUSED_WORK)
+    rows = done.order_by().values_list("household_no", "benefit").annotate(on=Max("reviewed_on"))
+    return {(number, benefit): on for number, benefit, on in rows}
 
 
 def _by_household() -> Iterator[list[BenefitDecision]]:
@@ -71,7 +83,9 @@ def rhythm_of(rules: BenefitRules, decision: BenefitDecision) -> str:
     return "steady" if recipients and all(one.needs for one in recipients) else "irregular"
 
 
-def _due_review(rules: BenefitRules, rows: list[BenefitDecision], now: date) -> Review | None:
+def _due_review(
+    rules: BenefitRules, rows: list[BenefitDecision], now: date, reviewed: dict[tuple[str, str], date]
+) -> Review | None:
     benefit = rules.benefits.get(rows[0].benefit)
     standing = in_force(rows, first_of(now)) if benefit is not None and benefit.monthly else None
     if standing is None:
@@ -79,15 +93,7 @@ def _due_review(rules: BenefitRules, rows: list[BenefitDecision], now: date) -> 
     rhythm = rules.rhythms.get(rhythm_of(rules, standing))
     if rhythm is None:
         return None
-    last = (
-        Review.objects.filter(
-            household_no=standing.household_no, benefit=standing.benefit, status=Status.DONE
-        )
-        .exclude(rhythm=REFUSED_WORK)
-        .order_by("-reviewed_on")
-        .values_list("reviewed_on", flat=True)
-        .first()
-    )
+    last = reviewed.get((standing.household_no, standing.benefit))
     since = max(last or standing.decided_on, standing.decided_on)
     due = since + relativedelta(months=rhythm.months)
     if due - AHEAD > now:

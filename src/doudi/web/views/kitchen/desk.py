@@ -72,7 +72,10 @@ def _batch(place: meals.Site, pk: str) -> safety.FoodBatch | None:
 
 def _enter_batch(place: meals.Site, form: Any, typed: dict[str, Any], user: User) -> Any:
     supplier = safety.suppliers_of(place).get(pk=typed.pop("supplier"))
-    return safety.enter_batch(place, supplier=supplier, rules=chain.food_safety(), by=user, **typed)
+    wrong = _batch(place, typed.pop("corrects"))
+    return safety.enter_batch(
+        place, supplier=supplier, corrects=wrong, rules=chain.food_safety(), by=user, **typed
+    )
 
 
 def _use_batch(place: meals.Site, form: Any, typed: dict[str, Any], user: User) -> Any:

@@ -193,10 +193,16 @@ class BatchForm(KitchenForm):
     fresh_produce = forms.BooleanField(label=gettext_lazy("食用农产品（散装蔬菜、肉蛋等）"), required=False)
     received_on = forms.DateField(label=gettext_lazy("进货日期"), widget=DayInput(), initial=today)
     voucher = PaperField(label=gettext_lazy("票据照片（可不传）"))
+    corrects = forms.ChoiceField(label=gettext_lazy("更正哪一条（新进货不选）"), required=False)
+    ground = forms.CharField(label=gettext_lazy("更正理由"), max_length=200, required=False)
 
     def choices(self) -> dict[str, list[tuple[Any, str]]]:
-        there = safety.suppliers_of(self.place)
-        return {**super().choices(), "supplier": [(one.pk, one.name) for one in there]}
+        there = [(one.pk, f"{one.number} {one.product}") for one in safety.stock_of(self.place)[:40]]
+        return {
+            **super().choices(),
+            "supplier": [(one.pk, one.name) for one in safety.suppliers_of(self.place)],
+            "corrects": [("", "—"), *there],
+        }
 
 
 class UseForm(KitchenForm):
