@@ -39,6 +39,7 @@ class Outline(HTMLParser):
         self.scripts: list[dict[str, str | None]] = []
         self.headings: list[int] = []
         self.handlers: list[str] = []
+        self.inside_label = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -46,16 +47,24 @@ class Outline(HTMLParser):
         self.handlers += [name for name in found if name.startswith("on")]
         if "id" in found:
             self.ids.append(str(found["id"]))
-        if tag == "label" and found.get("for"):
-            self.labels.add(str(found["for"]))
+        if tag == "label":
+            self.inside_label = True
+            if found.get("for"):
+                self.labels.add(str(found["for"]))
         elif tag in ("select", "textarea") or (
             tag == "input" and found.get("type") not in ("hidden", "submit")
         ):
-            self.fields.append(found)
+            # a field inside its label is labelled by it (HTML, 4.10.4)
+            own = "its own" if self.inside_label else None
+            self.fields.append({**found, "aria-label": found.get("aria-label") or own})
         elif tag == "script":
             self.scripts.append(found)
         elif re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "label":
+            self.inside_label = False
 
 
 @pytest.fixture(scope="module")
