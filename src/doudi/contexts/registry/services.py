@@ -153,6 +153,7 @@ from doudi.contexts.registry.people import (
     kept_persons,
     person_by_id,
     person_to_tell,
+    records_of,
     refuse_own_file,
 )
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
@@ -353,6 +354,7 @@ __all__ = [
     "recipients",
     "record_decision",
     "record_end",
+    "records_of",
     "refuse_change",
     "refuse_own_file",
     "region_name",
