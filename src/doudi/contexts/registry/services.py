@@ -165,6 +165,7 @@ from doudi.contexts.registry.recipients import (
     RecipientHousehold,
     counted_members,
     heads_of,
+    layers_of,
     people_briefs,
     recipients,
 )
@@ -318,6 +319,7 @@ __all__ = [
     "kept_persons",
     "kinds_for",
     "latest_register_date",
+    "layers_of",
     "list_page",
     "load_divisions",
     "load_file",
