@@ -32,9 +32,7 @@ def keep_unread(load: FeedLoad, parsed: ParsedFile) -> None:
     )
 
 
-def unread_people(
-    spec: FeedSpec, loads: Sequence[FeedLoad], people: Mapping[bytes, str]
-) -> frozenset[bytes]:
+def unread_people(spec: FeedSpec, loads: Sequence[FeedLoad], people: Mapping[bytes, str]) -> frozenset[bytes]:
     """Those of ``people`` (blind index of the ID → name) of whom a quarantined row of the loads speaks.
 
     A load of before this was written down is read again from its sealed original, once; where that is not there any
@@ -54,6 +52,8 @@ def unread_people(
     wanted = {*people, *blind_name.values()} - {b""}
     found = {
         bytes(blind)
-        for blind in UnreadRow.objects.filter(load__in=loads, blind__in=wanted).values_list("blind", flat=True)
+        for blind in UnreadRow.objects.filter(load__in=loads, blind__in=wanted).values_list(
+            "blind", flat=True
+        )
     }
     return frozenset(blind for blind, name in blind_name.items() if blind in found or name in found)

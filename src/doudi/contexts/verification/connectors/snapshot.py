@@ -21,7 +21,9 @@ class SnapshotSource:
 
     def ask(self, batch: str, asked: Sequence[Asked]) -> Answered:
         today = date.today()  # noqa: DTZ011 — a calendar day
-        found = registry.rows_of_people(self.spec, self.specs, {one.id_blind: one.name for one in asked}, on=today)
+        found = registry.rows_of_people(
+            self.spec, self.specs, {one.id_blind: one.name for one in asked}, on=today
+        )
         if found is None:
             raise SourceUnavailable(
                 f"《{self.spec.label}》还没有装载，不能查本地快照。",
