@@ -146,7 +146,9 @@ def test_a_wrong_payment_is_reversed_by_two_people_and_paid_again_rightly(people
     begun(call, people)
     scored(call, people, {"A01": 90, "A02": 70})
     awarded(call, people, one)
-    steps = [(words, TODAY() + timedelta(days=days), 1_500_000) for words, days in (("启动", 20), ("结项", 90))]
+    steps = [
+        (words, TODAY() + timedelta(days=days), 1_500_000) for words, days in (("启动", 20), ("结项", 90))
+    ]
     first = ventures.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)[0]
     payer, other = user("county2", Role.COUNTY), user("county3", Role.COUNTY)
     ventures.report_milestone(first.pk, report="已服务老人五十名", by=bodies[0])
@@ -189,7 +191,9 @@ def test_a_reversal_that_is_refused_leaves_the_payment_and_may_be_asked_again(
     begun(call, people)
     scored(call, people, {"A01": 90, "A02": 70})
     awarded(call, people, one)
-    steps = [(words, TODAY() + timedelta(days=days), 1_500_000) for words, days in (("启动", 20), ("结项", 90))]
+    steps = [
+        (words, TODAY() + timedelta(days=days), 1_500_000) for words, days in (("启动", 20), ("结项", 90))
+    ]
     first = ventures.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)[0]
     payer, other = user("county2", Role.COUNTY), user("county3", Role.COUNTY)
     ventures.report_milestone(first.pk, report="已服务老人五十名", by=bodies[0])
