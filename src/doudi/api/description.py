@@ -13,6 +13,7 @@ import doudi
 from doudi.api import (
     accounts,
     assistance,
+    care,
     changes,
     clocks,
     dining,
@@ -84,7 +85,7 @@ def api() -> NinjaAPI:
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
         accounts, changes, window, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts,
-        thresholds, verification, linkage, giving, dining, kitchen, payroll,
+        thresholds, verification, linkage, giving, dining, kitchen, payroll, care,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

@@ -40,6 +40,7 @@ from doudi.chain.applying import (
     verify_application,
 )
 from doudi.chain.batches import ask_batch, begin_recheck, request_batch, sift_batch
+from doudi.chain.caring import assign_care, care_providers, care_rules, order_care, record_care_visit
 from doudi.chain.dining import (
     door_shut,
     enrol_diner,
@@ -233,6 +234,7 @@ __all__ = [
     "ask_connected_sources",
     "ask_explanations",
     "ask_source",
+    "assign_care",
     "assign_columns",
     "assign_doubt",
     "authorise_verification",
@@ -241,6 +243,8 @@ __all__ = [
     "begin_recheck",
     "benefit_rules",
     "book_decision",
+    "care_providers",
+    "care_rules",
     "carry_entrusted",
     "carry_every_entrusted",
     "change_decision",
@@ -314,6 +318,7 @@ __all__ = [
     "open_books",
     "open_from_report",
     "open_verification",
+    "order_care",
     "outreach",
     "pause_application",
     "pay_use",
@@ -343,6 +348,7 @@ __all__ = [
     "record_application_visit",
     "record_attempt",
     "record_call",
+    "record_care_visit",
     "record_decision",
     "record_offer",
     "record_revisit",

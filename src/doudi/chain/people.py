@@ -97,6 +97,8 @@ REFERENCES: dict[str, str] = {
     "assistance.PayItem.household_no": "kept: what the bank was told",
     "assistance.PayItem.person_id": "kept: what the bank was told",
     "assistance.OffsetAgreement.household_no": "kept with its household",
+    "assistance.CareOrder.household_no": "kept with its household",
+    "assistance.CareOrder.person_id": "kept: whom it was ordered for; settling reads it as the kept record",
     "assistance.FollowUp.household_no": "kept with its household",
     "assistance.Review.household_no": "kept with its household",
     "assistance.WorkRefusal.household_no": "kept with its household",

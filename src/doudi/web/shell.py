@@ -50,6 +50,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("window", gettext_noop("受理窗口"), Act.VIEW_APPLICATIONS),
             ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
             ("resources", gettext_noop("资源清单"), Act.VIEW_RESOURCES),
+            ("care_list", gettext_noop("救助服务"), Act.VIEW_CARE),
         ),
     ),
     (
@@ -127,6 +128,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
 """The workbench's rooms and their pages; a page is shown to who may do its act."""
 
 _BELOW = {
+    "care_list": ("/care-settlements/", "/care-visits/"),
     "households": ("/persons/", "/exports/", "/linkage/received/"),
     "needs": ("/linkage/matching/",),
     "filings": ("/linkage/books/",),

@@ -58,6 +58,12 @@ REPORT_STEPS = {
 ACTS = {
     "propose_stop": n("提出停发建议"),
     "record_stop": n("记录停发"),
+    "renew_care_code": n("换发服务确认码"),
+    "end_care": n("结束服务单"),
+    "reverse_care_visit": n("冲正服务凭证"),
+    "complain_of_care": n("登记服务投诉"),
+    "decide_care_complaint": n("处理服务投诉"),
+    "withdraw_care_settlement": n("作废服务结算"),
     "sign_in": n("登录"),
     "second_factor_on": n("启用动态口令"),
     "second_factor_off": n("停用动态口令"),
@@ -167,6 +173,7 @@ ACTS = {
 
 SUBJECTS = {
     "household": n("户"),
+    "care_settlement": n("服务结算"),
     "feed": n("数据"),
     "user": n("账号"),
     "screen": n("筛查"),

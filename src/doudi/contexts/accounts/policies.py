@@ -149,6 +149,13 @@ class Act(StrEnum):
     KEEP_BUDGET = "keep_budget"
     FOLLOW_UP = "follow_up"
     REVIEW_BENEFIT = "review_benefit"
+    VIEW_CARE = "view_care"
+    ORDER_CARE = "order_care"
+    ASSIGN_CARE = "assign_care"
+    PROVE_CARE = "prove_care"
+    SETTLE_CARE = "settle_care"
+    CHECK_CARE = "check_care"
+    PAY_CARE = "pay_care"
     # member bodies, charities, needs (慈善衔接)
     VIEW_NEEDS = "view_needs"
     RAISE_NEED = "raise_need"
@@ -393,6 +400,20 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.PROPOSE_ACCOUNT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.CONFIRM_ACCOUNT: {R.COUNTY: Scope.REGION},
     A.KEEP_BUDGET: {R.COUNTY: Scope.REGION},
+    A.VIEW_CARE: {
+        R.COUNTY: Scope.REGION,
+        R.TOWNSHIP: Scope.REGION,
+        R.DIRECTOR: Scope.REGION,
+        R.AUDITOR: Scope.REGION,
+        R.MEMBER: Scope.ORGANISATION,
+        R.CHARITY: Scope.ORGANISATION,
+    },
+    A.ORDER_CARE: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
+    A.ASSIGN_CARE: {R.COUNTY: Scope.REGION},
+    A.PROVE_CARE: {R.MEMBER: Scope.ORGANISATION, R.CHARITY: Scope.ORGANISATION},
+    A.SETTLE_CARE: {R.COUNTY: Scope.REGION},
+    A.CHECK_CARE: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
+    A.PAY_CARE: {R.COUNTY: Scope.REGION},
     A.FOLLOW_UP: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.REVIEW_BENEFIT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     # member bodies, charities, needs
@@ -690,6 +711,13 @@ ACT_LABELS = {
     A.KEEP_BUDGET: "登记预算",
     A.FOLLOW_UP: "成效随访",
     A.REVIEW_BENEFIT: "定期复查",
+    A.VIEW_CARE: "查看救助服务",
+    A.ORDER_CARE: "下服务单",
+    A.ASSIGN_CARE: "服务派单",
+    A.PROVE_CARE: "登记服务凭证",
+    A.SETTLE_CARE: "编制服务结算",
+    A.CHECK_CARE: "复核服务结算",
+    A.PAY_CARE: "拨付服务结算",
     # member bodies, charities, needs
     A.VIEW_NEEDS: "查看帮扶需求",
     A.RAISE_NEED: "登记帮扶需求",

@@ -25,6 +25,14 @@ from doudi.contexts.assistance.application_models import (
     SupplementNotice,
 )
 from doudi.contexts.assistance.benefit_models import BenefitDecision, OffsetAgreement, PayAccount
+from doudi.contexts.assistance.care_models import (
+    CareComplaint,
+    CareEvent,
+    CareLine,
+    CareOrder,
+    CareSettlement,
+    CareVisit,
+)
 from doudi.contexts.assistance.outcome_models import FollowUp, Review, WorkRefusal
 from doudi.contexts.assistance.recovery_models import (
     Account,
@@ -63,6 +71,12 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "BankReturn",
     "BenefitDecision",
     "Budget",
+    "CareComplaint",
+    "CareEvent",
+    "CareLine",
+    "CareOrder",
+    "CareSettlement",
+    "CareVisit",
     "Decision",
     "FollowUp",
     "Instalment",

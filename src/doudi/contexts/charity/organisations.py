@@ -115,6 +115,14 @@ def organisation(code: str, *, by: User) -> Organisation:
     return found
 
 
+def open_organisation(code: str, *, by: User) -> Organisation:
+    """One body that ``by`` may see and that is not closed; refused where it is."""
+    found = organisation(code, by=by)
+    if found.closed_on is not None:
+        raise StepRefused(f"{found.name}已停用。", f"{found.name} is closed.", code="already_closed")
+    return found
+
+
 def own_organisation(by: User) -> Organisation:
     """The body an account belongs to, standing; refused where it is not entered or closed."""
     found = (

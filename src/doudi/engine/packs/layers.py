@@ -28,6 +28,7 @@ _HASHED = (
     "procedures.yaml",
     "linkage.yaml",
     "benefits.yaml",
+    "care_services.yaml",
     "food_safety.yaml",
     "siting.yaml",
     "volunteers.yaml",

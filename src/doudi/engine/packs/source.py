@@ -31,6 +31,7 @@ ELSEWHERE = frozenset(
         "outreach.yaml",
         "privacy.yaml",
         "benefits.yaml",
+        "care_services.yaml",
         "registry.yaml",
         "doubts.yaml",
         "duplicates.yaml",

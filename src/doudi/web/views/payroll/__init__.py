@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Route
-from doudi.web.views.payroll import decisions, outcomes, payments, rosters
+from doudi.web.views.payroll import care, decisions, outcomes, payments, rosters
 
 ROUTES: tuple[Route, ...] = (
     Route("rosters/", rosters.roster_list, "rosters", Act.VIEW_ROSTERS),
@@ -28,6 +28,12 @@ ROUTES: tuple[Route, ...] = (
     Route("benefits/<str:household_no>/", decisions.household_benefits, "benefits", Act.VIEW_ROSTERS),
     Route("benefits/<str:household_no>/decide/", decisions.decide, "benefit_decide", Act.DECIDE_BENEFIT),
     Route("benefits/<str:household_no>/reverse/", decisions.reverse, "benefit_reverse", Act.DECIDE_BENEFIT),
+    Route("care/", care.care_list, "care_list", Act.VIEW_CARE),
+    Route("care/<str:number>/", care.care_page, "care_order", Act.VIEW_CARE),
+    Route("care-visits/<int:pk>/photo/", care.photo, "care_photo", Act.VIEW_CARE),
+    Route("care-visits/<int:pk>/signature/", care.signature, "care_signature", Act.VIEW_CARE),
+    Route("care-settlements/", care.settlement_list, "care_settlements", Act.VIEW_CARE),
+    Route("care-settlements/<str:number>/", care.settlement_page, "care_settlement", Act.VIEW_CARE),
     Route("outcomes/", outcomes.outcome_page, "outcomes", Act.VIEW_ROSTERS),
     Route("outcomes/per-head/", outcomes.per_head, "aid_per_head", Act.VIEW_ROSTERS),
     Route("outcomes/<int:pk>/", outcomes.follow_up_page, "follow_up", Act.VIEW_ROSTERS),
