@@ -85,8 +85,8 @@ def test_from_an_order_to_its_payment(pay: PayOffice, browser, first: date) -> N
     assert cashier.post(settlement, paid).status_code == 302
     assert care.CareSettlement.objects.get().state == "paid"
     assert "40.00" in body.get(settlement).content.decode()
-    for desk in (town, body, county, director):
-        for page in ("/care/", address, "/care-settlements/"):
+    for desk in (town, body, browser(pay.cast.member), county, director):
+        for page in ("/care/", "/care-settlements/"):
             assert desk.get(page).content.decode().count("<h1") == 1
 
 

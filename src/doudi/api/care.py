@@ -74,7 +74,7 @@ def one(request: HttpRequest, number: Number) -> Any:
     )
 
 
-class VisitAsked(Body):
+class CareVisitAsked(Body):
     """A visit confirmed by the receiver's code; services that need a picture are proven on the page."""
 
     begun_at: AwareDatetime = Field(title="开始时间", description="带时区")
@@ -85,7 +85,7 @@ class VisitAsked(Body):
     note: Text = Field("", title="服务情况")
 
 
-class VisitOut(Schema):
+class CareVisitOut(Schema):
     """A visit that was proven."""
 
     id: int = Field(title="凭证编号")
@@ -94,10 +94,10 @@ class VisitOut(Schema):
     proof: str = Field(title="确认方式")
 
 
-@router.post("/care/{number}/visits", response=VisitOut, summary="登记服务凭证", **behind(Act.PROVE_CARE))
-def prove(request: HttpRequest, number: Number, asked: VisitAsked) -> Any:
+@router.post("/care/{number}/visits", response=CareVisitOut, summary="登记服务凭证", **behind(Act.PROVE_CARE))
+def prove(request: HttpRequest, number: Number, asked: CareVisitAsked) -> Any:
     """登记一次服务；同一时间再次发送是同一次，不重复计。输错的确认码计次。"""
     made = chain.record_care_visit(number, **asked.model_dump(), by=caller(request))
-    return VisitOut(
+    return CareVisitOut(
         id=made.pk, begun_at=timezone.localtime(made.begun_at), units=made.units, proof=made.proof
     )

@@ -60,7 +60,7 @@ class RosterWhole(RosterOut):
     whole: bool | None = Field(title="三方相符")
 
 
-class LineOut(Schema):
+class ReckonedLine(Schema):
     """One line of a reckoning."""
 
     item: str = Field(title="项目")
@@ -88,7 +88,7 @@ class RowOut(Schema):
     amount_fen: int = Field(title="金额（分）", description="单位：分；扣回、扣抵为负")
     decision: str = Field(title="决定编号")
     remark: str = Field(title="说明")
-    lines: list[LineOut] = Field(title="计算")
+    lines: list[ReckonedLine] = Field(title="计算")
 
 
 def _whole(roster: payroll.Roster, by: User) -> RosterWhole:
@@ -104,7 +104,7 @@ def _row(row: payroll.RosterRow, by: User) -> RowOut:
     return RowOut(
         **plain,
         payee_name=shown_name(row.payee_name, by),
-        lines=[LineOut(**dict(zip(fields, line, strict=True))) for line in row.lines],
+        lines=[ReckonedLine(**dict(zip(fields, line, strict=True))) for line in row.lines],
     )
 
 

@@ -296,9 +296,7 @@ def aid_per_head(*, by: User, on: date | None = None) -> list[LayerAid]:
     )
     given: Counter[str] = Counter()
     for found in (rows, measures, answers):
-        given.update(
-            dict(found.order_by().values_list("household_no").annotate(fen=Sum("amount_fen")))  # type: ignore[attr-defined]
-        )
+        given.update(dict(found.order_by().values_list("household_no").annotate(fen=Sum("amount_fen"))))
     given = Counter({number: fen for number, fen in given.items() if fen > 0})
     sums: dict[str, list[int]] = {}
     for number, (layer, people) in registry.layers_of(given).items():

@@ -73,8 +73,8 @@ def _rostered(region_code: str, floor: date, books: Books) -> dict[str, dict[tup
     kept = registry.kept_persons(people)
     for number, person, benefit, month, fen in rows.iterator(chunk_size=10_000):
         # a frozen row names the record of its day; what it paid was paid to the person
-        held, key = found[number], ((number, kept.get(person, person), benefit), month)
-        held[key] = held.get(key, 0) + fen
+        held, paid = found[number], ((number, kept.get(person, person), benefit), month)
+        held[paid] = held.get(paid, 0) + fen
     for number, held in found.items():
         for key, month in [
             each for each in held if each[0][1] and each[0][1] not in books.named(number, each[0][2])

@@ -23,7 +23,6 @@ from doudi.web.forms import DayInput
 from doudi.web.guard import asker
 from doudi.web.payroll_forms import month_field
 from doudi.web.steps import take_step
-from doudi.web.views.payroll.rosters import county_of
 from doudi.web.views.window.forms import EvidenceField
 
 PAGE = 50
@@ -337,7 +336,7 @@ def settlement_list(request: HttpRequest) -> HttpResponse:
     form = SettleForm(
         request.POST if request.method == "POST" else None,
         providers=care.providers_to_settle(by=user) if may(user, Act.SETTLE_CARE) else [],
-        initial={"region": county_of(user)[:6]},
+        initial={"region": user.region_code[:6]},
     )
 
     def again(problem: DoudiError | None, status: int = 422) -> HttpResponse:
