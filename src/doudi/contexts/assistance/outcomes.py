@@ -19,6 +19,7 @@ from doudi.contexts.assistance.benefit_models import BenefitDecision
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.models import MeasureGiven
 from doudi.contexts.assistance.outcome_models import FollowUp
+from doudi.contexts.registry import services as registry
 from doudi.engine.benefits import BenefitRules
 from doudi.engine.errors import DoudiError
 
@@ -114,7 +115,7 @@ def follow_ups(
 ) -> Any:
     """Looks of the asker's area: ``due`` (from today on back), ``late`` (more than a week), ``done``; empty: all."""
     require(by, Act.VIEW_ROSTERS)
-    found = FollowUp.objects.all().visible_to(by)
+    found = registry.but_own(FollowUp.objects.all().visible_to(by), by=by, household="household_no")
     today = timezone.localdate()
     if state == "due":
         found = found.filter(result="", due_on__lte=today)
@@ -143,6 +144,7 @@ def follow_up_of(pk: int, *, by: User) -> FollowUp:
     found: FollowUp | None = FollowUp.objects.all().visible_to(by).filter(pk=pk).first()
     if found is None:
         raise FollowUpNotFound("没有找到这次随访，或不在您的辖区。", "No such follow-up in your area.")
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

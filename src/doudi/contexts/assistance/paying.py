@@ -30,6 +30,7 @@ from doudi.contexts.assistance.roster_models import (
     RosterRow,
 )
 from doudi.contexts.assistance.rosters import SamePerson
+from doudi.contexts.registry import services as registry
 from doudi.engine.benefits import BenefitRules, Payment, month_text, read_return, write_payment_file
 from doudi.engine.errors import DoudiError
 
@@ -482,4 +483,5 @@ def batch_figures(batch: PayBatch) -> dict[str, tuple[int, int]]:
 def items_of(batch: PayBatch, *, by: User) -> QuerySet[PayItem]:
     """The payments of a batch with their results."""
     require(by, Act.VIEW_ROSTERS)
-    return batch.items.prefetch_related("results").select_related("account", "roster").order_by("serial")
+    found = batch.items.prefetch_related("results").select_related("account", "roster").order_by("serial")
+    return registry.but_own(found, by=by, household="household_no")

@@ -98,6 +98,7 @@ from doudi.contexts.assistance.rosters import (
     return_roster,
     roster_of,
     rosters,
+    rows_kept_back,
     rows_of,
     sums_of,
 )
@@ -186,6 +187,7 @@ __all__ = [
     "reviews",
     "roster_of",
     "rosters",
+    "rows_kept_back",
     "rows_of",
     "standing",
     "standing_of",

@@ -390,7 +390,7 @@ def send_referral(
 def referrals(*, by: User, status: str = "") -> ReferralQuerySet:
     """Referrals that ``by`` may see: a department its own inbox, an area its own; ``status`` or ``pending``."""
     scope = require(by, Act.VIEW_REFERRALS)
-    found = Referral.objects.visible_to(by, scope)
+    found = registry.but_own(Referral.objects.visible_to(by, scope), by=by, household="household_no")
     if status == "pending":
         return found.pending().order_by("due_on", "pk")
     return (found.filter(status=status) if status else found).order_by("-sent_at")
@@ -398,7 +398,7 @@ def referrals(*, by: User, status: str = "") -> ReferralQuerySet:
 
 def referral(number: str, *, by: User) -> Referral:
     """One referral that ``by`` may see, or :class:`ReferralNotFound`; a department's look goes into the log."""
-    found = referrals(by=by).filter(number=number).first()
+    found = Referral.objects.visible_to(by, require(by, Act.VIEW_REFERRALS)).filter(number=number).first()
     if found is None:
         raise ReferralNotFound(f"没有找到推送 {number}。", f"No referral {number} for you.")
     registry.refuse_own_file(found.household_no, by=by)
@@ -523,6 +523,7 @@ def measures_given(*, by: User, warning_number: str = "", household_no: str = ""
     if not may(by, Act.VIEW_FINANCES):
         return []
     found = MeasureGiven.objects.filter(region_code__startswith=by.region_code)
+    found = registry.but_own(found, by=by, household="household_no")
     if warning_number:
         found = found.filter(warning_number=warning_number)
     if household_no:

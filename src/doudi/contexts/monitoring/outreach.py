@@ -248,6 +248,7 @@ def reports(*, by: User, status: str = "", channel: str = "") -> QuerySet[Family
     """Reports of the account's area, the oldest that waits first."""
     require(by, Act.VIEW_REPORTS)
     found = FamilyReport.objects.select_related("case").filter(region_code__startswith=by.region_code)
+    found = registry.but_own(found, by=by, household="case__household_no")
     if status and status != "all":
         found = found.filter(status=status)
     if channel:
@@ -267,6 +268,8 @@ def report(number: str, *, by: User) -> FamilyReport:
         raise ReportNotFound(
             f"没有找到线索 {number}，或不在您的辖区。", f"No report {number} in your area; check the number."
         )
+    if found.case is not None:
+        registry.refuse_own_file(found.case.household_no, by=by)
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from doudi.contexts.accounts.services import ID_PURPOSE, Act, User, refuse_own, require
+from django.db.models import Q, QuerySet
+
+from doudi.contexts.accounts.services import ID_PURPOSE, Act, OwnFile, User, own_blinds, refuse_own, require
 from doudi.contexts.registry.models import Membership, Person, PersonAlias
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
@@ -15,6 +17,7 @@ from doudi.house.keyring import keyring
 
 BATCH = 500
 T = TypeVar("T")
+Found = TypeVar("Found", bound=QuerySet[Any])
 
 
 class HouseholdNotFound(DoudiError):
@@ -89,14 +92,73 @@ def person_to_tell(number: str, *, by: User) -> PersonToTell:
     )
 
 
+@dataclass(frozen=True)
+class OwnFiles:
+    """What an officer keeps away from (回避): households, people of the register, and numbers known to nobody else."""
+
+    households: frozenset[str] = frozenset()
+    persons: frozenset[int] = frozenset()
+    blinds: frozenset[bytes] = frozenset()
+
+
+def own_files(*, by: User) -> OwnFiles:
+    """The files that are the officer's own or kin's: under former numbers, in merged records, in former households too."""
+    blinds = own_blinds(by)
+    if not blinds:
+        return OwnFiles()
+    persons = set(Person.objects.filter(id_blind__in=blinds).values_list("pk", flat=True))
+    persons |= set(PersonAlias.objects.filter(id_blind__in=blinds).values_list("person_id", flat=True))
+    persons |= set(kept_persons(persons).values())
+    persons |= set(Person.objects.filter(merged_into__in=persons).values_list("pk", flat=True))
+    standing = Membership.objects.filter(person__in=persons, retracted_at=None)
+    return OwnFiles(
+        frozenset(standing.values_list("household__household_no", flat=True)),
+        frozenset(persons),
+        frozenset(blinds),
+    )
+
+
+def but_own(
+    found: Found, *, by: User, household: str = "", persons: Sequence[str] = (), blind: str = ""
+) -> Found:
+    """Rows of a list without those of the asker's own files: every list and export of people passes here.
+
+    ``household``, ``persons`` and ``blind`` are the fields that hold a household's number, keys of people of the
+    register and the blind index of an identity number. One row opened by its number is refused by
+    :func:`refuse_own_record` instead, so that the try is on record.
+    """
+    own = own_files(by=by)
+    if not own.blinds:
+        return found
+    near = Q()
+    if household:
+        near |= Q(**{f"{household}__in": own.households})
+    for field in persons:
+        near |= Q(**{f"{field}__in": own.persons})
+    if blind:
+        near |= Q(**{f"{blind}__in": own.blinds})
+    return found.exclude(near)
+
+
 def refuse_own_file(household_no: str, *, by: User) -> None:
     """Refuse who belongs to a household, or whose kin does (回避); every look at one household passes here."""
-    standing = Membership.objects.filter(household__household_no=household_no, retracted_at=None)
-    former = PersonAlias.objects.filter(person__in=standing.values("person")).values_list(
-        "id_blind", flat=True
-    )
-    blinds = standing.values_list("person__id_blind", flat=True).union(former)
-    refuse_own(blinds, subject=f"household:{household_no}", by=by)
+    if household_no and household_no in own_files(by=by).households:
+        raise OwnFile(f"household:{household_no}")
+
+
+def refuse_own_record(
+    subject: str,
+    *,
+    by: User,
+    household_no: str = "",
+    blind: bytes | memoryview | None = None,
+    person_id: int = 0,
+) -> None:
+    """Refuse a record of another room that is of the officer's own household, number or person (回避)."""
+    refuse_own_file(household_no, by=by)
+    refuse_own([blind] if blind else [], subject=subject, by=by)
+    if person_id and person_id in own_files(by=by).persons:
+        raise OwnFile(subject)
 
 
 def kept_persons(keys: Iterable[int]) -> dict[int, int]:

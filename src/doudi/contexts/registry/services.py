@@ -150,10 +150,12 @@ from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
 from doudi.contexts.registry.people import (
     HouseholdNotFound,
     PersonToTell,
+    but_own,
     kept_persons,
     person_by_id,
     person_to_tell,
     refuse_own_file,
+    refuse_own_record,
 )
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
@@ -268,6 +270,7 @@ __all__ = [
     "asked_of",
     "blinds_of_household",
     "bring_up_to_date",
+    "but_own",
     "category_counts",
     "change",
     "change_of",
@@ -355,6 +358,7 @@ __all__ = [
     "record_end",
     "refuse_change",
     "refuse_own_file",
+    "refuse_own_record",
     "region_name",
     "region_path",
     "register_family",
