@@ -110,3 +110,13 @@ def kept_persons(keys: Iterable[int]) -> dict[int, int]:
             assert into is not None  # excluded above
             found[key] = kept_persons([into]).get(into, into)
     return found
+
+
+def records_of(person_id: int) -> frozenset[int]:
+    """Every record that is this person today: the kept one and all that went into it."""
+    found = {kept_persons([person_id]).get(person_id, person_id)}
+    layer = set(found)
+    while layer:
+        layer = set(Person.objects.filter(merged_into__in=layer).values_list("pk", flat=True)) - found
+        found |= layer
+    return frozenset(found)

@@ -153,6 +153,7 @@ from doudi.contexts.registry.people import (
     kept_persons,
     person_by_id,
     person_to_tell,
+    records_of,
     refuse_own_file,
 )
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
@@ -164,6 +165,7 @@ from doudi.contexts.registry.recipients import (
     RecipientHousehold,
     counted_members,
     heads_of,
+    layers_of,
     people_briefs,
     recipients,
 )
@@ -317,6 +319,7 @@ __all__ = [
     "kept_persons",
     "kinds_for",
     "latest_register_date",
+    "layers_of",
     "list_page",
     "load_divisions",
     "load_file",
@@ -353,6 +356,7 @@ __all__ = [
     "recipients",
     "record_decision",
     "record_end",
+    "records_of",
     "refuse_change",
     "refuse_own_file",
     "region_name",
