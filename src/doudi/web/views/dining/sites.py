@@ -123,9 +123,7 @@ def _page(request: HttpRequest, code: str, problem: DoudiError | None = None) ->
         "hours": list(found.hours.all()),
         "papers": list(found.papers.all()),
         "evaluations": list(found.evaluations.all()[:5]),
-        "marks": [
-            (name, _ITEMS[name], most) for name, most in rules.full.items() if name != "satisfaction"
-        ],
+        "marks": [(name, _ITEMS[name], most) for name, most in rules.full.items() if name != "satisfaction"],
         "heard": heard,
         "heard_mean": f"{float(heard.mean):.2f}" if heard.mean is not None else "",
         "heard_full": rules.full["satisfaction"],
@@ -175,9 +173,7 @@ def site_step(request: HttpRequest, code: str, step: str) -> HttpResponse:
         rules = chain.meal_network().evaluation
         made = meals.evaluate_site(
             found,
-            scores={
-                name: whole_typed(typed.get(name, "")) for name in rules.full if name != "satisfaction"
-            },
+            scores={name: whole_typed(typed.get(name, "")) for name in rules.full if name != "satisfaction"},
             best_stars=chain.volunteer_rules().stars[1],
             income_fen=fen_typed(typed.get("income", "")),
             cost_fen=fen_typed(typed.get("cost", "")),
