@@ -21,17 +21,31 @@ def enrol_diner(told: meals.Enrolment, *, by: User) -> meals.Diner:
 
 @transaction.atomic
 def follow_register(*, on: date, by: User) -> meals.Followed:
-    """Bring categories, deaths and stays in custody over from the register and the departments' files (核对身份)."""
+    """Bring categories, deaths, stays in custody and hospital over from the register and the departments' files (核对身份).
+
+    A pack without the hospital's feed leaves those stays to the township.
+    """
     take_turn()
     standing = registry.standing_of(meals.numbers_to_follow(by=by))
-    spec = packs.rules()[0].feeds["custody"]
-    custody = [
-        (told.person_id, told.values["from_on"], told.values["to_on"])
+    return meals.follow_register(
+        standing,
+        _stays("custody", "from_on", "to_on", on),
+        hospital=_stays("hospital", "admitted_on", "discharged_on", on),
+        by=by,
+    )
+
+
+def _stays(feed: str, begins: str, ends: str, on: date) -> list[tuple[int, date, date | None]]:
+    """What the loads in force of a feed say of stays; rows that match a person by name alone are no proof."""
+    spec = packs.rules()[0].feeds.get(feed)
+    if spec is None:
+        return []
+    return [
+        (told.person_id, told.values[begins], told.values[ends])
         for load in registry.loads_in_force(spec, on)
         for told in registry.reported_in(load, spec)
         if told.grade != "C"
     ]
-    return meals.follow_register(standing, custody, by=by)
 
 
 def place_order(number: str, *, site_code: str, by: User, **order: Any) -> meals.MealOrder:

@@ -391,6 +391,54 @@ def test_who_is_not_on_the_register_is_not_answered_from_files(
     assert "名册" in Query.objects.get(source="medical").problem
 
 
+def _deposit_file(pack, folder, *rows):
+    return feed_file(pack, folder, "deposit", [
+        {"name": name, "id_number": number, "institution": "甲银行", "balance": balance, "balance_on": "2024-11-01"}
+        for name, number, balance in rows
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "bad", [("张伟", ZHANG_WEI, "六万"), ("张 伟", "52010219", "100")], ids=["its figure", "its number"]
+)
+@pytest.mark.parametrize("before", [False, True], ids=["loaded now", "loaded before this was written down"])
+def test_a_bad_row_about_somebody_is_never_no_record(
+    bad, before, county, clerk, verifier, opened, sign, rules, pack, tmp_path
+):
+    from doudi.contexts.accounts.services import system_user
+    from doudi.contexts.registry import services as registry
+    from doudi.contexts.registry.models import UnreadRow
+
+    path = _deposit_file(pack, tmp_path, ("王强", WANG_QIANG, "60000"), bad)
+    loaded = registry.load_file(pack.feeds, "deposit", path, as_of=date(2024, 11, 16), by=system_user())
+    assert loaded.counts["quarantined"] == 1
+    if before:
+        UnreadRow.objects.all().delete()
+    request = opened(
+        people=[
+            verification.PersonAsked("张伟", ZHANG_WEI, "户主"),
+            verification.PersonAsked("李丽", LI_LI, "配偶"),
+        ]
+    )
+    verification.accept_request(request.number, rules=rules, by=clerk)
+    for name, number in (("张伟", ZHANG_WEI), ("李丽", LI_LI)):
+        sign(name, number)
+    verification.start_queries(request.number, rules=rules, by=verifier)
+    connect(deposit={"way": "snapshot"})
+
+    outcome = ask(rules, pack, verifier, "deposit")
+
+    assert (outcome.pending, outcome.no_record) == (1, 1)
+    assert of("deposit") == {"张伟": Status.NOT_ARRIVED, "李丽": Status.NO_RECORD}
+    assert "隔离" in Query.objects.get(source="deposit", person__name="张伟").problem
+
+    # the department sends it again without the fault: the person is answered
+    mended = _deposit_file(pack, tmp_path, ("王强", WANG_QIANG, "60000"))
+    registry.load_file(pack.feeds, "deposit", mended, as_of=date(2024, 11, 16), by=system_user())
+    Query.objects.update(next_try_at=None)
+    assert ask(rules, pack, verifier, "deposit").no_record == 1
+
+
 # ---- encrypted files -------------------------------------------------------------------------------------------
 
 

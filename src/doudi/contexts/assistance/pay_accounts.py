@@ -174,7 +174,9 @@ def _decide(accounts: Iterable[PayAccount], *, agree: bool, by: User) -> None:
             )
         if agree:
             PayAccount.objects.filter(
-                household_no=found.household_no, person_id=found.person_id, status=Status.IN_FORCE
+                household_no=found.household_no,
+                person_id__in=registry.records_of(found.person_id) if found.person_id else (0,),
+                status=Status.IN_FORCE,
             ).update(status=Status.REPLACED, decided_at=now)
         found.status = Status.IN_FORCE if agree else Status.REFUSED
         found.decided_by, found.decided_at = by.username, now

@@ -282,7 +282,9 @@ def record_offer(
 def refusals_in_a_row(person_id: int) -> int:
     """How often a person refused work without a good reason since the last time it was otherwise."""
     count = 0
-    for offer in WorkRefusal.objects.filter(person_id=person_id).order_by("-offered_on", "-pk"):
+    for offer in WorkRefusal.objects.filter(person_id__in=registry.records_of(person_id)).order_by(
+        "-offered_on", "-pk"
+    ):
         if offer.accepted or offer.justified:
             break
         count += 1

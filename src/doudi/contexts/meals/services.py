@@ -96,6 +96,7 @@ from doudi.contexts.meals.orders import (
     pause,
     place_order,
 )
+from doudi.contexts.meals.satisfaction import Heard, heard_of
 from doudi.contexts.meals.settling import (
     ANOMALIES,
     SettlementNotFound,
@@ -168,6 +169,7 @@ __all__ = [
     "Expiry",
     "Followed",
     "Given",
+    "Heard",
     "KitchenCount",
     "Made",
     "Meal",
@@ -215,6 +217,7 @@ __all__ = [
     "follow_register",
     "give_card",
     "hand_over",
+    "heard_of",
     "is_unreachable",
     "keep_account_line",
     "keep_dish",

@@ -33,6 +33,7 @@ from doudi.contexts.registry.in_force import (
 from doudi.contexts.registry.models import FeedLoad
 from doudi.contexts.registry.office import office_region, require_whole_office
 from doudi.contexts.registry.originals import ORIGINAL, RETURN, return_path, seal_file, work_folder
+from doudi.contexts.registry.unread import keep_unread
 from doudi.engine import feeds
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec, ParsedFile
@@ -202,6 +203,7 @@ def _accept(
                 counts=counts,
                 loaded_by=by.username,
             )
+            keep_unread(load, parsed)
             if rows is not None:
                 regions.load_divisions({row["region_code"][:6] for row in rows})
                 roll.enter_register(rows, load)

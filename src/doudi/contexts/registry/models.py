@@ -78,6 +78,19 @@ class Grading(models.Model):
         ]
 
 
+class UnreadRow(models.Model):
+    """Of whom a quarantined row of a load speaks (被隔离的行所说的人): the blind index of the ID, or of the name without one.
+
+    About such a person the load said something that was not understood, so it never says 查无.
+    """
+
+    load = models.ForeignKey(FeedLoad, on_delete=models.CASCADE, related_name="unread", verbose_name="装载")
+    blind = BlindIndexField("证件号或姓名索引")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["load", "blind"], name="each_unread_once_a_load")]
+
+
 class HouseholdQuerySet(models.QuerySet["Household"]):
     def visible_to(self, user: User) -> HouseholdQuerySet:
         """Households the account's area answers for; the prefix is part of the query."""

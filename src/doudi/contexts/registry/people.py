@@ -108,8 +108,7 @@ def own_files(*, by: User) -> OwnFiles:
         return OwnFiles()
     persons = set(Person.objects.filter(id_blind__in=blinds).values_list("pk", flat=True))
     persons |= set(PersonAlias.objects.filter(id_blind__in=blinds).values_list("person_id", flat=True))
-    persons |= set(kept_persons(persons).values())
-    persons |= set(Person.objects.filter(merged_into__in=persons).values_list("pk", flat=True))
+    persons = {record for person in persons for record in records_of(person)}
     standing = Membership.objects.filter(person__in=persons, retracted_at=None)
     return OwnFiles(
         frozenset(standing.values_list("household__household_no", flat=True)),
@@ -172,3 +171,13 @@ def kept_persons(keys: Iterable[int]) -> dict[int, int]:
             assert into is not None  # excluded above
             found[key] = kept_persons([into]).get(into, into)
     return found
+
+
+def records_of(person_id: int) -> frozenset[int]:
+    """Every record that is this person today: the kept one and all that went into it."""
+    found = {kept_persons([person_id]).get(person_id, person_id)}
+    layer = set(found)
+    while layer:
+        layer = set(Person.objects.filter(merged_into__in=layer).values_list("pk", flat=True)) - found
+        found |= layer
+    return frozenset(found)

@@ -154,6 +154,7 @@ from doudi.contexts.registry.people import (
     kept_persons,
     person_by_id,
     person_to_tell,
+    records_of,
     refuse_own_file,
     refuse_own_record,
 )
@@ -166,6 +167,7 @@ from doudi.contexts.registry.recipients import (
     RecipientHousehold,
     counted_members,
     heads_of,
+    layers_of,
     people_briefs,
     recipients,
 )
@@ -320,6 +322,7 @@ __all__ = [
     "kept_persons",
     "kinds_for",
     "latest_register_date",
+    "layers_of",
     "list_page",
     "load_divisions",
     "load_file",
@@ -356,6 +359,7 @@ __all__ = [
     "recipients",
     "record_decision",
     "record_end",
+    "records_of",
     "refuse_change",
     "refuse_own_file",
     "refuse_own_record",

@@ -11,6 +11,7 @@ import duckdb
 
 from doudi.contexts.registry.in_force import REGISTER, loads_in_force, register_on, snapshots_on
 from doudi.contexts.registry.models import Grading
+from doudi.contexts.registry.unread import unread_people
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.feeds.snapshots import INDEX
 
@@ -20,10 +21,12 @@ class PersonRows:
     """The rows of one registered person, typed as the feed's columns are, those that identify left out.
 
     ``held``: a row bears this ID and another name, or it was not written down whose it is; it is for a person to look at.
+    ``unread``: a quarantined row speaks of this person, so what was read is not all that the files say.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     held: bool = False
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,11 @@ class SnapshotRows:
 
 
 def rows_of_people(
-    spec: FeedSpec, specs: Mapping[str, FeedSpec], blinds: Sequence[bytes], *, on: date
+    spec: FeedSpec, specs: Mapping[str, FeedSpec], asked: Mapping[bytes, str], *, on: date
 ) -> SnapshotRows | None:
     """The rows of a feed about people, from the files in force on a day; None where none was loaded.
 
+    ``asked``: blind index of the ID → name; a quarantined row without a readable ID is known by its name.
     For a service that has checked its own authorisations: the caller passes the gate and writes the audit entry.
     """
     register, loads = register_on(on), loads_in_force(spec, on)
@@ -48,7 +52,7 @@ def rows_of_people(
     with duckdb.connect(config={"threads": 1}) as db:
         keys = db.execute(
             "select id_blind, person_key from read_parquet($1) where id_blind in (select unnest($2::blob[]))",
-            [str(snapshots.register / INDEX), [bytes(blind) for blind in blinds]],
+            [str(snapshots.register / INDEX), [bytes(blind) for blind in asked]],
         ).fetchall()
         answer = db.execute(
             "select * from read_parquet($1, union_by_name = true) where person_key in (select unnest($2::bigint[])) "
@@ -58,11 +62,13 @@ def rows_of_people(
         columns = [column[0] for column in answer.description or []]
         rows = [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
     held = _held_keys([load.pk for load in loads], register.file_hash)
+    unread = unread_people(spec, loads, asked)
     people: dict[bytes, PersonRows] = {}
     of_key: dict[int, PersonRows] = {}
     for blind, key in keys:
         person = people.setdefault(bytes(blind), PersonRows())
         person.held = person.held or held is None or key in held
+        person.unread = bytes(blind) in unread
         of_key[key] = person
     seen: set[tuple[int, int]] = set()
     names = {column.name for column in spec.columns}

@@ -21,7 +21,9 @@ class SnapshotSource:
 
     def ask(self, batch: str, asked: Sequence[Asked]) -> Answered:
         today = date.today()  # noqa: DTZ011 — a calendar day
-        found = registry.rows_of_people(self.spec, self.specs, [one.id_blind for one in asked], on=today)
+        found = registry.rows_of_people(
+            self.spec, self.specs, {one.id_blind: one.name for one in asked}, on=today
+        )
         if found is None:
             raise SourceUnavailable(
                 f"《{self.spec.label}》还没有装载，不能查本地快照。",
@@ -30,11 +32,19 @@ class SnapshotSource:
         told = {}
         for one in asked:
             person = found.people.get(one.id_blind)
-            if person is None or person.held:
-                # outside the register nothing is kept, and a held row is for a person to look at: neither is 查无
-                why = "本人不在本地名册内，快照不能答复" if person is None else "同号不同名的记录待人工核对"
+            why = _why_undecided(person)
+            if person is None or why:
                 told[one.key] = Told(Status.NOT_ARRIVED, why=why)
                 continue
             rows = tuple({**row, "name": one.name, "id_number": one.id_number} for row in person.rows)
             told[one.key] = Told(Status.KNOWN if rows else Status.NO_RECORD, rows)
         return Answered(found.as_of, told, typed=True)
+
+
+def _why_undecided(person: registry.PersonRows | None) -> str:
+    """Why the files cannot answer for a person: neither what is missing nor what was not understood is 查无."""
+    if person is None:
+        return "本人不在本地名册内，快照不能答复"
+    if person.unread:
+        return "已装载的文件里有关于本人的行读不懂、已隔离，不能答查无；请来源更正，或用查询清单另问"
+    return "同号不同名的记录待人工核对" if person.held else ""
