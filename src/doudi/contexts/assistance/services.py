@@ -132,6 +132,7 @@ from doudi.contexts.assistance.resources import (
 )
 from doudi.contexts.assistance.sampling import draw_sample, drawn, record_sample_result, samples
 from doudi.contexts.assistance.sheets import Answered, SheetRefused
+from doudi.contexts.assistance.traces import known_as, traces_of
 from doudi.contexts.assistance.transfers import (
     late_transfers,
     remind_transfers,
@@ -219,6 +220,7 @@ __all__ = [
     "keep_resource",
     "keeps",
     "kin_records",
+    "known_as",
     "late_transfers",
     "letter_file",
     "letters_due",
@@ -278,6 +280,7 @@ __all__ = [
     "take_referral_workbook",
     "take_resource_workbook",
     "tell_missing",
+    "traces_of",
     "transfer_application",
     "transfers_of",
     "trial_balance",

@@ -144,6 +144,7 @@ from doudi.contexts.meals.till import (
     serving,
     servings,
 )
+from doudi.contexts.meals.traces import consents_of, known_as, traces_of
 
 __all__ = [
     "ANOMALIES",
@@ -202,6 +203,7 @@ __all__ = [
     "check_settlement",
     "clashes_of",
     "confirm_diner",
+    "consents_of",
     "copy_week",
     "decide_line",
     "deliveries",
@@ -224,6 +226,7 @@ __all__ = [
     "keep_paper",
     "keep_pattern",
     "kitchen_count",
+    "known_as",
     "leave",
     "look_at_delivery",
     "look_at_diner",
@@ -267,6 +270,7 @@ __all__ = [
     "stop_on",
     "take_round",
     "told_of_door",
+    "traces_of",
     "unreached",
     "withdraw_settlement",
 ]

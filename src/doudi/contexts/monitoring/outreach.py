@@ -7,6 +7,7 @@ warnings; or answers it. Who told hears how far it is, and nothing about the fam
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -271,6 +272,12 @@ def report(number: str, *, by: User) -> FamilyReport:
     if found.case is not None:
         registry.refuse_own_file(found.case.household_no, by=by)
     return found
+
+
+def reports_about(household_nos: Iterable[str]) -> list[str]:
+    """The numbers of the reports that led to warnings of some households, for telling a person who looked."""
+    found = FamilyReport.objects.filter(case__household_no__in=list(household_nos))
+    return list(found.values_list("number", flat=True))
 
 
 @transaction.atomic

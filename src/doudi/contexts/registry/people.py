@@ -9,7 +9,16 @@ from typing import Any, TypeVar
 
 from django.db.models import Q, QuerySet
 
-from doudi.contexts.accounts.services import ID_PURPOSE, Act, OwnFile, User, own_blinds, refuse_own, require
+from doudi.contexts.accounts.services import (
+    ID_PURPOSE,
+    Act,
+    Known,
+    OwnFile,
+    User,
+    own_blinds,
+    refuse_own,
+    require,
+)
 from doudi.contexts.registry.models import Membership, Person, PersonAlias
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
@@ -66,29 +75,48 @@ class PersonToTell:
     persons: frozenset[int]
     household_nos: frozenset[str]
     region_code: str
+    blinds: frozenset[bytes] = frozenset()
+    """The blind indexes of every number the person has or had."""
 
 
-def person_to_tell(number: str, *, by: User) -> PersonToTell:
-    """The person of a number within the asker's area, with every household ever stood in (告知本人)."""
+def numbers_meant(number: str) -> frozenset[bytes]:
+    """The blind indexes of every number of the person whom a number means, of the number alone where none is registered."""
+    reading = identity.read_id(number)
+    if reading.number is None:
+        return frozenset()
+    found = person_by_id(reading.number)
+    records = records_of(found.pk) if found is not None else frozenset()
+    own = Person.objects.filter(pk__in=records).values_list("id_blind", flat=True)
+    former = PersonAlias.objects.filter(person__in=records).values_list("id_blind", flat=True)
+    return frozenset(
+        {keyring().digest(reading.number, purpose=ID_PURPOSE), *(bytes(one) for one in own.union(former))}
+    )
+
+
+def person_to_tell(number: str, *, by: User, known: Sequence[Known] = ()) -> PersonToTell:
+    """The person of a number within the asker's area, with every household ever stood in (告知本人).
+
+    ``known`` is where other rooms know the number from: an applicant or a diner need not be registered.
+    """
     require(by, Act.TELL_LOOKS)
     reading = identity.read_id(number)
     found = person_by_id(reading.number) if reading.number else None
-    records = (
-        {found.pk, *Person.objects.filter(merged_into=found).values_list("pk", flat=True)} if found else set()
-    )
+    records = records_of(found.pk) if found else frozenset()
     standing = list(Membership.objects.filter(person__in=records).select_related("household").order_by("pk"))
     inside = [one for one in standing if one.household.responsible_region.startswith(by.region_code)]
-    if found is None or not inside:
+    elsewhere = [one for one in known if one.region_code.startswith(by.region_code)]
+    if not inside and not elsewhere:
         raise DoudiError(
             "本辖区的登记里没有这个证件号的人。请核对证件号，或请本人到户籍所在地查询。",
             "Nobody of this number is registered in your area; check the number.",
             code="person_not_found",
         )
     return PersonToTell(
-        name=found.name,
-        persons=frozenset(records),
+        name=found.name if found is not None else elsewhere[-1].name,
+        persons=records,
         household_nos=frozenset(one.household.household_no for one in standing),
-        region_code=inside[-1].household.responsible_region,
+        region_code=inside[-1].household.responsible_region if inside else elsewhere[-1].region_code,
+        blinds=numbers_meant(number),
     )
 
 
