@@ -162,7 +162,7 @@ from doudi.chain.people import (
     reopen_pair,
     undo_change,
 )
-from doudi.chain.privacy import Consent, looks_paper, who_looked
+from doudi.chain.privacy import looks_paper, who_looked
 from doudi.chain.reports import (
     identify,
     open_from_report,
@@ -225,7 +225,6 @@ from doudi.chain.warnings import (
 __all__ = [
     "JOB_LABELS",
     "REFERENCES",
-    "Consent",
     "Dispatched",
     "accept_application",
     "accept_proposal",

@@ -394,14 +394,18 @@ def assess(
 
 def diners(*, by: User, text: str = "", status: str = "") -> QuerySet[Diner]:
     """Diners of the account's area, or those who eat at the places of its organisation."""
-    scope = require(by, Act.VIEW_DINERS)
-    found = Diner.objects.select_related("site").filter(visible(scope, by))
+    found = registry.but_own(_inside(by), by=by, household="household_no", blind="id_blind")
     if status and status != "all":
         found = found.filter(status=status)
     plain = text.strip()
     if plain:
         found = found.filter(_means(plain))
     return found
+
+
+def _inside(by: User) -> QuerySet[Diner]:
+    scope = require(by, Act.VIEW_DINERS)
+    return Diner.objects.select_related("site").filter(visible(scope, by))
 
 
 def visible(scope: Scope, by: User) -> Q:
@@ -426,9 +430,12 @@ def _means(plain: str) -> Q:
 
 def diner(number: str, *, by: User) -> Diner:
     """One diner whom ``by`` may see, or :class:`DinerNotFound`."""
-    found = diners(by=by, status="all").filter(number=number).first()
+    found = _inside(by).filter(number=number).first()
     if found is None:
         raise DinerNotFound(f"没有找到助餐对象 {number}，或不在您的范围。", f"No diner {number} for you.")
+    registry.refuse_own_record(
+        f"diner:{number}", by=by, household_no=found.household_no, blind=found.id_blind
+    )
     return found
 
 

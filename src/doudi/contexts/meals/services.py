@@ -156,6 +156,7 @@ from doudi.contexts.meals.till import (
     serving,
     servings,
 )
+from doudi.contexts.meals.traces import consents_of, known_as, traces_of
 
 __all__ = [
     "ANOMALIES",
@@ -216,6 +217,7 @@ __all__ = [
     "check_settlement",
     "clashes_of",
     "confirm_diner",
+    "consents_of",
     "copy_week",
     "decide_line",
     "deliveries",
@@ -245,6 +247,7 @@ __all__ = [
     "keep_paper",
     "keep_pattern",
     "kitchen_count",
+    "known_as",
     "leave",
     "look_at_delivery",
     "look_at_diner",
@@ -289,6 +292,7 @@ __all__ = [
     "stop_on",
     "take_round",
     "told_of_door",
+    "traces_of",
     "unreached",
     "withdraw_settlement",
 ]
