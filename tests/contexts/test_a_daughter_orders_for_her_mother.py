@@ -8,8 +8,8 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from doudi import chain
-from doudi.contexts.accounts.policies import NotAllowed
 from doudi.contexts.accounts.models import AuditEntry
+from doudi.contexts.accounts.policies import NotAllowed
 from doudi.contexts.meals import services as meals
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.meals import CutOff

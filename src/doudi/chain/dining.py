@@ -35,9 +35,7 @@ def issue_family_code(number: str, *, who: str, consent_how: str, by: User) -> s
 
 def family_view(code: str, tail: str, *, address: str = "") -> meals.FamilyView:
     """What a relative sees of a diner's orders (家属订餐)."""
-    return meals.family_view(
-        code, tail, rules=packs.meal_network(), limits=packs.outreach(), address=address
-    )
+    return meals.family_view(code, tail, rules=packs.meal_network(), limits=packs.outreach(), address=address)
 
 
 def family_order(code: str, tail: str, *, address: str = "", **wish: Any) -> Any:

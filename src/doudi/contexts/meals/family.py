@@ -332,7 +332,8 @@ def _pause_of_family(held: FamilyCode, since: date, until: date, rules: NetworkR
         return again
     if not today <= since <= until <= today + timedelta(days=rules.family_days):
         raise StepRefused(
-            "暂停的日期不对：先起后止，从今天起。", "The pause begins today or later and ends after it begins."
+            "暂停的日期不对：先起后止，从今天起。",
+            "The pause begins today or later and ends after it begins.",
         )
     late = [slot for slot in _slots(person, rules) if not slot.open and slot.ordered]
     keep = [

@@ -73,7 +73,9 @@ class JoinForm(forms.Form):
     )
     name = forms.CharField(label=gettext_lazy("老人姓名"), max_length=80)
     id_number = forms.CharField(
-        label=gettext_lazy("老人身份证号"), max_length=24, widget=forms.TextInput(attrs={"autocomplete": "off"})
+        label=gettext_lazy("老人身份证号"),
+        max_length=24,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     home = forms.ChoiceField(
         label=gettext_lazy("老人户籍"),
