@@ -11,7 +11,7 @@ from django.utils import timezone
 from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
-from doudi.contexts.charity import incubation, ventures
+from doudi.contexts.charity import incubation, venture_reversals, ventures
 from doudi.contexts.charity import services as charity
 from doudi.engine.errors import DoudiError
 from tests.cast import PASSWORD, UNION, Cast, assemble
@@ -138,6 +138,77 @@ def test_a_call_from_publication_to_payment_and_evaluation(people: Cast, bodies,
     assert (other.status, best.status, ventures.paid_of(best)) == ("refused", "awarded", 3_000_000)
     assert ventures.public_call(call.number).status == "finished"
     assert [one.organisation.name for one in ventures.public_awards(call)] == ["虚构慈善甲会"]
+
+
+def test_a_wrong_payment_is_reversed_by_two_people_and_paid_again_rightly(people: Cast, bodies, call) -> None:
+    one = applied(call, bodies[0])
+    applied(call, bodies[1], "长者食堂")
+    begun(call, people)
+    scored(call, people, {"A01": 90, "A02": 70})
+    awarded(call, people, one)
+    steps = [
+        (words, TODAY() + timedelta(days=days), 1_500_000) for words, days in (("启动", 20), ("结项", 90))
+    ]
+    first = ventures.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)[0]
+    payer, other = user("county2", Role.COUNTY), user("county3", Role.COUNTY)
+    ventures.report_milestone(first.pk, report="已服务老人五十名", by=bodies[0])
+    ventures.accept_milestone(first.pk, accept=True, note="符合", by=people.county)
+    told = {"voucher": "C1", "on": TODAY(), "ground": "账号填错，银行退回"}
+    with pytest.raises(DoudiError, match="没有可冲正"):
+        venture_reversals.ask_reversal(first.pk, **told, by=payer)
+    wrong = ventures.pay_milestone(first.pk, voucher="V1", on=TODAY(), by=payer)
+
+    with pytest.raises(DoudiError):  # the charity does not undo what it was paid
+        venture_reversals.ask_reversal(first.pk, **told, by=bodies[0])
+    with pytest.raises(DoudiError) as refused:
+        venture_reversals.ask_reversal(first.pk, **{**told, "voucher": "V1"}, by=payer)
+    assert refused.value.code == "voucher_used"
+    asked = venture_reversals.ask_reversal(first.pk, **told, by=payer)
+    assert venture_reversals.ask_reversal(first.pk, **told, by=payer).pk == asked.pk
+    with pytest.raises(DoudiError) as refused:
+        venture_reversals.decide_reversal(first.pk, confirm=True, note="", by=payer)
+    assert refused.value.code == "same_person"
+    assert ventures.paid_of(one) == 1_500_000  # nothing comes off before the second person
+
+    done = venture_reversals.decide_reversal(first.pk, confirm=True, note="", by=other)
+    assert venture_reversals.decide_reversal(first.pk, confirm=True, note="", by=other).pk == done.pk
+    first.refresh_from_db()
+    assert (first.status, first.payment, ventures.paid_of(one)) == ("accepted", None, 0)
+
+    with pytest.raises(DoudiError) as refused:
+        ventures.pay_milestone(first.pk, voucher="C1", on=TODAY(), by=payer)
+    assert refused.value.code == "voucher_used"
+    right = ventures.pay_milestone(first.pk, voucher="V2", on=TODAY(), by=payer)
+    assert (right.turn, ventures.paid_of(one)) == (2, 1_500_000)
+    assert [row.voucher for row in first.payments.all()] == ["V1", "V2"] and wrong.pk != right.pk
+
+
+def test_a_reversal_that_is_refused_leaves_the_payment_and_may_be_asked_again(
+    people: Cast, bodies, call
+) -> None:
+    one = applied(call, bodies[0])
+    applied(call, bodies[1], "长者食堂")
+    begun(call, people)
+    scored(call, people, {"A01": 90, "A02": 70})
+    awarded(call, people, one)
+    steps = [
+        (words, TODAY() + timedelta(days=days), 1_500_000) for words, days in (("启动", 20), ("结项", 90))
+    ]
+    first = ventures.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)[0]
+    payer, other = user("county2", Role.COUNTY), user("county3", Role.COUNTY)
+    ventures.report_milestone(first.pk, report="已服务老人五十名", by=bodies[0])
+    ventures.accept_milestone(first.pk, accept=True, note="符合", by=people.county)
+    ventures.pay_milestone(first.pk, voucher="V1", on=TODAY(), by=payer)
+
+    venture_reversals.ask_reversal(first.pk, voucher="C1", on=TODAY(), ground="以为重复", by=payer)
+    with pytest.raises(DoudiError):  # a refusal says why
+        venture_reversals.decide_reversal(first.pk, confirm=False, note="", by=other)
+    venture_reversals.decide_reversal(first.pk, confirm=False, note="没有重复，拨付无误", by=other)
+
+    first.refresh_from_db()
+    assert (first.status, ventures.paid_of(one)) == ("paid", 1_500_000)
+    again = venture_reversals.ask_reversal(first.pk, voucher="C2", on=TODAY(), ground="银行退回", by=payer)
+    assert [row.status for row in first.reversals] == ["refused", "asked"] and again.amount_fen == -1_500_000
 
 
 def test_jurors_see_a_letter_and_nobodys_name_nor_each_others_scores(people: Cast, bodies, call) -> None:

@@ -121,3 +121,34 @@ def test_the_year_is_what_was_paid_and_the_last_month_going_on(pay: PayOffice) -
     )
     assert [one.year_fen for one in next_year if one.benefit == "DB"] == [12 * 139000]
     assert [one.year_fen for one in next_year if one.benefit == "LS"] == [0]
+
+
+def test_the_townships_years_are_the_countys_year(pay: PayOffice) -> None:
+    told = {"region_code": COUNTY, "rules": chain.benefit_rules()}
+
+    for year in (2024, 2025):
+        towns = payroll.forecast_by_township(year=year, **told, by=pay.cast.director)
+        whole = payroll.forecast(year=year, **told, by=pay.cast.director)
+        assert [one.region_code for one in towns] == ["520102016", "520102017"]
+        assert sum(one.spent_fen for one in towns) == sum(one.spent_fen for one in whole)
+        assert sum(one.year_fen for one in towns) == sum(one.year_fen for one in whole)
+    # 2025: the allowance of December twelve times, and no temporary aid that nobody decided
+    assert (towns[0].spent_fen, towns[0].to_come_fen) == (0, 12 * 139000)
+    own = payroll.forecast_by_township(
+        year=2025, region_code="520102016", rules=told["rules"], by=pay.cast.township
+    )
+    assert own == towns[:1]
+
+
+def test_aid_per_head_stands_by_layer_and_only_of_the_own_area(pay: PayOffice) -> None:
+    found = {one.layer: one for one in payroll.aid_per_head(by=pay.cast.director, on=DEC)}
+
+    rostered = sum(roster.total_fen for roster in payroll.rosters(by=pay.cast.director, status="frozen"))
+    # 张家 and 赵家 with two each; 王强 holds no category and stands in a line of its own
+    assert (found["DB"].households, found["DB"].people) == (2, 4)
+    assert found["DB"].aid_fen == rostered - 60000
+    assert found["DB"].per_head_fen == round(found["DB"].aid_fen / 4)
+    assert (found[""].households, found[""].per_head_fen) == (1, 60000)
+    (theirs,) = payroll.aid_per_head(by=pay.cast.other_township, on=DEC)
+    assert (theirs.layer, theirs.people, theirs.aid_fen) == ("DB", 2, found["DB"].aid_fen - 278000)
+    assert payroll.aid_per_head(by=pay.cast.director, on=date(2026, 1, 1)) == []

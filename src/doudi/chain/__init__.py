@@ -42,9 +42,14 @@ from doudi.chain.applying import (
 from doudi.chain.batches import ask_batch, begin_recheck, request_batch, sift_batch
 from doudi.chain.dining import (
     door_shut,
+    enrol_by_oneself,
     enrol_diner,
+    family_order,
+    family_pause,
+    family_view,
     follow_register,
     hand_over,
+    issue_family_code,
     place_order,
     quote_meal,
     record_call,
@@ -157,7 +162,7 @@ from doudi.chain.people import (
     reopen_pair,
     undo_change,
 )
-from doudi.chain.privacy import Consent, looks_paper, who_looked
+from doudi.chain.privacy import looks_paper, who_looked
 from doudi.chain.reports import (
     identify,
     open_from_report,
@@ -221,7 +226,6 @@ from doudi.chain.warnings import (
 __all__ = [
     "JOB_LABELS",
     "REFERENCES",
-    "Consent",
     "Dispatched",
     "accept_application",
     "accept_proposal",
@@ -270,6 +274,7 @@ __all__ = [
     "drop_key",
     "duplicate_rules",
     "end_decision",
+    "enrol_by_oneself",
     "enrol_diner",
     "entitlements",
     "entrust_check",
@@ -281,6 +286,9 @@ __all__ = [
     "export_rectification",
     "export_screening",
     "extend_application",
+    "family_order",
+    "family_pause",
+    "family_view",
     "file_aid",
     "filers",
     "find_doubts",
@@ -295,6 +303,7 @@ __all__ = [
     "grant_claim",
     "hand_over",
     "identify",
+    "issue_family_code",
     "issue_letter",
     "issue_report",
     "keep_resource",

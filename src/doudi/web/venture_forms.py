@@ -219,6 +219,24 @@ class PayForm(forms.Form):
     on = day(gettext_lazy("拨付日期"))
 
 
+class ReverseForm(forms.Form):
+    """A payment to be reversed."""
+
+    voucher = words(gettext_lazy("冲正凭证号"))
+    on = day(gettext_lazy("冲正日期"))
+    ground = words(gettext_lazy("原因"))
+
+
+class ReversalDecisionForm(forms.Form):
+    """The second person's word on a counter-entry."""
+
+    confirm = forms.ChoiceField(
+        label=gettext_lazy("决定"),
+        choices=[("yes", gettext_lazy("确认冲正")), ("no", gettext_lazy("不予冲正"))],
+    )
+    note = forms.CharField(label=gettext_lazy("意见（不予冲正时必填）"), max_length=300, required=False)
+
+
 class EvaluateForm(forms.Form):
     """What a funded project came to."""
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.assistance.benefit_models import BenefitDecision, DecisionQuerySet
-from doudi.contexts.assistance.entitlement import applicable, in_force
+from doudi.contexts.assistance.entitlement import applicable, as_kept, in_force
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.recovery_models import PaymentStop
 from doudi.contexts.registry import services as registry
@@ -60,7 +60,7 @@ class ExclusiveBenefit(DoudiError):
 def decisions(*, by: User, household_no: str = "", benefit: str = "") -> DecisionQuerySet:
     """Decisions of the account's area, in the order in which they begin."""
     require(by, Act.VIEW_ROSTERS)
-    found = BenefitDecision.objects.visible_to(by)
+    found = registry.but_own(BenefitDecision.objects.visible_to(by), by=by, household="household_no")
     if household_no:
         found = found.filter(household_no=household_no)
     if benefit:
@@ -77,6 +77,7 @@ def decision_of(number: str, *, by: User) -> BenefitDecision:
             f"没有找到决定 {number}，或不在您的辖区。",
             f"No decision {number} in your area; check the number.",
         )
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 
@@ -220,7 +221,7 @@ def _consider(asked: BenefitDecision, rules: BenefitRules, numbers: Numbers) -> 
 
 def _living(asked: BenefitDecision) -> None:
     ids = [one.person_id for one in asked.recipients]
-    if len(set(ids)) != len(ids):
+    if len(_today(asked)) != len(ids):
         raise StepRefused("同一人写了两次。", "A person stands twice.")
     known = registry.people_briefs(ids)
     if missing := [one for one in ids if one not in known]:
@@ -248,9 +249,16 @@ def _granted_at(asked: BenefitDecision) -> datetime | None:
     return rows.order_by("-pk").values_list("recorded_at", flat=True).first()
 
 
+def _today(decision: BenefitDecision) -> set[int]:
+    """The people of a decision as the records that they are today."""
+    ids = [one.person_id for one in decision.recipients]
+    kept = registry.kept_persons(ids)
+    return {kept.get(one, one) for one in ids}
+
+
 def _exclusive(asked: BenefitDecision, rules: BenefitRules) -> None:
     """A person has one of the exclusive benefits of a month (互斥)."""
-    people = {one.person_id for one in asked.recipients}
+    people = _today(asked)
     for group in rules.exclusive:
         if asked.benefit not in group:
             continue
@@ -258,7 +266,7 @@ def _exclusive(asked: BenefitDecision, rules: BenefitRules) -> None:
             if other == asked.benefit:
                 continue
             found = standing(asked.household_no, other, asked.starts_on)
-            both = people & {one.person_id for one in found.recipients} if found else set()
+            both = people & _today(found) if found else set()
             if found is not None and both:
                 names = "、".join(one.name for one in registry.people_briefs(both).values())
                 raise ExclusiveBenefit(
@@ -381,8 +389,10 @@ def reverse_decision(number: str, *, decision_no: str, ground: str, by: User) ->
 def explained(decision: BenefitDecision, month: date, *, rules: BenefitRules, numbers: Numbers) -> Due:
     """What a decision makes due in a month, line by line, with who is still counted."""
     stops = list(PaymentStop.objects.filter(household_no=decision.household_no))
-    people = registry.people_briefs(one.person_id for one in decision.recipients)
-    counted, _left = applicable(decision, month, stops, people)
+    kept = registry.kept_persons(one.person_id for one in decision.recipients)
+    recipients = as_kept(decision.recipients, kept)
+    people = registry.people_briefs(one.person_id for one in recipients)
+    counted, _left = applicable(decision, month, stops, people, recipients)
     return due(rules, numbers, decision.claim, month, recipients=counted)
 
 

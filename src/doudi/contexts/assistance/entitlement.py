@@ -7,7 +7,7 @@ where an earlier month was rostered otherwise (补发、扣回).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from doudi.contexts.assistance.benefit_models import BenefitDecision
@@ -44,6 +44,11 @@ def in_force(rows: Sequence[BenefitDecision], month: date) -> BenefitDecision | 
     return None if last.ends_on is not None and last.ends_on < month else last
 
 
+def as_kept(recipients: Iterable[Recipient], kept: Mapping[int, int]) -> tuple[Recipient, ...]:
+    """The people of a decision under the records that they are today (人员合并以后)."""
+    return tuple(replace(one, person_id=kept.get(one.person_id, one.person_id)) for one in recipients)
+
+
 def applicable(
     decision: BenefitDecision,
     month: date,
@@ -53,15 +58,25 @@ def applicable(
 ) -> tuple[list[Recipient], list[Line]]:
     """Who of a decision is counted in a month, and a line for everyone who is not: stopped, or dead since an earlier month.
 
-    A stop holds against decisions that stood when it was recorded; a later grant brings a person back.
+    A stop holds against decisions that stood when it was recorded; a later grant brings a person back. ``recipients``
+    are :func:`as_kept`; two records of a decision that have become one person are counted once.
     """
     standing = [
         stop for stop in stops if stop.stop_from <= month and stop.recorded_at >= decision.recorded_at
     ]
-    counted, left = [], []
+    counted: list[Recipient] = []
+    left: list[Line] = []
+    places: dict[int, int] = {}
     for one in decision.recipients if recipients is None else recipients:
         known = people.get(one.person_id)
         name = known.name if known else str(one.person_id)
+        if (place := places.get(one.person_id)) is not None:
+            before = counted[place]
+            graded = before.failed_items if before.failed_items is not None else one.failed_items
+            needs = tuple(dict.fromkeys((*before.needs, *one.needs)))
+            counted[place] = replace(before, needs=needs, failed_items=graded)
+            left.append(Line("不计入", f"{name}的两份登记已合并为一人，只计一次", None))
+            continue
         stop = next((stop for stop in standing if stop.person_id in (None, one.person_id)), None)
         if stop is not None:
             left.append(
@@ -70,6 +85,7 @@ def applicable(
         elif known is not None and known.died_on is not None and next_month(known.died_on) <= month:
             left.append(Line("不计入", f"{name}于 {known.died_on} 死亡，次月起不发", None))
         else:
+            places[one.person_id] = len(counted)
             counted.append(one)
     return counted, left
 
@@ -119,14 +135,21 @@ class Books:
             halted = halted.filter(household_no=household_no)
         households: dict[str, dict[str, _Benefit]] = {}
         ids: set[int] = set()
-        homes: dict[tuple[int, str], list[str]] = {}
+        read: list[tuple[BenefitDecision, _Benefit]] = []
         for row in found.order_by("starts_on", "pk").iterator(chunk_size=5000):
             mine = households.setdefault(row.household_no, {}).setdefault(row.benefit, _Benefit([]))
             mine.rows.append(row)
             if not row.people:
                 continue
-            for one in mine.claim(row).recipients:
-                ids.add(one.person_id)
+            read.append((row, mine))
+            ids.update(one.person_id for one in mine.claim(row).recipients)
+        kept = registry.kept_persons(ids)
+        homes: dict[tuple[int, str], list[str]] = {}
+        for row, mine in read:
+            claim = mine.claim(row)
+            if any(kept.get(one.person_id, one.person_id) != one.person_id for one in claim.recipients):
+                claim = mine.claims[row.pk] = replace(claim, recipients=as_kept(claim.recipients, kept))
+            for one in claim.recipients:
                 known = homes.setdefault((one.person_id, row.benefit), [])
                 if row.household_no not in known:
                     known.append(row.household_no)
@@ -139,9 +162,14 @@ class Books:
             numbers,
             households,
             stops,
-            registry.people_briefs(ids),
+            registry.people_briefs(ids | set(kept.values())),
             {key: where for key, where in homes.items() if key[1] in before or len(where) > 1},
         )
+
+    def named(self, number: str, benefit: str) -> set[int]:
+        """The people whom any decision of a household on a benefit names, as they are today."""
+        mine = self.households.get(number, {}).get(benefit)
+        return {one.person_id for row in mine.rows for one in mine.claim(row).recipients} if mine else set()
 
     def first_month(self, number: str) -> date:
         """The earliest month of which a household's decisions speak."""

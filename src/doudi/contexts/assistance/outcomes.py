@@ -5,20 +5,23 @@ Figures are counted from the very rows that a list shows: a number of the page a
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Avg, Count, Q
+from django.db.models import Avg, Count, Q, Sum
 from django.db.models.functions import Substr
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.assistance.benefit_models import BenefitDecision
 from doudi.contexts.assistance.errors import StepRefused
-from doudi.contexts.assistance.models import MeasureGiven
+from doudi.contexts.assistance.models import MeasureGiven, Referral
 from doudi.contexts.assistance.outcome_models import FollowUp
+from doudi.contexts.assistance.roster_models import Roster, RosterRow
+from doudi.contexts.registry import services as registry
 from doudi.engine.benefits import BenefitRules
 from doudi.engine.errors import DoudiError
 
@@ -114,7 +117,7 @@ def follow_ups(
 ) -> Any:
     """Looks of the asker's area: ``due`` (from today on back), ``late`` (more than a week), ``done``; empty: all."""
     require(by, Act.VIEW_ROSTERS)
-    found = FollowUp.objects.all().visible_to(by)
+    found = registry.but_own(FollowUp.objects.all().visible_to(by), by=by, household="household_no")
     today = timezone.localdate()
     if state == "due":
         found = found.filter(result="", due_on__lte=today)
@@ -143,6 +146,7 @@ def follow_up_of(pk: int, *, by: User) -> FollowUp:
     found: FollowUp | None = FollowUp.objects.all().visible_to(by).filter(pk=pk).first()
     if found is None:
         raise FollowUpNotFound("没有找到这次随访，或不在您的辖区。", "No such follow-up in your area.")
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 
@@ -251,6 +255,60 @@ def _figures(key: str, label: str, row: dict[str, Any]) -> Figures:
         key, label, row["planned"], row["done"], row["late"], row["solved"], row["partly"], row["unsolved"],
         row["not_needed"], row["repeats"], row["unmets"], row["content"],
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LayerAid:
+    """What the households of one layer were given within a year: ``layer`` is the category's code, '' for none."""
+
+    layer: str
+    households: int
+    people: int
+    aid_fen: int
+
+    @property
+    def per_head_fen(self) -> int | None:
+        """Whole fen a person; None where nobody lives there any more."""
+        return round(self.aid_fen / self.people) if self.people else None
+
+
+def aid_per_head(*, by: User, on: date | None = None) -> list[LayerAid]:
+    """Aid of the year before ``on`` per head, by the layer in which the household stands today (分层人均救助).
+
+    Aid is what frozen rosters hold (without what waits or was kept back), measures, and what departments answered with;
+    heads are the living members of the households that got any.
+    """
+    require(by, Act.VIEW_ROSTERS)
+    until = on or timezone.localdate()
+    since = until - timedelta(days=REPEAT_DAYS)
+    mine = {"region_code__startswith": by.region_code}
+    rows = RosterRow.objects.filter(
+        roster__status=Roster.Status.FROZEN, roster__month__gt=since, roster__month__lte=until, **mine
+    ).exclude(kind__in=(RosterRow.Kind.HELD, RosterRow.Kind.OFFSET))
+    measures = MeasureGiven.objects.filter(
+        reverses=None, reversed_by=None, given_on__gt=since, given_on__lte=until, **mine
+    )
+    answers = Referral.objects.filter(
+        status=Referral.Status.ANSWERED,
+        answered_at__date__gt=since,
+        answered_at__date__lte=until,
+        amount_fen__gt=0,
+        **mine,
+    )
+    given: Counter[str] = Counter()
+    for found in (rows, measures, answers):
+        given.update(
+            dict(found.order_by().values_list("household_no").annotate(fen=Sum("amount_fen")))  # type: ignore[attr-defined]
+        )
+    given = Counter({number: fen for number, fen in given.items() if fen > 0})
+    sums: dict[str, list[int]] = {}
+    for number, (layer, people) in registry.layers_of(given).items():
+        line = sums.setdefault(layer, [0, 0, 0])
+        line[0], line[1], line[2] = line[0] + 1, line[1] + people, line[2] + given[number]
+    order = {code: rank for rank, code in enumerate(registry.CATEGORY_CODES.values())}
+    return [
+        LayerAid(code, *sums[code]) for code in sorted(sums, key=lambda code: order.get(code, len(order)))
+    ]
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def _counting(column: Column) -> Any:
 def export_table(statistics: Statistics, *, by: User) -> bytes:
     """A monthly table as a workbook; the export is in the log."""
     out = io.BytesIO()
-    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+    with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False}) as book:
         sheet = book.add_worksheet("月报")
         bold, money = book.add_format({"bold": True}), book.add_format({"num_format": "#,##0.00"})
         sheet.write(0, 0, f"{statistics.table.label} {month_text(statistics.month)}", bold)
@@ -200,9 +200,7 @@ def forecast(*, year: int, region_code: str, rules: BenefitRules, by: User) -> l
     """
     require(by, Act.VIEW_ROSTERS, region_code=region_code or None)
     area = region_code if region_code.startswith(by.region_code) else by.region_code
-    rows = RosterRow.objects.filter(
-        roster__status=Roster.Status.FROZEN, roster__month__year=year, region_code__startswith=area
-    ).exclude(kind__in=(RosterRow.Kind.HELD, RosterRow.Kind.OFFSET))
+    rows = _rostered(year, area)
     sums: dict[tuple[str, int], int] = {}
     for benefit, month, fen in (
         rows.order_by().values_list("benefit", "roster__month").annotate(fen=Sum("amount_fen"))
@@ -223,8 +221,59 @@ def forecast(*, year: int, region_code: str, rules: BenefitRules, by: User) -> l
     return found
 
 
+@dataclass(frozen=True)
+class TownshipForecast:
+    """A township's year over all benefits, in fen; the townships' sums are those of :func:`forecast` together."""
+
+    region_code: str
+    spent_fen: int
+    to_come_fen: int
+
+    @property
+    def year_fen(self) -> int:
+        return self.spent_fen + self.to_come_fen
+
+
+def forecast_by_township(
+    *, year: int, region_code: str, rules: BenefitRules, by: User
+) -> list[TownshipForecast]:
+    """The year of each township of an area, by the rule of :func:`forecast`."""
+    require(by, Act.VIEW_ROSTERS, region_code=region_code or None)
+    area = region_code if region_code.startswith(by.region_code) else by.region_code
+    rows = _rostered(year, area)
+    last = rows.order_by("-roster__month").values_list("roster__month__month", flat=True).first() or 0
+    spent = _by_township(rows)
+    monthly = [code for code, one in rules.benefits.items() if one.monthly]
+    regular = _last_regular_rows(year, area)
+    each = _by_township(regular.filter(benefit__in=monthly)) if regular is not None else {}
+    return [
+        TownshipForecast(code, spent.get(code, 0), each.get(code, 0) * (12 - last))
+        for code in sorted(spent.keys() | each.keys())
+    ]
+
+
+def _by_township(rows: QuerySet[RosterRow]) -> dict[str, int]:
+    towns = rows.order_by().annotate(town=Substr("region_code", 1, TOWNSHIP)).values_list("town")
+    return dict(towns.annotate(fen=Sum("amount_fen")))
+
+
+def _rostered(year: int, area: str) -> QuerySet[RosterRow]:
+    """The rows of an area's year that are aid: frozen, without what waits and what was kept back."""
+    return RosterRow.objects.filter(
+        roster__status=Roster.Status.FROZEN, roster__month__year=year, region_code__startswith=area
+    ).exclude(kind__in=(RosterRow.Kind.HELD, RosterRow.Kind.OFFSET))
+
+
 def _last_regular(year: int, area: str) -> dict[str, int]:
     """The regular sums by benefit of the last frozen month up to the end of a year."""
+    rows = _last_regular_rows(year, area)
+    return (
+        {} if rows is None else dict(rows.order_by().values_list("benefit").annotate(fen=Sum("amount_fen")))
+    )
+
+
+def _last_regular_rows(year: int, area: str) -> QuerySet[RosterRow] | None:
+    """The regular rows of the last frozen month up to the end of a year, None before the first."""
     rows = RosterRow.objects.filter(
         roster__status=Roster.Status.FROZEN,
         roster__month__lte=date(year, 12, 1),
@@ -232,7 +281,4 @@ def _last_regular(year: int, area: str) -> dict[str, int]:
         kind=RosterRow.Kind.REGULAR,
     )
     month = rows.order_by("-roster__month").values_list("roster__month", flat=True).first()
-    if month is None:
-        return {}
-    sums = rows.filter(roster__month=month).order_by().values_list("benefit").annotate(fen=Sum("amount_fen"))
-    return dict(sums)
+    return None if month is None else rows.filter(roster__month=month)

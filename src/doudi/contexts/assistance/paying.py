@@ -30,6 +30,7 @@ from doudi.contexts.assistance.roster_models import (
     RosterRow,
 )
 from doudi.contexts.assistance.rosters import SamePerson
+from doudi.contexts.registry import services as registry
 from doudi.engine.benefits import BenefitRules, Payment, month_text, read_return, write_payment_file
 from doudi.engine.errors import DoudiError
 
@@ -75,6 +76,7 @@ def payables(roster: Roster) -> list[Payable]:
         )
     }
     accounts = _accounts(names)
+    kept = registry.kept_persons({person for _number, person in names if person})
     found = []
     for row in nets.iterator(chunk_size=10_000):
         key = (row["household_no"], row["person_id"])
@@ -92,7 +94,7 @@ def payables(roster: Roster) -> list[Payable]:
                 attempt,
                 state,
                 reason,
-                accounts.get(key) or accounts.get((key[0], 0)),
+                accounts.get((key[0], kept.get(key[1], key[1]))) or accounts.get((key[0], 0)),
             )
         )
     return found
@@ -115,12 +117,20 @@ def _last_attempts(roster: Roster) -> dict[tuple[str, int], tuple[int, str, str]
 
 
 def _accounts(keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], PayAccount]:
+    """Household and person → the account in force; one entered for a record that was merged is the kept person's,
+    unless that person has one of its own."""
     found: dict[tuple[str, int], PayAccount] = {}
+    of_people: list[PayAccount] = []
     numbers = sorted({number for number, _person in keys})
     for start in range(0, len(numbers), 500):
         batch = numbers[start : start + 500]
         for row in PayAccount.objects.filter(household_no__in=batch, status=PayAccount.Status.IN_FORCE):
             found[row.household_no, row.person_id] = row
+            if row.person_id:
+                of_people.append(row)
+    kept = registry.kept_persons({row.person_id for row in of_people})
+    for row in of_people:
+        found.setdefault((row.household_no, kept.get(row.person_id, row.person_id)), row)
     return found
 
 
@@ -482,4 +492,5 @@ def batch_figures(batch: PayBatch) -> dict[str, tuple[int, int]]:
 def items_of(batch: PayBatch, *, by: User) -> QuerySet[PayItem]:
     """The payments of a batch with their results."""
     require(by, Act.VIEW_ROSTERS)
-    return batch.items.prefetch_related("results").select_related("account", "roster").order_by("serial")
+    found = batch.items.prefetch_related("results").select_related("account", "roster").order_by("serial")
+    return registry.but_own(found, by=by, household="household_no")

@@ -27,6 +27,7 @@ from doudi.contexts.assistance.offsets import agree_offset, end_offset, offset_s
 from doudi.contexts.assistance.outcome_models import FollowUp, Review, WorkRefusal
 from doudi.contexts.assistance.outcomes import (
     FollowUpNotFound,
+    aid_per_head,
     follow_up_of,
     follow_ups,
     outcome_figures,
@@ -48,6 +49,7 @@ from doudi.contexts.assistance.pay_statistics import (
     cell_rows,
     export_table,
     forecast,
+    forecast_by_township,
     monthly_table,
     record_budget,
 )
@@ -98,6 +100,7 @@ from doudi.contexts.assistance.rosters import (
     return_roster,
     roster_of,
     rosters,
+    rows_kept_back,
     rows_of,
     sums_of,
 )
@@ -131,6 +134,7 @@ __all__ = [
     "TieOut",
     "WorkRefusal",
     "agree_offset",
+    "aid_per_head",
     "balances",
     "batch_figures",
     "batch_of",
@@ -152,6 +156,7 @@ __all__ = [
     "follow_up_of",
     "follow_ups",
     "forecast",
+    "forecast_by_township",
     "freeze_roster",
     "guarded",
     "import_accounts",
@@ -186,6 +191,7 @@ __all__ = [
     "reviews",
     "roster_of",
     "rosters",
+    "rows_kept_back",
     "rows_of",
     "standing",
     "standing_of",

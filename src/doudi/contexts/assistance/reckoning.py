@@ -19,6 +19,7 @@ from doudi.contexts.assistance.entitlement import Books, Entitled, Key
 from doudi.contexts.assistance.recovery_models import LedgerLine, Recovery
 from doudi.contexts.assistance.roster_models import Roster, RosterRow
 from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import services as registry
 from doudi.engine.benefits import BenefitRules, Due, Numbers, month_text, months_between, shift
 from doudi.engine.money import format_yuan
 
@@ -39,7 +40,7 @@ def reckon_rows(roster: Roster, rules: BenefitRules, numbers: Numbers) -> Iterat
     """The rows of a roster, household by household, without names and places."""
     books = Books.read(roster.region_code, rules, numbers)
     floor = shift(roster.month, -rules.months_back)
-    held_so_far = _rostered(roster.region_code, floor)
+    held_so_far = _rostered(roster.region_code, floor, books)
     claims = _recovery_claims(roster.region_code)
     agreements = _agreements(roster.region_code)
     noted = _noted(roster.region_code)
@@ -54,7 +55,7 @@ def reckon_rows(roster: Roster, rules: BenefitRules, numbers: Numbers) -> Iterat
         yield from _netted(payees, claims.get(number, 0), agreements.get(number), roster)
 
 
-def _rostered(region_code: str, floor: date) -> dict[str, dict[tuple[Key, date], int]]:
+def _rostered(region_code: str, floor: date, books: Books) -> dict[str, dict[tuple[Key, date], int]]:
     """What frozen rosters hold: household → (key, month) → fen."""
     rows = (
         RosterRow.objects.filter(
@@ -68,9 +69,30 @@ def _rostered(region_code: str, floor: date) -> dict[str, dict[tuple[Key, date],
         .annotate(fen=Sum("amount_fen"))
     )
     found: dict[str, dict[tuple[Key, date], int]] = defaultdict(dict)
+    people = {person for _number, person, *_rest in rows.filter(person_id__gt=0)}
+    kept = registry.kept_persons(people)
     for number, person, benefit, month, fen in rows.iterator(chunk_size=10_000):
-        found[number][(number, person, benefit), month] = fen
+        # a frozen row names the record of its day; what it paid was paid to the person
+        held, key = found[number], ((number, kept.get(person, person), benefit), month)
+        held[key] = held.get(key, 0) + fen
+    for number, held in found.items():
+        for key, month in [
+            each for each in held if each[0][1] and each[0][1] not in books.named(number, each[0][2])
+        ]:
+            own = _own_key(books, key, {one for one, when in held if when == month})
+            if own is not None:
+                held[own, month] = held.pop((key, month))
     return found
+
+
+def _own_key(books: Books, key: Key, rostered: set[Key]) -> Key | None:
+    """Whose a row is that names a person whom no decision names: two records were one when it was made, and are two again.
+
+    It is the one person's of the benefit who has no row of that month; where more could be meant, it stays as it is.
+    """
+    number, _person, benefit = key
+    others = {(number, one, benefit) for one in books.named(number, benefit)} - rostered
+    return others.pop() if len(others) == 1 else None
 
 
 def _recovery_claims(region_code: str) -> dict[str, int]:

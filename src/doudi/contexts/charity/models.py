@@ -63,6 +63,7 @@ from doudi.contexts.charity.venture_models import (
     Score,
     Support,
     VenturePayment,
+    VentureReversal,
 )
 
 __all__ = [
@@ -117,5 +118,6 @@ __all__ = [
     "Support",
     "TiedPerson",
     "VenturePayment",
+    "VentureReversal",
     "YearFigures",
 ]

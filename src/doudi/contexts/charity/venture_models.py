@@ -148,16 +148,69 @@ class Milestone(models.Model):
             models.UniqueConstraint(fields=["application", "place"], name="one_milestone_per_place")
         ]
 
+    @property
+    def payment(self) -> VenturePayment | None:
+        """The payment in force: the last one that was not reversed."""
+        standing = self.payments.exclude(reversals__status=VentureReversal.Status.CONFIRMED)
+        return standing.order_by("-turn").first()
+
+    @property
+    def reversals(self) -> models.QuerySet[VentureReversal]:
+        """What was asked and decided about reversing its payments, the earliest first."""
+        return VentureReversal.objects.filter(payment__milestone=self).select_related("payment")
+
 
 class VenturePayment(AppendOnly):
-    """A payment on an accepted milestone (拨付); the database keeps it from being made twice."""
+    """A payment on an accepted milestone (拨付); the database keeps it from being made twice.
 
-    milestone = models.OneToOneField(Milestone, on_delete=models.PROTECT, related_name="payment")
+    ``turn`` counts how often the milestone was paid: a second time only after the first was reversed.
+    """
+
+    milestone = models.ForeignKey(Milestone, on_delete=models.PROTECT, related_name="payments")
+    turn = models.PositiveSmallIntegerField("第几次", default=1)
     amount_fen = models.BigIntegerField("金额（分）")
     on = models.DateField("日期")
     voucher = models.CharField("凭证号", max_length=80, unique=True)
     paid_by = models.CharField("支付人", max_length=150)
     recorded_at = models.DateTimeField("记录时间", auto_now_add=True)
+
+    class Meta:
+        ordering = ["turn"]
+        constraints = [models.UniqueConstraint(fields=["milestone", "turn"], name="one_payment_per_turn")]
+
+
+class VentureReversal(models.Model):
+    """The counter-entry of a payment that was wrong or came back (冲正): asked by who pays, decided by another.
+
+    ``amount_fen`` is what comes off the award's payments, the negative of the payment; the payment itself stays.
+    """
+
+    class Status(models.TextChoices):
+        ASKED = "asked", "待确认"
+        CONFIRMED = "confirmed", "已冲正"
+        REFUSED = "refused", "不予冲正"
+
+    payment = models.ForeignKey(VenturePayment, on_delete=models.PROTECT, related_name="reversals")
+    amount_fen = models.BigIntegerField("金额（分）")
+    on = models.DateField("日期")
+    voucher = models.CharField("冲正凭证号", max_length=80, unique=True)
+    ground = models.CharField("原因", max_length=300)
+    status = models.CharField("状态", max_length=10, choices=Status.choices, default=Status.ASKED)
+    asked_by = models.CharField("提出人", max_length=150)
+    asked_at = models.DateTimeField("提出时间", auto_now_add=True)
+    decided_by = models.CharField("确认人", max_length=150, blank=True)
+    decided_at = models.DateTimeField("确认时间", null=True)
+    note = models.CharField("意见", max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=~models.Q(status="refused"),
+                name="one_reversal_per_payment",
+            )
+        ]
 
 
 class Evaluation(AppendOnly):

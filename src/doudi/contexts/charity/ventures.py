@@ -30,6 +30,7 @@ from doudi.contexts.charity.venture_models import (
     Milestone,
     Score,
     VenturePayment,
+    VentureReversal,
 )
 from doudi.contexts.monitoring import services as monitoring
 from doudi.engine.money import show_yuan
@@ -47,6 +48,7 @@ __all__ = [
     "Place",
     "Score",
     "VenturePayment",
+    "VentureReversal",
     "accept_milestone",
     "applicants",
     "application_of",
@@ -63,6 +65,7 @@ __all__ = [
     "evaluate",
     "milestone_evidence",
     "milestone_of",
+    "noted",
     "paid_of",
     "pay_milestone",
     "plan_milestones",
@@ -75,6 +78,7 @@ __all__ = [
     "report_milestone",
     "score",
     "seat_of",
+    "unused",
     "withdraw_application",
 ]
 
@@ -195,7 +199,7 @@ def draft_call(
         least_jurors=max(least_jurors, rules.jurors_least),
         made_by=by.username,
     )
-    _note(made, by, Act.RUN_VENTURE, "draft", "拟定公益创投")
+    noted(made, by, Act.RUN_VENTURE, "draft", "拟定公益创投")
     return made
 
 
@@ -216,7 +220,7 @@ def publish_call(number: str, *, by: User) -> Call:
         return call
     call.status = Call.Status.PUBLISHED
     call.save(update_fields=["status"])
-    _note(call, by, Act.RUN_VENTURE, "publish", "发布")
+    noted(call, by, Act.RUN_VENTURE, "publish", "发布")
     return call
 
 
@@ -277,7 +281,7 @@ def apply(
         asked_fen=asked,
         submitted_by=by.username,
     )
-    _note(call, by, Act.APPLY_VENTURE, "apply", f"收到申报 {made.blind}", application=made.number)
+    noted(call, by, Act.APPLY_VENTURE, "apply", f"收到申报 {made.blind}", application=made.number)
     return made
 
 
@@ -291,7 +295,7 @@ def withdraw_application(number: str, *, by: User) -> Application:
         raise StepRefused("评审开始后不能撤回。", "It cannot be withdrawn after scoring began.")
     found.status = Application.Status.WITHDRAWN
     found.save(update_fields=["status"])
-    _note(found.call, by, Act.APPLY_VENTURE, "withdraw", f"撤回申报 {found.blind}", application=number)
+    noted(found.call, by, Act.APPLY_VENTURE, "withdraw", f"撤回申报 {found.blind}", application=number)
     return found
 
 
@@ -316,7 +320,7 @@ def appoint_juror(number: str, *, username: str, by: User) -> Juror:
         call=call, username=person.username, defaults={"name": person.display_name}
     )
     if new:
-        _note(call, by, Act.RUN_VENTURE, "juror", f"聘请评委 {person.display_name}")
+        noted(call, by, Act.RUN_VENTURE, "juror", f"聘请评委 {person.display_name}")
         word = monitoring.Word(
             "venture",
             f"您被聘为“{call.title}”的评委。",
@@ -345,7 +349,7 @@ def begin_scoring(number: str, *, by: User) -> Call:
         raise StepRefused("没有申报。", "There are no applications.")
     call.status = Call.Status.SCORING
     call.save(update_fields=["status"])
-    _note(call, by, Act.RUN_VENTURE, "scoring", "申报截止，开始评审")
+    noted(call, by, Act.RUN_VENTURE, "scoring", "申报截止，开始评审")
     return call
 
 
@@ -378,7 +382,7 @@ def declare(number: str, *, conflicts: Sequence[str], words: str, by: User) -> J
     seat.conflicts = sorted((set(conflicts) & known) | own)
     seat.declaration, seat.declared_at = reasoned(words, "声明", "your declaration")[:300], timezone.now()
     seat.save()
-    _note(call, by, Act.SCORE_VENTURE, "declare", f"评委声明，回避 {len(seat.conflicts)} 家")
+    noted(call, by, Act.SCORE_VENTURE, "declare", f"评委声明，回避 {len(seat.conflicts)} 家")
     return seat
 
 
@@ -452,7 +456,7 @@ def score(number: str, blind: str, *, points: dict[str, int], comment: str, by: 
         total=sum(points[criterion["code"]] * criterion["weight"] for criterion in call.criteria),
         comment=reasoned(comment, "评语", "a comment")[:500],
     )
-    _note(call, by, Act.SCORE_VENTURE, "score", f"评委评分 {blind}")
+    noted(call, by, Act.SCORE_VENTURE, "score", f"评委评分 {blind}")
     return made
 
 
@@ -536,7 +540,7 @@ def propose_awards(number: str, *, awards: dict[str, int], by: User) -> Call:
         )
     for place in places.values():
         place.application.save(update_fields=["proposed_fen", "proposed_by"])
-    _note(call, by, Act.RUN_VENTURE, "propose", f"拟资助 {sum(1 for fen in awards.values() if fen)} 个项目")
+    noted(call, by, Act.RUN_VENTURE, "propose", f"拟资助 {sum(1 for fen in awards.values() if fen)} 个项目")
     return call
 
 
@@ -550,7 +554,7 @@ def decide_awards(number: str, *, approve: bool, document: str, note: str, by: U
     another(by, call.made_by, *(one.proposed_by for one in found))
     if not approve:
         _standing(call).update(proposed_fen=None, proposed_by="")
-        _note(call, by, Act.DECIDE_VENTURE, "send_back", f"退回资助名单：{reasoned(note)}")
+        noted(call, by, Act.DECIDE_VENTURE, "send_back", f"退回资助名单：{reasoned(note)}")
         return call
     for one in found:
         one.awarded_fen = one.proposed_fen or 0
@@ -559,7 +563,7 @@ def decide_awards(number: str, *, approve: bool, document: str, note: str, by: U
     call.status, call.decided_by, call.decided_on = Call.Status.DECIDED, by.username, timezone.localdate()
     call.document = reasoned(document, "决定文号", "the decision's number", 2)
     call.save()
-    _note(call, by, Act.DECIDE_VENTURE, "decide", f"公布结果 {call.document}")
+    noted(call, by, Act.DECIDE_VENTURE, "decide", f"公布结果 {call.document}")
     return call
 
 
@@ -615,7 +619,7 @@ def plan_milestones(
         )
         for place, (title, due, fen) in enumerate(steps, 1)
     ]
-    _note(
+    noted(
         found.call,
         by,
         Act.RUN_VENTURE,
@@ -642,7 +646,7 @@ def report_milestone(pk: int, *, report: str, by: User, evidence: bytes = b"") -
     found.evidence = keep_attachment(evidence).digest if evidence else ""
     found.status = Milestone.Status.REPORTED
     found.save()
-    _note(
+    noted(
         found.application.call,
         by,
         Act.APPLY_VENTURE,
@@ -685,7 +689,7 @@ def accept_milestone(pk: int, *, accept: bool, note: str, by: User) -> Milestone
         found.status, found.note = Milestone.Status.RETURNED, reasoned(note)[:300]
     found.save()
     said = "验收" if accept else "退回"
-    _note(call, by, Act.RUN_VENTURE, "accept", f"{found.application.blind} 里程碑 {found.place} {said}")
+    noted(call, by, Act.RUN_VENTURE, "accept", f"{found.application.blind} 里程碑 {found.place} {said}")
     return found
 
 
@@ -696,9 +700,10 @@ def pay_milestone(pk: int, *, voucher: str, on: date, by: User) -> VenturePaymen
     found = milestone_of(pk, by=by)
     call = found.application.call
     require(by, Act.PAY_VENTURE, region_code=call.region_code)
-    if found.status == Milestone.Status.PAID:
-        if found.payment.voucher == voucher.strip():
-            return found.payment
+    standing = found.payment
+    if found.status == Milestone.Status.PAID and standing is not None:
+        if standing.voucher == voucher.strip():
+            return standing
         raise StepRefused("这个里程碑已经拨付。", "The milestone is paid already.")
     if found.status != Milestone.Status.ACCEPTED:
         raise StepRefused("验收之后才能拨付。", "A milestone is paid after it was accepted.")
@@ -707,10 +712,10 @@ def pay_milestone(pk: int, *, voucher: str, on: date, by: User) -> VenturePaymen
         raise StepRefused(
             "拨付日期须在验收之后、今天或以前。", "The payment lies between acceptance and today."
         )
-    if VenturePayment.objects.filter(voucher=voucher.strip()).exists():
-        raise StepRefused(f"凭证号 {voucher} 已经用过。", f"Voucher {voucher} is used.", code="voucher_used")
+    unused(voucher)
     paid = VenturePayment.objects.create(
         milestone=found,
+        turn=found.payments.count() + 1,
         amount_fen=found.amount_fen,
         on=on,
         voucher=reasoned(voucher, "凭证号", "the voucher", 2),
@@ -718,7 +723,7 @@ def pay_milestone(pk: int, *, voucher: str, on: date, by: User) -> VenturePaymen
     )
     found.status = Milestone.Status.PAID
     found.save(update_fields=["status"])
-    _note(
+    noted(
         call,
         by,
         Act.PAY_VENTURE,
@@ -728,12 +733,21 @@ def pay_milestone(pk: int, *, voucher: str, on: date, by: User) -> VenturePaymen
     return paid
 
 
+def unused(voucher: str) -> None:
+    """Refuse a voucher that a payment or a counter-entry bears already."""
+    plain = voucher.strip()
+    payments = VenturePayment.objects.filter(voucher=plain)
+    if payments.exists() or VentureReversal.objects.filter(voucher=plain).exists():
+        raise StepRefused(f"凭证号 {voucher} 已经用过。", f"Voucher {voucher} is used.", code="voucher_used")
+
+
 def paid_of(application: Application) -> int:
-    """What was paid on an award, in fen."""
-    total = VenturePayment.objects.filter(milestone__application=application).aggregate(t=Sum("amount_fen"))[
-        "t"
-    ]
-    return int(total or 0)
+    """What was paid on an award and not reversed, in fen."""
+    paid = VenturePayment.objects.filter(milestone__application=application)
+    back = VentureReversal.objects.filter(
+        payment__milestone__application=application, status=VentureReversal.Status.CONFIRMED
+    )
+    return sum(int(rows.aggregate(t=Sum("amount_fen"))["t"] or 0) for rows in (paid, back))
 
 
 @transaction.atomic
@@ -746,6 +760,10 @@ def evaluate(number: str, *, grade: str, people: int, text: str, by: User) -> Ev
         raise StepRefused("只评价获资助并约定了里程碑的项目。", "Only an awarded project is evaluated.")
     if found.milestones.exclude(status=Milestone.Status.PAID).exists():
         raise StepRefused("还有里程碑没有拨付。", "A milestone is still to be paid.")
+    if VentureReversal.objects.filter(
+        payment__milestone__application=found, status=VentureReversal.Status.ASKED
+    ).exists():
+        raise StepRefused("有一笔拨付正等待冲正确认。", "A counter-entry waits for its second person.")
     if (again := Evaluation.objects.filter(application=found).first()) is not None:
         return again
     if grade not in Evaluation.Grade.values or people < 0:
@@ -761,7 +779,7 @@ def evaluate(number: str, *, grade: str, people: int, text: str, by: User) -> Ev
     awarded = found.call.applications.filter(status=Application.Status.AWARDED)
     if not awarded.filter(evaluation=None).exists():
         Call.objects.filter(pk=found.call_id).update(status=Call.Status.FINISHED)
-    _note(found.call, by, Act.RUN_VENTURE, "evaluate", f"{found.blind} 评价：{made.get_grade_display()}")
+    noted(found.call, by, Act.RUN_VENTURE, "evaluate", f"{found.blind} 评价：{made.get_grade_display()}")
     return made
 
 
@@ -785,7 +803,8 @@ def public_awards(call: Call) -> QuerySet[Application]:
     )
 
 
-def _note(call: Call, by: User, act: Act, kind: str, text: str, **detail: Any) -> None:
+def noted(call: Call, by: User, act: Act, kind: str, text: str, **detail: Any) -> None:
+    """One line of a call's timeline and one entry of the audit log."""
     CallLine.write(by=by, kind=kind, text=text, call=call)
     record(
         by=by,

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from doudi.contexts.registry.models import CategoryRecord, Household, Membership, Person
 from doudi.contexts.registry.people import batches
+from doudi.contexts.registry.precedence import CODES, RANKS
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,33 @@ def heads_of(numbers: Iterable[str]) -> dict[str, tuple[str, str]]:
         found |= {
             number: (name, area)
             for number, name, area in rows.values_list("household_no", "head_name", "responsible_region")
+        }
+    return found
+
+
+def layers_of(household_nos: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Household number → the first of its registered categories by precedence ('' for none) and its living members."""
+    found: dict[str, tuple[str, int]] = {}
+    for batch in batches(sorted(set(household_nos))):
+        living = (
+            Membership.objects.as_known()
+            .filter(household__household_no__in=batch, living_together=True, person__died_on=None)
+            .order_by()
+            .values_list("household__household_no")
+            .annotate(n=Count("person", distinct=True))
+        )
+        people = dict(living)
+        held = (
+            CategoryRecord.objects.as_known()
+            .filter(household__household_no__in=batch, left_on=None, category__in=RANKS)
+            .values_list("household__household_no", "category")
+        )
+        first: dict[str, str] = {}
+        for number, label in held:
+            first[number] = min(label, first.get(number, label), key=RANKS.__getitem__)
+        found |= {
+            number: (CODES[first[number]] if number in first else "", people.get(number, 0))
+            for number in batch
         }
     return found
 

@@ -150,10 +150,14 @@ from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
 from doudi.contexts.registry.people import (
     HouseholdNotFound,
     PersonToTell,
+    but_own,
     kept_persons,
+    numbers_meant,
     person_by_id,
     person_to_tell,
+    records_of,
     refuse_own_file,
+    refuse_own_record,
 )
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
@@ -164,6 +168,7 @@ from doudi.contexts.registry.recipients import (
     RecipientHousehold,
     counted_members,
     heads_of,
+    layers_of,
     people_briefs,
     recipients,
 )
@@ -268,6 +273,7 @@ __all__ = [
     "asked_of",
     "blinds_of_household",
     "bring_up_to_date",
+    "but_own",
     "category_counts",
     "change",
     "change_of",
@@ -317,6 +323,7 @@ __all__ = [
     "kept_persons",
     "kinds_for",
     "latest_register_date",
+    "layers_of",
     "list_page",
     "load_divisions",
     "load_file",
@@ -332,6 +339,7 @@ __all__ = [
     "names_by_key",
     "newly_recognised",
     "numbers_answered_for",
+    "numbers_meant",
     "office_region",
     "path_of",
     "people_briefs",
@@ -353,8 +361,10 @@ __all__ = [
     "recipients",
     "record_decision",
     "record_end",
+    "records_of",
     "refuse_change",
     "refuse_own_file",
+    "refuse_own_record",
     "region_name",
     "region_path",
     "register_family",

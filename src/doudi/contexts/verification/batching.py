@@ -21,6 +21,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.registry import services as registry
 from doudi.contexts.verification.models import Report, RequestBatch, VerificationRequest
 from doudi.contexts.verification.reckoning import finding_of, pieces_of
 from doudi.contexts.verification.requests import StepRefused, go, note, request_of
@@ -252,6 +253,7 @@ def requests_in(batch: RequestBatch, *, by: User, show: str) -> QuerySet[Verific
     """Requests of a batch: those ``people`` have still to handle, ``unchanged``, or all."""
     require(by, Act.VIEW_VERIFICATION, region_code=batch.region_code)
     found = batch.requests.order_by("pk")
+    found = registry.but_own(found, by=by, household="household_no", blind="people__id_blind")
     if show == "unchanged":
         return found.filter(sifted="unchanged")
     return found.filter(state__in=_OPEN).exclude(sifted="unchanged") if show == "people" else found

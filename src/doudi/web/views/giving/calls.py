@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts.services import Act, User, may
-from doudi.contexts.charity import ventures
+from doudi.contexts.charity import venture_reversals, ventures
 from doudi.engine.errors import DoudiError
 from doudi.web import giving_forms
 from doudi.web import venture_forms as typed_forms
@@ -237,6 +237,20 @@ MILESTONE_STEPS: dict[str, Step[ventures.Milestone]] = {
         gettext_lazy("拨付"), typed_forms.PayForm, lambda m, u: m.status == "accepted",
         lambda m, typed, u: ventures.pay_milestone(m.pk, by=u, **typed), gettext_lazy("拨付已登记。"), Act.PAY_VENTURE,
     ),
+    "reverse": Step(
+        gettext_lazy("提出冲正"), typed_forms.ReverseForm,
+        lambda m, u: m.status == "paid" and venture_reversals.waiting_reversal(m) is None,
+        lambda m, typed, u: venture_reversals.ask_reversal(m.pk, by=u, **typed),
+        gettext_lazy("已提出冲正，等待另一人确认。"), Act.PAY_VENTURE,
+    ),
+    "reversal": Step(
+        gettext_lazy("确认冲正"), typed_forms.ReversalDecisionForm,
+        lambda m, u: (asked := venture_reversals.waiting_reversal(m)) is not None and asked.asked_by != u.username,
+        lambda m, typed, u: venture_reversals.decide_reversal(
+            m.pk, confirm=typed["confirm"] == "yes", note=typed["note"], by=u
+        ),
+        gettext_lazy("冲正的决定已登记。"), Act.PAY_VENTURE, first=True,
+    ),
 }  # fmt: skip
 
 
@@ -256,7 +270,7 @@ def _application(
     milestone: int = 0,
 ) -> HttpResponse:
     found = []
-    for row in one.milestones.select_related("payment"):
+    for row in one.milestones.all():
         here = row.pk == milestone
         fitting = shown_steps(
             MILESTONE_STEPS, request, row, step=step if here else "", bound=bound if here else None,

@@ -29,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     Route("benefits/<str:household_no>/decide/", decisions.decide, "benefit_decide", Act.DECIDE_BENEFIT),
     Route("benefits/<str:household_no>/reverse/", decisions.reverse, "benefit_reverse", Act.DECIDE_BENEFIT),
     Route("outcomes/", outcomes.outcome_page, "outcomes", Act.VIEW_ROSTERS),
+    Route("outcomes/per-head/", outcomes.per_head, "aid_per_head", Act.VIEW_ROSTERS),
     Route("outcomes/<int:pk>/", outcomes.follow_up_page, "follow_up", Act.VIEW_ROSTERS),
     Route("reviews/", outcomes.review_list, "reviews", Act.VIEW_ROSTERS),
     Route("reviews/<int:pk>/", outcomes.review_page, "review", Act.VIEW_ROSTERS),

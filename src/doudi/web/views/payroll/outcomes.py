@@ -176,6 +176,15 @@ def outcome_page(request: HttpRequest) -> HttpResponse:
     return render(request, "payroll/outcomes.html", shown)
 
 
+@require_safe
+def per_head(request: HttpRequest) -> HttpResponse:
+    """Aid per head by layer, of the past year."""
+    user = asker(request)
+    labels = {code: label for label, code in registry.CATEGORY_CODES.items()}
+    found = [(labels.get(one.layer, ""), one) for one in payroll.aid_per_head(by=user)]
+    return render(request, "payroll/per_head.html", {"rows": found})
+
+
 def follow_up_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One look, and the form that records it."""
     user = asker(request)
@@ -314,6 +323,7 @@ def pay_statistics(request: HttpRequest) -> HttpResponse:
             "total": list(zip(table.columns, found.total, strict=True)),
             "month": month,
             "year": payroll.forecast(year=month.year, region_code=area, rules=rules, by=user),
+            "towns": payroll.forecast_by_township(year=month.year, region_code=area, rules=rules, by=user),
             "form": form,
             "problem": problem,
             "failed": status == 422,
