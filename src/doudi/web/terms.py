@@ -57,6 +57,7 @@ REPORT_STEPS = {
 
 ACTS = {
     "propose_stop": n("提出停发建议"),
+    "state_support": n("登记赡养情况"),
     "record_stop": n("记录停发"),
     "sign_in": n("登录"),
     "second_factor_on": n("启用动态口令"),
