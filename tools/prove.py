@@ -33,12 +33,14 @@ class Proof:
 ROUNDS = os.environ.get("ROUNDS", "60")
 PROOFS = (
     Proof("access", ("tests/web/test_every_route_has_a_policy.py", "tests/api/test_every_role_and_operation.py")),
-    Proof("accounts", ("tests/contexts/test_coming_in.py", "tests/web/test_my_account.py", "tests/web/test_signing_in.py")),
+    Proof("accounts", ("tests/contexts/test_coming_in.py", "tests/contexts/test_own_files_in_every_room.py",
+                       "tests/web/test_my_account.py", "tests/web/test_signing_in.py")),
     Proof("api-keys", ("tests/api/test_keys.py",)),
     Proof("encryption", ("tests/house/test_the_key_ring.py", "tests/contexts/test_changing_keys.py")),
     Proof("audit", ("tests/contexts/test_the_audit_chain.py", "tests/contexts/test_who_looked_and_why.py")),
     Proof("privacy", ("tests/web/test_personal_data_pages.py",)),
     Proof("exports", ("tests/contexts/test_lists_and_exports.py", "tests/house/test_a_locked_workbook.py")),
+    Proof("upgrade", ("tests/cli/test_an_office_of_the_version_before.py",)),
     Proof("backup", ("tests/house/test_a_backup.py", "tests/cli/test_backup_and_restore.py"), settings={"DOUDI_DRILL": "1"}),
     Proof("doctor", ("tests/cli/test_the_doctor.py",)),
     Proof("faults", ("tests/faults",), options=("--rounds", ROUNDS)),

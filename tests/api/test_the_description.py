@@ -14,6 +14,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from ninja import Schema
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -143,3 +144,19 @@ def test_whatever_is_sent_by_whom_nothing_breaks_and_every_answer_is_as_describe
             send()
     print(f"{sent} requests")
     assert sent >= 26 * 2 * len(keys)
+
+
+def test_no_two_shapes_bear_one_name() -> None:
+    """Of two classes of one name the description would show one, and half of the answers would break it."""
+    seen: dict[str, set[str]] = {}
+    for shape in _shapes(Schema):
+        if shape.__module__.startswith("doudi.api"):
+            seen.setdefault(shape.__name__, set()).add(shape.__module__)
+
+    assert {name: where for name, where in seen.items() if len(where) > 1} == {}
+
+
+def _shapes(base: type) -> Iterator[type]:
+    for shape in base.__subclasses__():
+        yield shape
+        yield from _shapes(shape)

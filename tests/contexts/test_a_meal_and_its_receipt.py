@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
 from doudi import chain
+from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.policies import NotAllowed
 from doudi.contexts.meals import safety
 from doudi.contexts.meals import services as meals
@@ -17,6 +19,8 @@ from doudi.engine.errors import DoudiError
 from tests.a_meal_place import POINT, STRANGE, cook, enrol, open_canteen, tap, today
 from tests.cast import CANTEEN, Cast, assemble
 from tests.small_county import TOWNSHIP_A, TOWNSHIP_B, ZHANG_WEI, ZHAO_GUO, make_id
+
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -146,6 +150,49 @@ def test_a_category_is_the_register_s_word(county, canteen_of_county) -> None:
     assert registry.standing_of([ZHANG_WEI])[ZHANG_WEI].region_code == TOWNSHIP_A
     followed = chain.follow_register(on=today(), by=cast.county)
     assert (followed.diners, followed.categories, followed.stops) == (1, 0, 0)
+
+
+def told_by_file(folder: Path, title: str, rows: list[list[str]]) -> None:
+    """A department's workbook, taken in as of today."""
+    path = folder / f"{title}-{len(rows)}-{rows[0][-1] or 'open'}.csv"
+    header = ["姓名", "身份证号", "入院日期", "出院日期"]
+    path.write_text("\n".join(",".join(row) for row in [header, *rows]) + "\n", encoding="utf-8")
+    chain.take_in_file("hospital", path, as_of=today(), by=accounts.system_user())
+
+
+def test_a_stay_in_hospital_comes_with_the_insurers_file_and_ends_with_a_later_one(
+    county, canteen_of_county, settings, tmp_path
+) -> None:
+    settings.PACK = PROJECT / "packs" / "cn"
+    cast, place = canteen_of_county
+    cook(cast, place)
+    told = meals.Enrolment(
+        name="赵国", id_number=ZHAO_GUO, region_code=TOWNSHIP_B, site_code=place.code, channel="village",
+        consent_on=today(), consent_by="本人", consent_how="本人签字",
+    )  # fmt: skip
+    person = chain.enrol_diner(told, by=cast.county)
+    since, until = today() - timedelta(days=3), today() - timedelta(days=1)
+
+    told_by_file(tmp_path, "住院登记", [["赵国", ZHAO_GUO, f"{since}", ""]])
+    assert chain.follow_register(on=today(), by=cast.county).stops == 1
+    assert chain.follow_register(on=today(), by=cast.county).stops == 0
+    stay = person.stops.get()
+    assert (stay.kind, stay.since, stay.until, stay.source) == ("hospital", since, None, "医保部门数据")
+    meal = chain.serve_meal(place.code, tap(person), by=cast.canteen).serving
+    assert meal.subsidy_fen == 0 and "住院" in meal.receipt[-2]["zh"]
+    meals.reverse_serving(meal.number, ground="刷错了卡", by=cast.canteen)
+
+    # home again: the later file ends the same stay, and what the township entered by hand stays
+    by_hand = meals.record_stop(
+        person, kind="hospital", since=today() - timedelta(days=90), until=today() - timedelta(days=80),
+        source="村委会", by=cast.county,
+    )  # fmt: skip
+    told_by_file(tmp_path, "住院登记", [["赵国", ZHAO_GUO, f"{since}", f"{until}"]])
+    chain.follow_register(on=today(), by=cast.county)
+    assert [(one.since, one.until) for one in person.stops.all()] == [
+        (since, until), (by_hand.since, by_hand.until),
+    ]  # fmt: skip
+    assert chain.serve_meal(place.code, tap(person), by=cast.canteen).serving.subsidy_fen > 0
 
 
 @pytest.fixture
@@ -301,22 +348,48 @@ def test_a_place_opens_with_a_licence_alone_and_is_warned_before_it_runs_out(cas
         meals.change_site_state(place, state="open", ground="开业", by=cast.county)
 
 
+def hear(cast, place, stars: list[int]) -> None:
+    """So many people say how they liked it, on paper, entered by the township."""
+    for one in stars:
+        safety.record_rating(
+            place, token=uuid4().hex, channel="paper", stars=one, on=today(), scale=chain.volunteer_rules(),
+            by=cast.township,
+        )  # fmt: skip
+
+
 def test_the_evaluation_of_a_demonstration_agency(cast, canteen) -> None:
     scores = {
-        "food_safety": 28, "coverage": 18, "price": 8, "satisfaction": 13, "operation": 12, "charity": 3,
-        "information": 4,
+        "food_safety": 28, "coverage": 18, "price": 8, "operation": 12, "charity": 3, "information": 4,
     }  # fmt: skip
     asked = {
-        "scores": scores, "replies": 40, "income_fen": 95_00, "cost_fen": 100_00, "accident": False,
+        "scores": scores, "best_stars": 5, "income_fen": 95_00, "cost_fen": 100_00, "accident": False,
         "evaluated_on": today(), "rules": chain.meal_network().evaluation, "by": cast.county,
     }  # fmt: skip
 
+    hear(cast, canteen, [4] * 20 + [5] * 9)
+    few = meals.evaluate_site(canteen, **asked)
+    hear(cast, canteen, [5])
     good = meals.evaluate_site(canteen, **asked)
-    few = meals.evaluate_site(canteen, **{**asked, "replies": 29})
     loss = meals.evaluate_site(canteen, **{**asked, "income_fen": 89_00})
     accident = meals.evaluate_site(canteen, **{**asked, "accident": True})
+    typed = meals.evaluate_site(canteen, **{**asked, "scores": {**scores, "satisfaction": 15}})
 
-    assert (good.total, good.passed, good.valid_until.year) == (86, True, today().year + 2)
-    assert (few.total, few.passed) == (73, False)
+    # 29 replies are too few; with the thirtieth 130 stars ÷ 30 ÷ 5 × 15 = 13
+    assert (few.total, few.replies, few.passed) == (73, 29, False)
+    assert (good.total, good.replies, good.scores["satisfaction"]) == (86, 30, 13)
+    assert (good.passed, good.valid_until.year) == (True, today().year + 2)
     assert (loss.total, loss.passed) == (74, False)
     assert (accident.total, accident.passed, accident.red_lines) == (58, False, ["accident"])
+    assert typed.scores["satisfaction"] == 13  # what people said, not what was typed
+
+
+def test_ratings_of_other_places_and_of_long_ago_make_no_marks(cast, canteen) -> None:
+    other = open_canteen(cast, code=POINT, organisation=CANTEEN)
+    hear(cast, other, [5] * 3)
+    hear(cast, canteen, [4])
+    rules = chain.meal_network().evaluation
+
+    assert meals.heard_of(canteen, on=today(), rules=rules, best=5).replies == 1
+    later = today() + timedelta(days=rules.heard_days + 1)
+    assert meals.heard_of(canteen, on=later, rules=rules, best=5).replies == 0
+    assert meals.heard_of(other, on=today(), rules=rules, best=5).marks == 0

@@ -6,6 +6,7 @@ import json
 from datetime import date, timedelta
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 
@@ -13,10 +14,13 @@ from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.models import AuditAnchor, AuditEntry
 from doudi.contexts.registry import services as registry
+from doudi.contexts.registry.services import ID_PURPOSE
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.privacy import load_privacy
 from doudi.engine.workdays import workdays_between
+from doudi.house.keyring import keyring
 from tests import small_county as sc
+from tests.rows import made
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +79,55 @@ def test_nobody_is_told_of_a_person_of_another_area(people):
         chain.who_looked(sc.WANG_QIANG, reason="", by=people["county"])
     with pytest.raises(DoudiError):
         chain.who_looked(sc.WANG_QIANG, reason="本人持证到窗口", by=people["director"])
+
+
+def test_looks_in_every_room_are_told_and_the_consents_given_there(people):
+    number, area = registry.person_by_id(sc.WANG_QIANG).id_blind, sc.TOWNSHIP_A
+    site = made(apps.get_model("meals", "Site"), region_code=area)
+    own = {"household_no": "H002", "id_blind": number, "region_code": area}
+    rows = {
+        name: made(apps.get_model(label), **own, **more)
+        for name, label, more in (
+            ("application", "assistance.Application", {}),
+            ("decision", "assistance.Decision", {}),
+            ("roster", "assistance.RosterRow", {}),
+            ("batch", "assistance.PayItem", {}),
+            ("need", "charity.Need", {"code": "XQ1"}),
+            ("filing", "charity.AidFiling", {}),
+            ("diner", "meals.Diner", {"site": site, "consent_on": date(2026, 3, 1), "consent_how": "书面"}),
+            ("volunteer", "meals.Volunteer", {"site": site}),
+        )
+    }
+    made(apps.get_model("charity", "Consent"), need=rows["need"], kind="publish", given="paper",
+         given_on=date(2026, 4, 1), expires_on=date(2027, 3, 31))  # fmt: skip
+    numbers = {name: getattr(row, "number", "") for name, row in rows.items()}
+    numbers |= {"need": "XQ1", "roster": rows["roster"].roster.number, "batch": rows["batch"].batch.number}
+    for name, of in numbers.items():
+        accounts.record(by=people["county"], act="look", subject=f"{name}:{of}", reason=f"看{name}")
+        accounts.record(by=people["county"], act="look", subject=f"{name}:another", reason="看别人")
+
+    _person, looks, consents = chain.who_looked(sc.WANG_QIANG, reason="本人持证到窗口", by=people["township"])
+
+    reasons = {look.reason for look in looks}
+    assert {f"看{name}" for name in numbers} <= reasons and "看别人" not in reasons
+    assert [(one.kind, one.number, one.given_on, one.valid_to) for one in consents] == [
+        ("帮扶需求", "XQ1", date(2026, 4, 1), date(2027, 3, 31)),
+        ("助餐登记", numbers["diner"], date(2026, 3, 1), None),
+    ]
+
+
+def test_who_eats_but_is_not_registered_is_told_too_in_the_own_area_alone(people):
+    number = sc.make_id("19400101", 77)
+    blind = keyring().digest(number, purpose=ID_PURPOSE)
+    diner = made(apps.get_model("meals", "Diner"), id_blind=blind, region_code=sc.TOWNSHIP_A, name="孙奶奶")
+    accounts.record(by=people["county"], act="look", subject=f"diner:{diner.number}", reason="核对饮食")
+
+    person, looks, _consents = chain.who_looked(number, reason="本人持证到窗口", by=people["township"])
+
+    assert (person.name, [look.reason for look in looks]) == ("孙奶奶", ["核对饮食"])
+    with pytest.raises(DoudiError) as refused:
+        chain.who_looked(number, reason="本人持证到窗口", by=people["elsewhere"])
+    assert refused.value.code == "person_not_found"
 
 
 # ---- anchors -----------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ LOCAL = (
     "照料费全护理",
     "分类施保比例",
 )
-OWN_FEEDS = {"birth", "grant_elsewhere", "payroll", "self_care", "support_survey", "utility_use"}
+OWN_FEEDS = {"birth", "grant_elsewhere", "hospital", "payroll", "self_care", "support_survey", "utility_use"}
 DIFFERING_FEEDS = {"household_register"}
 
 

@@ -7,7 +7,9 @@ import re
 import pytest
 from django.urls import reverse
 
-from doudi.contexts.accounts.models import AuditEntry, SignIn
+from doudi.contexts.accounts.models import AuditEntry, SecondFactor, SignIn
+from doudi.contexts.accounts.services import key_uri
+from doudi.house import qrcode
 from tests import small_county as sc
 from tests.cast import PASSWORD
 from tests.contexts.test_coming_in import code_of
@@ -23,6 +25,11 @@ def test_codes_are_put_into_use_and_asked_for_at_the_next_sign_in(cast, browser,
     desk = browser(cast.county)
     page = desk.get(reverse("second_factor")).content.decode()
     assert re.search(r'<code class="secret">(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}</code>', page)
+    square = desk.get(reverse("second_factor_code"))
+    assert (square["Content-Type"], square["Cache-Control"]) == ("image/svg+xml", "no-store")
+    assert f'src="{reverse("second_factor_code")}"' in page
+    factor = SecondFactor.objects.get(user=cast.county)
+    assert square.content.decode() == qrcode.to_svg(key_uri(factor, "county"))
     wrong = desk.post(reverse("second_factor"), {"code": "000000"})
     assert wrong.status_code == 422
 
@@ -30,6 +37,7 @@ def test_codes_are_put_into_use_and_asked_for_at_the_next_sign_in(cast, browser,
     codes = re.findall(r"<code>([0-9a-f]{5}-[0-9a-f]{5})</code>", shown)
     assert len(codes) == 10
     assert desk.get("/warnings/").status_code == 200, "who set it up goes on"
+    assert desk.get(reverse("second_factor_code")).status_code >= 400, "the secret is shown no more"
 
     _sign_in(client, "county")
     for address in ("/", "/warnings/", "/users/"):
@@ -50,6 +58,7 @@ def test_a_role_that_needs_codes_sets_them_up_first(cast, browser, settings):
     desk = browser(cast.auditor)
 
     assert desk.get(reverse("audit"))["Location"] == reverse("second_factor")
+    assert desk.get(reverse("second_factor_code")).status_code == 200, "the page's own picture"
     desk.post(
         reverse("second_factor"),
         {"code": code_of(cast.auditor) if desk.get(reverse("second_factor")) else ""},

@@ -31,7 +31,7 @@ router = Router(tags=["registry 登记变动"])
 Said = str | int | list[str] | None
 
 
-class EventOut(Schema):
+class ChangeEventOut(Schema):
     """An event of a household or person."""
 
     number: str = Field(title="事项编号")
@@ -48,9 +48,9 @@ class EventOut(Schema):
     lines: list[str] = Field(title="变化", description="无权查看身份的账号为空")
 
 
-def _event(event: registry.RegistryEvent, by: User) -> EventOut:
-    same = set(EventOut.model_fields) - {"household_no", "lines"}
-    return EventOut(
+def _event(event: registry.RegistryEvent, by: User) -> ChangeEventOut:
+    same = set(ChangeEventOut.model_fields) - {"household_no", "lines"}
+    return ChangeEventOut(
         **{name: getattr(event, name) for name in same},
         household_no=event.household.household_no if event.household else "",
         lines=registry.told_of(event, by=by),
@@ -64,7 +64,7 @@ class ChangeFilters(Paging):
     household_no: Line = Field("", title="户编号")
 
 
-@router.get("/changes", response=Page[EventOut], summary="登记变动", **behind(Act.VIEW_HOUSEHOLDS))
+@router.get("/changes", response=Page[ChangeEventOut], summary="登记变动", **behind(Act.VIEW_HOUSEHOLDS))
 def list_changes(request: HttpRequest, asked: Query[ChangeFilters]) -> Any:
     """本辖区的登记变动，新的在前。"""
     by = caller(request)
@@ -72,7 +72,7 @@ def list_changes(request: HttpRequest, asked: Query[ChangeFilters]) -> Any:
     return page_of(found, asked, lambda event: _event(event, by))
 
 
-@router.get("/changes/{number}", response=EventOut, summary="一项变动", **behind(Act.VIEW_HOUSEHOLDS))
+@router.get("/changes/{number}", response=ChangeEventOut, summary="一项变动", **behind(Act.VIEW_HOUSEHOLDS))
 def one_change(request: HttpRequest, number: Number) -> Any:
     """一项变动和它改变的内容；查看记入审计日志。"""
     by = caller(request)
@@ -112,7 +112,7 @@ def preview(request: HttpRequest, household_no: Number, asked: ChangeAsked) -> A
 
 @router.post(
     "/households/{path:household_no}/changes",
-    response=EventOut,
+    response=ChangeEventOut,
     summary="登记变动",
     **behind(Act.CHANGE_REGISTRY),
 )
@@ -120,7 +120,7 @@ def record(request: HttpRequest, household_no: Number, asked: ChangeAsked, retry
     """县级登记即生效，乡镇提出待县级确认。"""
     by = caller(request)
 
-    def act() -> EventOut:
+    def act() -> ChangeEventOut:
         event = registry.change(
             household_no, asked.kind, on=asked.on, said=asked.said, ground=asked.ground, by=by
         )
@@ -137,7 +137,9 @@ class Note(Body):
     )
 
 
-@router.post("/changes/{number}/confirm", response=EventOut, summary="确认变动", **behind(Act.CONFIRM_CHANGE))
+@router.post(
+    "/changes/{number}/confirm", response=ChangeEventOut, summary="确认变动", **behind(Act.CONFIRM_CHANGE)
+)
 def confirm(request: HttpRequest, number: Number, asked: Note) -> Any:
     """县级确认乡镇提出的变动。"""
     by = caller(request)
@@ -145,7 +147,7 @@ def confirm(request: HttpRequest, number: Number, asked: Note) -> Any:
 
 
 @router.post(
-    "/changes/{number}/refuse", response=EventOut, summary="不同意变动", **behind(Act.CONFIRM_CHANGE)
+    "/changes/{number}/refuse", response=ChangeEventOut, summary="不同意变动", **behind(Act.CONFIRM_CHANGE)
 )
 def refuse(request: HttpRequest, number: Number, asked: Note) -> Any:
     """县级不同意，写明理由。"""
@@ -153,7 +155,9 @@ def refuse(request: HttpRequest, number: Number, asked: Note) -> Any:
     return _event(registry.refuse_change(number, by=by, note=asked.note), by)
 
 
-@router.post("/changes/{number}/undo", response=EventOut, summary="撤销变动", **behind(Act.CONFIRM_CHANGE))
+@router.post(
+    "/changes/{number}/undo", response=ChangeEventOut, summary="撤销变动", **behind(Act.CONFIRM_CHANGE)
+)
 def undo(request: HttpRequest, number: Number, asked: Note) -> Any:
     """撤销已生效的变动；后来的事实以它为前提时拒绝。"""
     by = caller(request)
@@ -168,7 +172,7 @@ class StatisticsAsked(Schema):
     region: RegionPrefix = Field("", title="行政区划代码前缀")
 
 
-class LineOut(Schema):
+class TownshipLine(Schema):
     """One township."""
 
     region_code: str = Field(title="乡镇（街道）")
@@ -182,8 +186,8 @@ class StatisticsOut(Schema):
 
     valid_on: date = Field(title="有效日期")
     known_on: date | None = Field(title="当时所知")
-    lines: list[LineOut] = Field(title="各乡镇")
-    total: LineOut = Field(title="合计")
+    lines: list[TownshipLine] = Field(title="各乡镇")
+    total: TownshipLine = Field(title="合计")
 
 
 @router.get("/statistics", response=StatisticsOut, summary="低收入人口统计", **behind(Act.VIEW_DASHBOARD))

@@ -27,7 +27,7 @@ from doudi.engine.errors import DoudiError
 router = Router(tags=["fieldwork 离线入户"])
 
 
-class PersonOut(Schema):
+class FieldPersonOut(Schema):
     """A member of the family, without ID."""
 
     name: str = Field(title="姓名")
@@ -47,7 +47,7 @@ class TaskOut(Schema):
     due_on: date | None = Field(title="当前时限")
     address: str = Field(title="住址")
     phone: str = Field(title="联系电话")
-    people: list[PersonOut] = Field(title="成员")
+    people: list[FieldPersonOut] = Field(title="成员")
     signals: list[str] = Field(title="信号")
     tried_on: list[date] = Field(title="寻访未遇的日期")
 
@@ -89,7 +89,7 @@ def _task(one: monitoring.TakenAlong, pack: Any) -> TaskOut:
         due_on=case.due_on,
         address=one.place,
         phone=one.phone,
-        people=[PersonOut(name=who.name, relation=who.relation, age=who.age) for who in one.people],
+        people=[FieldPersonOut(name=who.name, relation=who.relation, age=who.age) for who in one.people],
         tried_on=one.tried_on,
         signals=[_label(pack, signal.code) for signal in case.signals.all() if signal.active],
     )

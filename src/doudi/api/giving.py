@@ -231,7 +231,7 @@ def propose_use(request: HttpRequest, number: Number, asked: Use, retry_key: Ret
     return retriable(request, retry_key, asked, propose)
 
 
-class Decision(Body):
+class UseDecision(Body):
     """Yes or no."""
 
     approve: bool = Field(title="同意")
@@ -239,7 +239,7 @@ class Decision(Body):
 
 
 @router.post("/uses/{number}/decide", response=UseOut, summary="审批安排", **behind(Act.DECIDE_FUNDS))
-def decide_use(request: HttpRequest, number: Number, asked: Decision, retry_key: RetryKey = None) -> Any:
+def decide_use(request: HttpRequest, number: Number, asked: UseDecision, retry_key: RetryKey = None) -> Any:
     """审批人不能是提出人。"""
     by = caller(request)
     return retriable(

@@ -60,7 +60,7 @@ class RosterWhole(RosterOut):
     whole: bool | None = Field(title="三方相符")
 
 
-class ReckonedLine(Schema):
+class ReckoningLine(Schema):
     """One line of a reckoning."""
 
     item: str = Field(title="项目")
@@ -88,7 +88,7 @@ class RowOut(Schema):
     amount_fen: int = Field(title="金额（分）", description="单位：分；扣回、扣抵为负")
     decision: str = Field(title="决定编号")
     remark: str = Field(title="说明")
-    lines: list[ReckonedLine] = Field(title="计算")
+    lines: list[ReckoningLine] = Field(title="计算")
 
 
 def _whole(roster: payroll.Roster, by: User) -> RosterWhole:
@@ -104,7 +104,7 @@ def _row(row: payroll.RosterRow, by: User) -> RowOut:
     return RowOut(
         **plain,
         payee_name=shown_name(row.payee_name, by),
-        lines=[ReckonedLine(**dict(zip(fields, line, strict=True))) for line in row.lines],
+        lines=[ReckoningLine(**dict(zip(fields, line, strict=True))) for line in row.lines],
     )
 
 
@@ -186,7 +186,7 @@ def freeze(request: HttpRequest, number: Number, asked: FreezeAsked) -> Any:
     return _whole(payroll.freeze_roster(number, note=asked.note, sha256=asked.sha256, by=by), by)
 
 
-class DecisionOut(Schema):
+class BenefitDecisionOut(Schema):
     """A decision on a benefit."""
 
     number: str = Field(title="决定编号")
@@ -203,7 +203,7 @@ class DecisionOut(Schema):
 
 @router.get(
     "/benefits/{household_no}",
-    response=Page[DecisionOut],
+    response=Page[BenefitDecisionOut],
     summary="一户的待遇决定",
     **behind(Act.VIEW_ROSTERS),
 )
@@ -214,5 +214,7 @@ def benefits(request: HttpRequest, household_no: Number, asked: Query[Paging]) -
     return page_of(
         found,
         asked,
-        lambda row: DecisionOut(**{name: getattr(row, name) for name in DecisionOut.model_fields}),
+        lambda row: BenefitDecisionOut(
+            **{name: getattr(row, name) for name in BenefitDecisionOut.model_fields}
+        ),
     )

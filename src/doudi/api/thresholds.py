@@ -99,7 +99,7 @@ def propose(request: HttpRequest, asked: Proposal, retry_key: RetryKey = None) -
 Word = Annotated[Text, StringConstraints(max_length=300)]
 
 
-class Decision(Body):
+class ThresholdDecision(Body):
     """Approved or returned."""
 
     approve: bool = Field(title="批准", description="false 为退回")
@@ -112,7 +112,7 @@ class Decision(Body):
     summary="审批阈值调整",
     **behind(Act.APPROVE_THRESHOLD),
 )
-def decide(request: HttpRequest, number: Number, asked: Decision, retry_key: RetryKey = None) -> Any:
+def decide(request: HttpRequest, number: Number, asked: ThresholdDecision, retry_key: RetryKey = None) -> Any:
     """批准或退回；提交人不能审批自己的，生效日期已到的不能批准。"""
     by = caller(request)
     return retriable(

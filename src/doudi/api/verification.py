@@ -59,7 +59,7 @@ class QueryOut(Schema):
     problem: str = Field(title="问题")
 
 
-class PersonOut(Schema):
+class VerifiedPersonOut(Schema):
     """A person of a request."""
 
     position: int = Field(title="次序")
@@ -69,7 +69,7 @@ class PersonOut(Schema):
     authorised: bool = Field(title="授权齐全", description="本委托单的用途和全部来源都有有效授权")
 
 
-class ReportRow(Schema):
+class VerificationReportRow(Schema):
     """A report of a request."""
 
     number: str = Field(title="报告编号")
@@ -83,9 +83,9 @@ class ReportRow(Schema):
 class RequestWhole(RequestRow):
     """A request with its people, queries and reports."""
 
-    people: list[PersonOut] = Field(title="人员")
+    people: list[VerifiedPersonOut] = Field(title="人员")
     queries: list[QueryOut] = Field(title="查询")
-    reports: list[ReportRow] = Field(title="报告")
+    reports: list[VerificationReportRow] = Field(title="报告")
 
 
 def _row(found: verification.VerificationRequest) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _whole(found: verification.VerificationRequest, by: User) -> RequestWhole:
     return RequestWhole(
         **_row(found),
         people=[
-            PersonOut(
+            VerifiedPersonOut(
                 position=person.position,
                 name=shown_name(person.name, by),
                 id_shown=identity.mask_id(person.id_number),
@@ -118,7 +118,9 @@ def _whole(found: verification.VerificationRequest, by: User) -> RequestWhole:
             for query in verification.latest_queries(found)
         ],
         reports=[
-            ReportRow(**{name: getattr(report, name) for name in ReportRow.model_fields})
+            VerificationReportRow(
+                **{name: getattr(report, name) for name in VerificationReportRow.model_fields}
+            )
             for report in verification.reports_of(found, by=by)
         ],
     )

@@ -173,7 +173,7 @@ def one_application(request: HttpRequest, number: Number) -> Any:
     return _application(assistance.look_at_application(number, by=by), by)
 
 
-class DecisionOut(Schema):
+class ApplicationDecisionOut(Schema):
     """A decision on an application."""
 
     number: str = Field(title="决定文号")
@@ -198,7 +198,9 @@ class DecisionFilters(Paging):
     result: Literal["", "granted", "refused", "changed", "stopped"] = Field("", title="结果")
 
 
-@router.get("/decisions", response=Page[DecisionOut], summary="决定列表", **behind(Act.VIEW_APPLICATIONS))
+@router.get(
+    "/decisions", response=Page[ApplicationDecisionOut], summary="决定列表", **behind(Act.VIEW_APPLICATIONS)
+)
 def list_decisions(request: HttpRequest, asked: Query[DecisionFilters]) -> Any:
     """本辖区的审核确认决定，新的在前。"""
     by = caller(request)
@@ -206,7 +208,9 @@ def list_decisions(request: HttpRequest, asked: Query[DecisionFilters]) -> Any:
     return page_of(
         found,
         asked,
-        lambda one: DecisionOut(**{name: getattr(one, name) for name in DecisionOut.model_fields}),
+        lambda one: ApplicationDecisionOut(
+            **{name: getattr(one, name) for name in ApplicationDecisionOut.model_fields}
+        ),
     )
 
 

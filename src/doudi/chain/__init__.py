@@ -43,9 +43,14 @@ from doudi.chain.batches import ask_batch, begin_recheck, request_batch, sift_ba
 from doudi.chain.caring import assign_care, care_providers, care_rules, order_care, record_care_visit
 from doudi.chain.dining import (
     door_shut,
+    enrol_by_oneself,
     enrol_diner,
+    family_order,
+    family_pause,
+    family_view,
     follow_register,
     hand_over,
+    issue_family_code,
     place_order,
     quote_meal,
     record_call,
@@ -158,7 +163,7 @@ from doudi.chain.people import (
     reopen_pair,
     undo_change,
 )
-from doudi.chain.privacy import Consent, looks_paper, who_looked
+from doudi.chain.privacy import looks_paper, who_looked
 from doudi.chain.reports import (
     identify,
     open_from_report,
@@ -193,6 +198,7 @@ from doudi.chain.verifying import (
     query_list,
     query_sources,
     report_file,
+    state_support,
     suspend_source,
     take_entrusted,
     take_reply,
@@ -221,7 +227,6 @@ from doudi.chain.warnings import (
 __all__ = [
     "JOB_LABELS",
     "REFERENCES",
-    "Consent",
     "Dispatched",
     "accept_application",
     "accept_proposal",
@@ -273,6 +278,7 @@ __all__ = [
     "drop_key",
     "duplicate_rules",
     "end_decision",
+    "enrol_by_oneself",
     "enrol_diner",
     "entitlements",
     "entrust_check",
@@ -284,6 +290,9 @@ __all__ = [
     "export_rectification",
     "export_screening",
     "extend_application",
+    "family_order",
+    "family_pause",
+    "family_view",
     "file_aid",
     "filers",
     "find_doubts",
@@ -298,6 +307,7 @@ __all__ = [
     "grant_claim",
     "hand_over",
     "identify",
+    "issue_family_code",
     "issue_letter",
     "issue_report",
     "keep_resource",
@@ -377,6 +387,7 @@ __all__ = [
     "siting_rules",
     "start_application",
     "start_by_oneself",
+    "state_support",
     "suspend_clock",
     "suspend_source",
     "tails",

@@ -111,7 +111,9 @@ def _on_programme(purpose: str, by: User) -> Iterator[str]:
     for category in packs.rules()[0].categories:
         if category.code in found.categories:
             for label in category.registered_as:
-                yield from [found.household_no for found in registry.households(by=by, category=label)]
+                # own files stay in: each is refused by itself and counted, so that somebody else opens it
+                on_it = registry.households(by=by, category=label, with_own=True)
+                yield from [found.household_no for found in on_it]
 
 
 def _declared_last(household_no: str, purpose: str, by: User) -> dict[int, dict[str, int]]:

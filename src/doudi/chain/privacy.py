@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from doudi.contexts.accounts import services as accounts
-from doudi.contexts.accounts.services import Look, User
+from doudi.contexts.accounts.services import GivenConsent, Look, User
+from doudi.contexts.assistance import services as assistance
+from doudi.contexts.charity import services as charity
+from doudi.contexts.meals import services as meals
+from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.services import PersonToTell
 from doudi.contexts.verification import services as verification
@@ -14,43 +17,38 @@ from doudi.engine import identity
 from doudi.house.documents import Paper, table, text, to_pdf
 
 
-@dataclass(frozen=True)
-class Consent:
-    """One consent of a person: for what, until when, and whether it was taken back."""
-
-    kind: str
-    number: str
-    given_on: date
-    valid_to: date | None
-    withdrawn_on: date | None
-    scope: str
-
-
 def who_looked(
     id_number: str, *, reason: str, by: User, act_words: dict[str, str] | None = None
-) -> tuple[PersonToTell, list[Look], list[Consent]]:
+) -> tuple[PersonToTell, list[Look], list[GivenConsent]]:
     """Who looked at a person's data and why, and what the person agreed to; told at the window to the person alone."""
-    person = registry.person_to_tell(id_number, by=by)
-    checks = verification.numbers_of(person.household_nos)
-    subjects = {f"household:{number}" for number in person.household_nos} | {
-        f"verification:{number}" for number in checks
+    numbers = registry.numbers_meant(id_number)
+    known = [*assistance.known_as(numbers), *charity.known_as(numbers), *meals.known_as(numbers)]
+    person = registry.person_to_tell(id_number, by=by, known=known)
+    homes = person.household_nos
+    subjects = {
+        *(f"household:{number}" for number in homes),
+        *(f"verification:{number}" for number in verification.numbers_of(homes)),
+        *(f"report:{number}" for number in monitoring.reports_about(homes)),
+        *assistance.traces_of(homes, numbers),
+        *charity.traces_of(homes, numbers),
+        *meals.traces_of(numbers),
     }
     looks = accounts.looks_at(
         subjects,
         persons=set(person.persons),
         by=by,
         reason=reason,
-        subject=f"household:{max(person.household_nos)}",
+        subject=f"household:{max(homes)}" if homes else min(subjects),
         region_code=person.region_code,
         act_words=act_words,
     )
-    return person, looks, _consents(id_number)
+    return person, looks, [*_authorised(id_number), *charity.consents_of(homes), *meals.consents_of(numbers)]
 
 
-def _consents(id_number: str) -> list[Consent]:
+def _authorised(id_number: str) -> list[GivenConsent]:
     number = identity.read_id(id_number).number or ""
     return [
-        Consent(
+        GivenConsent(
             kind="授权核对",
             number=one.number,
             given_on=one.signed_on,
@@ -62,7 +60,7 @@ def _consents(id_number: str) -> list[Consent]:
     ]
 
 
-def looks_paper(person: PersonToTell, looks: list[Look], consents: list[Consent], *, on: date) -> bytes:
+def looks_paper(person: PersonToTell, looks: list[Look], consents: list[GivenConsent], *, on: date) -> bytes:
     """What was told, as a paper for the person (PDF)."""
     return to_pdf(
         Paper(

@@ -20,6 +20,8 @@ _FIRST = {
     Admission.SET_UP_CODE: "second_factor",
     Admission.CHANGE_PASSWORD: "password",
 }
+_BESIDE = {Admission.SET_UP_CODE: "second_factor_code"}
+"""The picture that the page of what comes first shows."""
 
 
 def attend(request: HttpRequest, user: User, page: str) -> HttpResponse | None:
@@ -41,7 +43,7 @@ def attend(request: HttpRequest, user: User, page: str) -> HttpResponse | None:
             else _("这次登录已在别处结束，请重新登录。"),
         )
         there = redirect_to_login(request.get_full_path())["Location"]
-    elif page == _FIRST[said]:
+    elif page in (_FIRST[said], _BESIDE.get(said)):
         return None
     else:
         if said is Admission.SET_UP_CODE:

@@ -278,7 +278,31 @@ class Look:
     fields: str
 
 
-_FIELD_WORDS = {"id_number": "完整证件号", "phone": "联系电话", "phone_whole": "联系电话", "address": "住址"}
+@dataclass(frozen=True)
+class Known:
+    """Under what name and in which area a room knows a person, whether registered or not."""
+
+    name: str
+    region_code: str
+
+
+@dataclass(frozen=True)
+class GivenConsent:
+    """One consent of a person: for what, until when, and whether it was taken back."""
+
+    kind: str
+    number: str
+    given_on: date
+    valid_to: date | None
+    withdrawn_on: date | None
+    scope: str
+
+
+_FIELD_WORDS = {
+    "id_number": "完整证件号", "phone": "联系电话", "phone_whole": "联系电话", "address": "住址", "name": "姓名",
+    "applicant_name": "姓名", "person_name": "姓名", "reason": "申请理由", "visits": "入户情况", "need": "需求",
+    "kind": "帮扶种类", "amount_fen": "金额", "people": "核对对象", "queries": "查询结果", "reports": "核对报告",
+}  # fmt: skip
 
 
 @transaction.atomic

@@ -62,6 +62,8 @@ from doudi.contexts.accounts.policies import (
     scope_of,
 )
 from doudi.contexts.accounts.privacy import (
+    GivenConsent,
+    Known,
     Look,
     PrivacyRefused,
     PurposeState,
@@ -112,8 +114,10 @@ __all__ = [
     "AuditReport",
     "CodeRefused",
     "DataRequest",
+    "GivenConsent",
     "ImpactAssessment",
     "KeyRefused",
+    "Known",
     "Look",
     "NewApiKey",
     "NotAllowed",

@@ -51,7 +51,9 @@ class ApplicationNotFound(DoudiError):
 def applications(*, by: User, state: str = "", kind: str = "", text: str = "") -> ApplicationQuerySet:
     """Applications of the asker's area; ``state`` a state, ``open``, ``overdue`` or empty for all."""
     require(by, Act.VIEW_APPLICATIONS)
-    found = Application.objects.visible_to(by)
+    found = registry.but_own(
+        Application.objects.visible_to(by), by=by, household="household_no", blind="id_blind"
+    )
     if state == "open":
         found = found.open().order_by("due_on", "pk")
     elif state == "overdue":
@@ -88,12 +90,16 @@ def application_counts(*, by: User) -> dict[str, int]:
 
 def application(number: str, *, by: User) -> Application:
     """One application within the asker's area, or :class:`ApplicationNotFound`."""
-    found = applications(by=by).filter(number=number).first()
+    require(by, Act.VIEW_APPLICATIONS)
+    found = Application.objects.visible_to(by).filter(number=number).first()
     if found is None:
         raise ApplicationNotFound(
             f"没有找到申请 {number}，或不在您的辖区。请核对编号。",
             f"No application {number} in your area; check the number.",
         )
+    registry.refuse_own_record(
+        f"application:{number}", by=by, household_no=found.household_no, blind=found.id_blind
+    )
     return found
 
 

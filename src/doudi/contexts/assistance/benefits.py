@@ -60,7 +60,7 @@ class ExclusiveBenefit(DoudiError):
 def decisions(*, by: User, household_no: str = "", benefit: str = "") -> DecisionQuerySet:
     """Decisions of the account's area, in the order in which they begin."""
     require(by, Act.VIEW_ROSTERS)
-    found = BenefitDecision.objects.visible_to(by)
+    found = registry.but_own(BenefitDecision.objects.visible_to(by), by=by, household="household_no")
     if household_no:
         found = found.filter(household_no=household_no)
     if benefit:
@@ -77,6 +77,7 @@ def decision_of(number: str, *, by: User) -> BenefitDecision:
             f"没有找到决定 {number}，或不在您的辖区。",
             f"No decision {number} in your area; check the number.",
         )
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

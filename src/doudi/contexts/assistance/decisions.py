@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, NotAllowed, User, record, require, take_turn
@@ -26,23 +27,33 @@ class DecisionNotFound(DoudiError):
 
 
 def decisions(*, by: User, household_no: str = "", result: str = "") -> Any:
-    """Decisions of the asker's area, newest first."""
-    require(by, Act.VIEW_APPLICATIONS)
-    found = Decision.objects.filter(region_code__startswith=by.region_code).order_by("-pk")
+    """Decisions of the asker's area but those on own files, newest first."""
+    found = registry.but_own(_inside(by), by=by, household="household_no", blind="application__id_blind")
     if household_no:
         found = found.filter(household_no=household_no)
     return found.filter(result=result) if result else found
 
 
+def _inside(by: User) -> QuerySet[Decision]:
+    require(by, Act.VIEW_APPLICATIONS)
+    return Decision.objects.filter(region_code__startswith=by.region_code).order_by("-pk")
+
+
 def decision(number: str, *, by: User) -> Decision:
     """One decision of the asker's area, or :class:`DecisionNotFound`."""
     found: Decision | None = (
-        decisions(by=by).filter(number=number).select_related("application", "follows").first()
+        _inside(by).filter(number=number).select_related("application", "follows").first()
     )
     if found is None:
         raise DecisionNotFound(
             f"没有找到决定 {number}，或不在您的辖区。", f"No decision {number} in your area."
         )
+    registry.refuse_own_record(
+        f"decision:{number}",
+        by=by,
+        household_no=found.household_no,
+        blind=found.application.id_blind if found.application is not None else None,
+    )
     return found
 
 

@@ -142,6 +142,7 @@ def letters_due(*, rules: Procedures, by: User) -> list[LetterDue]:
     waiting = Decision.objects.filter(region_code__startswith=by.region_code, letters=None).exclude(
         application=None
     )
+    waiting = registry.but_own(waiting, by=by, household="household_no", blind="application__id_blind")
     found = []
     for made in waiting.order_by("decided_on")[:200]:
         limit = rules.of(made.kind, made.region_code).limit("不予告知")

@@ -117,7 +117,7 @@ def follow_ups(
 ) -> Any:
     """Looks of the asker's area: ``due`` (from today on back), ``late`` (more than a week), ``done``; empty: all."""
     require(by, Act.VIEW_ROSTERS)
-    found = FollowUp.objects.all().visible_to(by)
+    found = registry.but_own(FollowUp.objects.all().visible_to(by), by=by, household="household_no")
     today = timezone.localdate()
     if state == "due":
         found = found.filter(result="", due_on__lte=today)
@@ -146,6 +146,7 @@ def follow_up_of(pk: int, *, by: User) -> FollowUp:
     found: FollowUp | None = FollowUp.objects.all().visible_to(by).filter(pk=pk).first()
     if found is None:
         raise FollowUpNotFound("没有找到这次随访，或不在您的辖区。", "No such follow-up in your area.")
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

@@ -56,6 +56,7 @@ def pay_accounts(*, by: User, status: str = "", household_no: str = "") -> Query
     """Accounts of the asker's area; the number itself stays sealed, pages show the last four."""
     require(by, Act.VIEW_ROSTERS)
     found = PayAccount.objects.filter(region_code__startswith=by.region_code)
+    found = registry.but_own(found, by=by, household="household_no", persons=("person_id",))
     if status:
         found = found.filter(status=status)
     if household_no:
@@ -144,6 +145,9 @@ def confirm_account(pk: int, *, agree: bool, by: User) -> PayAccount:
     found = PayAccount.objects.filter(pk=pk, region_code__startswith=by.region_code).first()
     if found is None:
         raise AccountNotFound("没有找到这个收款账户。", "No such account in your area.")
+    registry.refuse_own_record(
+        f"account:{pk}", by=by, household_no=found.household_no, person_id=found.person_id
+    )
     require(by, Act.CONFIRM_ACCOUNT, region_code=found.region_code)
     if found.status in (Status.IN_FORCE, Status.REFUSED) and found.decided_by == by.username:
         return found
@@ -223,11 +227,8 @@ def confirm_imported(*, by: User) -> int:
     """Confirm every account of the area that another person entered (批量确认); returns how many."""
     require(by, Act.CONFIRM_ACCOUNT)
     take_turn()
-    found = list(
-        PayAccount.objects.filter(status=Status.PROPOSED, region_code__startswith=by.region_code).exclude(
-            proposed_by=by.username
-        )
-    )
+    waiting = pay_accounts(by=by, status=Status.PROPOSED)  # none of one's own files
+    found = list(waiting.exclude(proposed_by=by.username))
     _decide(found, agree=True, by=by)
     record(by=by, act=Act.CONFIRM_ACCOUNT, region_code=by.region_code, detail={"confirmed": len(found)})
     return len(found)

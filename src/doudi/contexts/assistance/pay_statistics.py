@@ -97,7 +97,7 @@ def _counting(column: Column) -> Any:
 def export_table(statistics: Statistics, *, by: User) -> bytes:
     """A monthly table as a workbook; the export is in the log."""
     out = io.BytesIO()
-    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+    with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False}) as book:
         sheet = book.add_worksheet("月报")
         bold, money = book.add_format({"bold": True}), book.add_format({"num_format": "#,##0.00"})
         sheet.write(0, 0, f"{statistics.table.label} {month_text(statistics.month)}", bold)

@@ -492,4 +492,5 @@ def batch_figures(batch: PayBatch) -> dict[str, tuple[int, int]]:
 def items_of(batch: PayBatch, *, by: User) -> QuerySet[PayItem]:
     """The payments of a batch with their results."""
     require(by, Act.VIEW_ROSTERS)
-    return batch.items.prefetch_related("results").select_related("account", "roster").order_by("serial")
+    found = batch.items.prefetch_related("results").select_related("account", "roster").order_by("serial")
+    return registry.but_own(found, by=by, household="household_no")

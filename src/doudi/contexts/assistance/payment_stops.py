@@ -11,6 +11,7 @@ from doudi.contexts.accounts.services import Act, User, record, require, take_tu
 from doudi.contexts.assistance.recovery_models import (
     PaymentStop,
 )
+from doudi.contexts.registry import services as registry
 
 
 @transaction.atomic
@@ -56,6 +57,7 @@ def stops_recorded(
     """Payment stops of the account's area."""
     require(by, Act.VIEW_RECOVERY)
     found = PaymentStop.objects.filter(region_code__startswith=by.region_code)
+    found = registry.but_own(found, by=by, household="household_no")
     if household_no:
         found = found.filter(household_no=household_no)
     if person_id is not None:

@@ -100,6 +100,7 @@ from doudi.contexts.assistance.rosters import (
     return_roster,
     roster_of,
     rosters,
+    rows_kept_back,
     rows_of,
     sums_of,
 )
@@ -190,6 +191,7 @@ __all__ = [
     "reviews",
     "roster_of",
     "rosters",
+    "rows_kept_back",
     "rows_of",
     "standing",
     "standing_of",

@@ -26,6 +26,7 @@ from doudi.contexts.assistance.recovery_models import (
     RecoveryQuerySet,
     WriteOffRequest,
 )
+from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.money import show_yuan
 
@@ -66,7 +67,7 @@ def recoveries(
 ) -> RecoveryQuerySet:
     """Recoveries that ``by`` may see; ``status`` is ``open``, ``late``, ``settled`` or ``all``."""
     require(by, Act.VIEW_RECOVERY)
-    found = Recovery.objects.visible_to(by)
+    found = registry.but_own(Recovery.objects.visible_to(by), by=by, household="household_no")
     if status in ("", "open"):
         found = found.filter(Q(outstanding_fen__gt=0) | Q(refund_fen__gt=0))
     elif status == "late":
@@ -98,6 +99,7 @@ def recovery_of(number: str, *, by: User) -> Recovery:
             f"没有找到追缴 {number}，或不在您的辖区。",
             f"No recovery {number} in your area; check the number.",
         )
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from doudi.contexts.accounts.services import Act, User, record, require
 from doudi.contexts.assistance.models import Referral
 from doudi.contexts.assistance.sheets import Answered, Row, read_rows, written
+from doudi.contexts.registry import services as registry
 from doudi.engine import money
 from doudi.engine.errors import DoudiError
 
@@ -31,7 +32,8 @@ Answer = Callable[..., Referral]
 def referral_workbook(*, by: User, region_name: Callable[[str], str]) -> bytes:
     """The pending needs of the asker's department with what it needs to act; taking it is in the audit log."""
     scope = require(by, Act.ANSWER_REFERRAL)
-    rows = list(Referral.objects.visible_to(by, scope).pending().order_by("due_on", "pk"))
+    found = registry.but_own(Referral.objects.visible_to(by, scope), by=by, household="household_no")
+    rows = list(found.pending().order_by("due_on", "pk"))
     record(
         by=by,
         act="export_referrals",
@@ -67,7 +69,8 @@ def take_referral_workbook(
             row.mark, row.said = "wrong", "这个编号在表里出现两次，只按第一行办理。"
             continue
         seen.add(number)
-        found = Referral.objects.visible_to(by, scope).filter(number=number).first()
+        mine = registry.but_own(Referral.objects.visible_to(by, scope), by=by, household="household_no")
+        found = mine.filter(number=number).first()
         if found is None:
             row.mark, row.said = "wrong", "没有这个推送编号，或不是推送给本部门的。"
             continue

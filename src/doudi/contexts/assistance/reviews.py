@@ -112,7 +112,7 @@ def _due_review(
 def reviews(*, by: User, state: str = "", region_code: str = "") -> Any:
     """Reviews of the asker's area: ``due``, ``late``, ``hearing``, ``done``; empty: all."""
     require(by, Act.VIEW_ROSTERS)
-    found = Review.objects.all().visible_to(by)
+    found = registry.but_own(Review.objects.all().visible_to(by), by=by, household="household_no")
     if state == "late":
         found = found.filter(status=Status.DUE, due_on__lt=timezone.localdate())
     elif state:
@@ -124,9 +124,11 @@ def reviews(*, by: User, state: str = "", region_code: str = "") -> Any:
 
 def review_of(pk: int, *, by: User) -> Review:
     """One review within the asker's area, or :class:`ReviewNotFound`."""
-    found: Review | None = reviews(by=by).filter(pk=pk).first()
+    require(by, Act.VIEW_ROSTERS)
+    found: Review | None = Review.objects.all().visible_to(by).filter(pk=pk).first()
     if found is None:
         raise ReviewNotFound("没有找到这次复查，或不在您的辖区。", "No such review in your area.")
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

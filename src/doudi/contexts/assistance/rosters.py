@@ -70,11 +70,8 @@ def look_at_roster(number: str, *, by: User) -> Roster:
 def rows_of(
     roster: Roster, *, by: User, kind: str = "", benefit: str = "", region_code: str = "", text: str = ""
 ) -> QuerySet[RosterRow]:
-    """The rows of a roster in the asker's area, in their order."""
-    require(by, Act.VIEW_ROSTERS)
-    found = RosterRow.objects.filter(roster=roster)
-    if by.region_code and len(by.region_code) > len(roster.region_code):
-        found = found.filter(region_code__startswith=by.region_code)
+    """The rows of a roster in the asker's area, in their order, without those of the asker's own files."""
+    found = registry.but_own(_inside(roster, by), by=by, household="household_no", persons=("person_id",))
     if kind:
         found = found.filter(kind=kind)
     if benefit:
@@ -87,9 +84,23 @@ def rows_of(
     return found.order_by("place")
 
 
+def rows_kept_back(roster: Roster, *, by: User) -> int:
+    """How many rows :func:`rows_of` keeps back because they are the asker's own or kin's (回避)."""
+    return _inside(roster, by).count() - rows_of(roster, by=by).count()
+
+
+def _inside(roster: Roster, by: User) -> QuerySet[RosterRow]:
+    require(by, Act.VIEW_ROSTERS)
+    found = RosterRow.objects.filter(roster=roster)
+    if by.region_code and len(by.region_code) > len(roster.region_code):
+        found = found.filter(region_code__startswith=by.region_code)
+    return found
+
+
 def paid_rows(household_no: str, *, by: User) -> QuerySet[RosterRow]:
     """What frozen rosters hold for a household of the asker's area, the latest month first."""
     require(by, Act.VIEW_ROSTERS)
+    registry.refuse_own_file(household_no, by=by)
     found = RosterRow.objects.filter(
         household_no=household_no, roster__status=Status.FROZEN, region_code__startswith=by.region_code
     )
@@ -97,8 +108,8 @@ def paid_rows(household_no: str, *, by: User) -> QuerySet[RosterRow]:
 
 
 def sums_of(roster: Roster, *, by: User) -> list[tuple[str, str, int, int]]:
-    """Benefit, kind, rows and fen of a roster in the asker's area."""
-    found = rows_of(roster, by=by).order_by()
+    """Benefit, kind, rows and fen of a roster in the asker's area, whole: a sum names nobody."""
+    found = _inside(roster, by).order_by()
     counted = found.values_list("benefit", "kind").annotate(n=Count("pk"), fen=Sum("amount_fen"))
     return sorted((benefit, kind, n, fen) for benefit, kind, n, fen in counted)
 

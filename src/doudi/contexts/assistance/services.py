@@ -132,6 +132,7 @@ from doudi.contexts.assistance.resources import (
 )
 from doudi.contexts.assistance.sampling import draw_sample, drawn, record_sample_result, samples
 from doudi.contexts.assistance.sheets import Answered, SheetRefused
+from doudi.contexts.assistance.traces import known_as, traces_of
 from doudi.contexts.assistance.transfers import (
     late_transfers,
     remind_transfers,
@@ -219,6 +220,7 @@ __all__ = [
     "keep_resource",
     "keeps",
     "kin_records",
+    "known_as",
     "late_transfers",
     "letter_file",
     "letters_due",
@@ -278,6 +280,7 @@ __all__ = [
     "take_referral_workbook",
     "take_resource_workbook",
     "tell_missing",
+    "traces_of",
     "transfer_application",
     "transfers_of",
     "trial_balance",
@@ -390,7 +393,7 @@ def send_referral(
 def referrals(*, by: User, status: str = "") -> ReferralQuerySet:
     """Referrals that ``by`` may see: a department its own inbox, an area its own; ``status`` or ``pending``."""
     scope = require(by, Act.VIEW_REFERRALS)
-    found = Referral.objects.visible_to(by, scope)
+    found = registry.but_own(Referral.objects.visible_to(by, scope), by=by, household="household_no")
     if status == "pending":
         return found.pending().order_by("due_on", "pk")
     return (found.filter(status=status) if status else found).order_by("-sent_at")
@@ -398,7 +401,7 @@ def referrals(*, by: User, status: str = "") -> ReferralQuerySet:
 
 def referral(number: str, *, by: User) -> Referral:
     """One referral that ``by`` may see, or :class:`ReferralNotFound`; a department's look goes into the log."""
-    found = referrals(by=by).filter(number=number).first()
+    found = Referral.objects.visible_to(by, require(by, Act.VIEW_REFERRALS)).filter(number=number).first()
     if found is None:
         raise ReferralNotFound(f"没有找到推送 {number}。", f"No referral {number} for you.")
     registry.refuse_own_file(found.household_no, by=by)
@@ -523,6 +526,7 @@ def measures_given(*, by: User, warning_number: str = "", household_no: str = ""
     if not may(by, Act.VIEW_FINANCES):
         return []
     found = MeasureGiven.objects.filter(region_code__startswith=by.region_code)
+    found = registry.but_own(found, by=by, household="household_no")
     if warning_number:
         found = found.filter(warning_number=warning_number)
     if household_no:

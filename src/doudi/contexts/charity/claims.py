@@ -36,6 +36,7 @@ def claims(*, by: User, status: str = "") -> QuerySet[Claim]:
         found = found.filter(organisation__code=by.organisation)
     elif by.region_code:
         found = found.filter(need__region_code__startswith=by.region_code)
+    found = registry.but_own(found, by=by, household="need__household_no")
     return found.filter(status=status) if status else found
 
 

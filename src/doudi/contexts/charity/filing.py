@@ -299,8 +299,8 @@ def filings(
     *, by: User, organisation: str = "", month: date | None = None, late: bool = False
 ) -> AidFilingQuerySet:
     """Filings that ``by`` may see: a body its own, an office its area's; narrowed by body, month of aid, lateness."""
-    scope = require(by, Act.VIEW_FILINGS)
-    found = AidFiling.objects.visible_to(by, scope).select_related("organisation", "reversed_by", "reverses")
+    found = _inside(by)
+    found = registry.but_own(found, by=by, household="household_no", blind="id_blind")
     if organisation:
         found = found.filter(organisation__code=organisation)
     if month is not None:
@@ -308,11 +308,19 @@ def filings(
     return found.filter(late_workdays__gt=0) if late else found
 
 
+def _inside(by: User) -> AidFilingQuerySet:
+    scope = require(by, Act.VIEW_FILINGS)
+    return AidFiling.objects.visible_to(by, scope).select_related("organisation", "reversed_by", "reverses")
+
+
 def filing(number: str, *, by: User) -> AidFiling:
     """One filing that ``by`` may see, or :class:`FilingNotFound`."""
-    found = filings(by=by).filter(number=number).first()
+    found = _inside(by).filter(number=number).first()
     if found is None:
         raise FilingNotFound(f"没有找到备案 {number}。", f"No filing {number} for you.")
+    registry.refuse_own_record(
+        f"filing:{number}", by=by, household_no=found.household_no, blind=found.id_blind
+    )
     return found
 
 

@@ -47,14 +47,17 @@ from doudi.house.keyring import keyring
 def allocations(*, by: User, status: str = "") -> QuerySet[Allocation]:
     """Arrangements that ``by`` may see, newest first."""
     found = visible(Allocation.objects.all(), by, Act.VIEW_FUNDS).select_related("fund", "organisation")
+    found = registry.but_own(found, by=by, blind="recipient_blind")
     return found.filter(status=status) if status else found
 
 
 def allocation_of(number: str, *, by: User) -> Allocation:
     """One arrangement, or :class:`FundNotFound`."""
-    found = allocations(by=by).filter(number=number).first()
+    seen = visible(Allocation.objects.all(), by, Act.VIEW_FUNDS).select_related("fund", "organisation")
+    found = seen.filter(number=number).first()
     if found is None:
         raise FundNotFound(f"没有找到安排 {number}。", f"No arrangement {number} for you.")
+    registry.refuse_own_record(f"allocation:{number}", by=by, blind=found.recipient_blind)
     return found
 
 

@@ -35,7 +35,9 @@ _Status = Need.Status
 def needs(*, by: User, status: str = "", kind: str = "") -> NeedQuerySet:
     """Needs that ``by`` may see, the most urgent and longest waiting first; ``status`` one of them or ``open``."""
     scope = require(by, Act.VIEW_NEEDS)
-    found = Need.objects.visible_to(by, scope, timezone.localdate())
+    found = registry.but_own(
+        Need.objects.visible_to(by, scope, timezone.localdate()), by=by, household="household_no"
+    )
     if status == "open":
         found = found.filter(status__in=Need.OPEN)
     elif status:
@@ -45,11 +47,13 @@ def needs(*, by: User, status: str = "", kind: str = "") -> NeedQuerySet:
 
 def need_of(code: str, *, by: User) -> Need:
     """One need that ``by`` may see, or :class:`NeedNotFound`."""
-    found = needs(by=by).filter(code=code).first()
+    scope = require(by, Act.VIEW_NEEDS)
+    found = Need.objects.visible_to(by, scope, timezone.localdate()).filter(code=code).first()
     if found is None:
         raise NeedNotFound(
             f"没有找到需求 {code}，或已经撤下。", f"No need {code} for you, or it has been taken down."
         )
+    registry.refuse_own_record(f"need:{code}", by=by, household_no=found.household_no)
     return found
 
 

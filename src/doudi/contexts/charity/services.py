@@ -153,6 +153,7 @@ from doudi.contexts.charity.resources import (
     write_off_expired,
 )
 from doudi.contexts.charity.telling import remind_months, remind_resolutions
+from doudi.contexts.charity.traces import consents_of, known_as, traces_of
 
 __all__ = [
     "FILING_FIELDS",
@@ -217,6 +218,7 @@ __all__ = [
     "close_need",
     "close_organisation",
     "closing_due",
+    "consents_of",
     "contact_for",
     "coverage",
     "decide_qualification",
@@ -232,6 +234,7 @@ __all__ = [
     "give_goods",
     "grant_claim",
     "keep_minutes",
+    "known_as",
     "lapse_claims",
     "left_of",
     "limit",
@@ -282,6 +285,7 @@ __all__ = [
     "suggested_columns",
     "take_batch",
     "take_in_goods",
+    "traces_of",
     "viewer",
     "why_each",
     "withdraw_consent",

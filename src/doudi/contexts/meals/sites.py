@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Scope, User, record, require, take_turn
+from doudi.contexts.meals.satisfaction import heard_of
 from doudi.contexts.meals.site_models import Meal, Site, SiteEvaluation, SiteHours, SitePaper
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.meals import EvaluationRules
@@ -217,7 +218,7 @@ def evaluate_site(
     found: Site,
     *,
     scores: Mapping[str, int],
-    replies: int,
+    best_stars: int,
     income_fen: int,
     cost_fen: int,
     accident: bool,
@@ -228,16 +229,21 @@ def evaluate_site(
 ) -> SiteEvaluation:
     """Score a demonstration agency (示范机构评价): a lapsed licence or an accident takes the marks for safety and the pass.
 
-    Too few replies or too great a loss take the marks of their item. Items and numbers are the pack's (§5.8).
+    Satisfaction is what people who ate said (:func:`~doudi.contexts.meals.satisfaction.heard_of`), never typed; too
+    few replies or too great a loss take the marks of their item. Items and numbers are the pack's (§5.8).
     """
     require(by, Act.MANAGE_SITES, region_code=found.region_code)
-    wrong = [name for name, most in rules.full.items() if not 0 <= scores.get(name, -1) <= most]
+    if evaluated_on > timezone.localdate():
+        raise StepRefused("评价日期不能在今天之后。", "The evaluation is not after today.")
+    heard = heard_of(found, on=evaluated_on, rules=rules, best=best_stars)
+    given = {**scores, "satisfaction": heard.marks}
+    wrong = [name for name, most in rules.full.items() if not 0 <= given.get(name, -1) <= most]
     if wrong:
         raise StepRefused(
             f"得分缺项或超出满分：{'、'.join(wrong)}。",
             f"Marks missing or above the full mark: {', '.join(wrong)}.",
         )
-    marks = {name: scores[name] for name in rules.full}
+    marks = {name: given[name] for name in rules.full}
     red = []
     if not found.licensed(evaluated_on):
         red.append("licence")
@@ -245,8 +251,6 @@ def evaluate_site(
         red.append("accident")
     if red:
         marks["food_safety"] = 0
-    if replies < rules.least_replies:
-        marks["satisfaction"] = 0
     if (income_fen - cost_fen) * 100 < rules.least_result * cost_fen:
         marks["operation"] = 0
     total = sum(marks.values())
@@ -259,7 +263,7 @@ def evaluate_site(
         total=total,
         passed=passed,
         valid_until=evaluated_on + relativedelta(years=rules.valid_years) if passed else None,
-        replies=replies,
+        replies=heard.replies,
         ground=ground,
         by=by.username,
     )

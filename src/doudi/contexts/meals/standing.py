@@ -62,9 +62,13 @@ def stop_on(found: Diner, day: date) -> DinerStop | None:
     return next((stop for stop in found.stops.all() if stop.covers(day)), None)
 
 
+Stay = tuple[int, date, date | None]
+"""A person's key, and the first and last day in custody or in hospital; no last day where the stay goes on."""
+
+
 @dataclass(frozen=True)
 class Followed:
-    """What following the register changed: categories, deaths, stays in custody."""
+    """What following the register changed: categories, deaths, stays in custody and hospital."""
 
     diners: int
     categories: int
@@ -81,16 +85,25 @@ def numbers_to_follow(*, by: User) -> list[str]:
 @transaction.atomic
 def follow_register(
     standing: Mapping[str, registry.Standing],
-    custody: Iterable[tuple[int, date, date | None]],
+    custody: Iterable[Stay],
     *,
     by: User,
+    hospital: Iterable[Stay] = (),
 ) -> Followed:
-    """Take over what the register and the departments' files say: category, death, custody (person key, from, to)."""
+    """Take over what the register and the departments' files say: category, death, custody, stays in hospital.
+
+    What a township entered stays as it is; a file adds, and ends a stay of its own first day that had no end yet.
+    """
     require(by, Act.CONFIRM_DINER)
     take_turn()
-    held: dict[int, list[tuple[date, date | None]]] = {}
-    for person, since, until in custody:
-        held.setdefault(person, []).append((since, until))
+    held: dict[int, list[tuple[str, str, date, date | None]]] = {}
+    for kind, source, stays in (
+        (DinerStop.Kind.CUSTODY, "司法部门数据", custody),
+        (DinerStop.Kind.HOSPITAL, "医保部门数据", hospital),
+    ):
+        for person, since, until in stays:
+            if until is None or until >= since:
+                held.setdefault(person, []).append((kind, source, since, until))
     today = timezone.localdate()
     found = Diner.objects.filter(region_code__startswith=by.region_code).exclude(status=Diner.Status.LEFT)
     changed = stops = 0
@@ -112,8 +125,8 @@ def follow_register(
         before = diner.stops.count()
         if said.died_on is not None:
             _keep_stop(diner, DinerStop.Kind.DEATH, said.died_on, None, "人员登记", by)
-        for since, until in held.get(said.person_id, []):
-            _keep_stop(diner, DinerStop.Kind.CUSTODY, since, until, "司法部门数据", by)
+        for what, source, since, until in held.get(said.person_id, []):
+            _keep_stop(diner, what, since, until, source, by)
         stops += diner.stops.count() - before
     record(
         by=by,

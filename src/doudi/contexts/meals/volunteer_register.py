@@ -21,6 +21,7 @@ from doudi.contexts.meals.volunteer_models import (
     VolunteerInsurance,
     VolunteerRecord,
 )
+from doudi.contexts.registry import services as registry
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.house.documents import Paper, table, text, to_pdf
@@ -93,7 +94,13 @@ def register_volunteer(
 
 
 def volunteers(*, by: User) -> QuerySet[Volunteer]:
-    """The volunteers of the account's places; a volunteer's own account sees itself alone."""
+    """The volunteers of the account's places but kin; a volunteer's own account sees itself alone."""
+    return (
+        registry.but_own(_inside(by), by=by, blind="id_blind") if by.role != Role.VOLUNTEER else _inside(by)
+    )
+
+
+def _inside(by: User) -> QuerySet[Volunteer]:
     scope = require(by, Act.VIEW_VOLUNTEERS)
     found = Volunteer.objects.select_related("site", "heir")
     if by.role == Role.VOLUNTEER:
@@ -103,10 +110,11 @@ def volunteers(*, by: User) -> QuerySet[Volunteer]:
 
 def volunteer(number: str, *, by: User) -> Volunteer:
     """One volunteer, the look in the audit log unless it is one's own."""
-    found = volunteers(by=by).filter(number=number).first()
+    found = _inside(by).filter(number=number).first()
     if found is None:
         raise VolunteerNotFound(f"没有找到志愿者 {number}。", f"No volunteer {number} for you.")
     if found.account != by.username:
+        registry.refuse_own_record(f"volunteer:{number}", by=by, blind=found.id_blind)
         record(
             by=by,
             act="look_at_volunteer",

@@ -37,6 +37,7 @@ from doudi.contexts.monitoring.models import (
 )
 from doudi.contexts.monitoring.notices import Word, people, send_out, tell
 from doudi.contexts.monitoring.timeline import note
+from doudi.contexts.registry import services as registry
 from doudi.engine.clocks import Clock, Pause, Unit
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
@@ -316,7 +317,7 @@ class Running:
 def my_clocks(*, by: User) -> WarningQuerySet:
     """The warnings whose running step the account answers for or supervises, the nearest limit first."""
     require(by, Act.VIEW_WARNINGS)
-    found = _running().visible_to(by)
+    found = registry.but_own(_running().visible_to(by), by=by, household="household_no")
     if by.role == Role.TOWNSHIP:
         found = found.exclude(status=_Status.NEW).filter(assignee__in=["", by.username])
     return found.order_by(

@@ -219,7 +219,7 @@ def doubts(
 ) -> DoubtQuerySet:
     """Doubts that ``by`` may see; ``status`` is a status, ``open`` or ``all``; ``since``/``until`` bound the finding."""
     require(by, Act.VIEW_DOUBTS)
-    found = Doubt.objects.visible_to(by)
+    found = registry.but_own(Doubt.objects.visible_to(by), by=by, household="household_no")
     if status in ("", "open"):
         found = found.open()
     elif status != "all":
@@ -253,6 +253,7 @@ def doubt_of(number: str, *, by: User) -> Doubt:
             f"没有找到疑点 {number}，或不在您的辖区。请核对编号。",
             f"No doubt {number} in your area; check the number.",
         )
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

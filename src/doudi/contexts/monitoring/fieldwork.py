@@ -86,7 +86,7 @@ def take_along(*, by: User, keep_days: int) -> list[TakenAlong]:
     take_turn()
     _sweep()
     cases = list(
-        WarningCase.objects.visible_to(by)
+        registry.but_own(WarningCase.objects.visible_to(by), by=by, household="household_no")
         .filter(status__in=_TO_VISIT, assignee__in=("", by.username))
         .order_by("due_on", "-level_rank", "pk")
         .prefetch_related("signals")[:MOST_TASKS]
@@ -415,7 +415,9 @@ def field_visits(*, by: User, pending: bool = True) -> QuerySet[FieldVisit]:
     """Visits from telephones of the account's area, or of warnings it answers for now; newest first."""
     require(by, Act.VIEW_FINANCES)
     mine = Q(region_code__startswith=by.region_code) | Q(case__region_code__startswith=by.region_code)
-    found = FieldVisit.objects.select_related("case", "visit").filter(mine)
+    found = registry.but_own(
+        FieldVisit.objects.select_related("case", "visit").filter(mine), by=by, household="case__household_no"
+    )
     return found.filter(state__in=PENDING) if pending else found
 
 

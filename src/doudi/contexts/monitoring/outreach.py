@@ -7,6 +7,7 @@ warnings; or answers it. Who told hears how far it is, and nothing about the fam
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -248,6 +249,7 @@ def reports(*, by: User, status: str = "", channel: str = "") -> QuerySet[Family
     """Reports of the account's area, the oldest that waits first."""
     require(by, Act.VIEW_REPORTS)
     found = FamilyReport.objects.select_related("case").filter(region_code__startswith=by.region_code)
+    found = registry.but_own(found, by=by, household="case__household_no")
     if status and status != "all":
         found = found.filter(status=status)
     if channel:
@@ -267,7 +269,15 @@ def report(number: str, *, by: User) -> FamilyReport:
         raise ReportNotFound(
             f"没有找到线索 {number}，或不在您的辖区。", f"No report {number} in your area; check the number."
         )
+    if found.case is not None:
+        registry.refuse_own_file(found.case.household_no, by=by)
     return found
+
+
+def reports_about(household_nos: Iterable[str]) -> list[str]:
+    """The numbers of the reports that led to warnings of some households, for telling a person who looked."""
+    found = FamilyReport.objects.filter(case__household_no__in=list(household_nos))
+    return list(found.values_list("number", flat=True))
 
 
 @transaction.atomic

@@ -134,6 +134,7 @@ from doudi.contexts.monitoring.outreach import (
     report,
     report_counts,
     reports,
+    reports_about,
     served_counties,
     step_of,
     take_report,
@@ -191,6 +192,7 @@ from doudi.contexts.monitoring.whatif import (
     record_export,
     simulate,
 )
+from doudi.contexts.registry import services as registry
 
 __all__ = [
     "CHANNELS",
@@ -334,6 +336,7 @@ __all__ = [
     "report",
     "report_counts",
     "reports",
+    "reports_about",
     "result_folder",
     "result_rows",
     "resume_clock",
@@ -393,7 +396,7 @@ def warnings(
 ) -> WarningQuerySet:
     """Warnings that ``by`` may see, narrowed and sorted; ``status`` is a status, ``open``, ``revisit`` or ``all``."""
     require(by, Act.VIEW_WARNINGS)
-    found = WarningCase.objects.visible_to(by)
+    found = registry.but_own(WarningCase.objects.visible_to(by), by=by, household="household_no")
     if status in ("", "open"):
         found = found.open()
     elif status == "revisit":
@@ -458,7 +461,8 @@ def case_of(number: str) -> WarningCase:
 def household_warnings(household_no: str, *, by: User) -> WarningQuerySet:
     """All warnings of a household, newest first."""
     require(by, Act.VIEW_WARNINGS)
-    return WarningCase.objects.visible_to(by).filter(household_no=household_no).order_by("-pk")
+    found = WarningCase.objects.visible_to(by).filter(household_no=household_no)
+    return registry.but_own(found, by=by, household="household_no").order_by("-pk")
 
 
 def runs(*, by: User) -> Any:

@@ -93,7 +93,7 @@ def _propose(
 def stops(*, by: User, status: str = "open", region_code: str = "") -> StopProposalQuerySet:
     """Proposals of the account's area, the nearest limit first; ``status`` is a status or ``all``."""
     require(by, Act.VIEW_DOUBTS)
-    found = StopProposal.objects.visible_to(by)
+    found = registry.but_own(StopProposal.objects.visible_to(by), by=by, household="household_no")
     if status != "all":
         found = found.filter(status=status)
     if region_code:
@@ -110,6 +110,7 @@ def stop_of(number: str, *, by: User) -> StopProposal:
             f"没有找到停发建议 {number}，或不在您的辖区。",
             f"No proposal {number} in your area; check the number.",
         )
+    registry.refuse_own_file(found.household_no, by=by)
     return found
 
 

@@ -19,7 +19,7 @@ from doudi.contexts.accounts.services import ID_PURPOSE, Act, User, record, requ
 from doudi.contexts.registry.changes import change_of
 from doudi.contexts.registry.merging import unmerge
 from doudi.contexts.registry.models import DuplicatePair, DuplicatePairQuerySet, Membership, Person
-from doudi.contexts.registry.people import people_by_blind
+from doudi.contexts.registry.people import but_own, people_by_blind
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.engine import identity, linkage
 from doudi.engine.errors import DoudiError
@@ -372,6 +372,7 @@ def duplicate_pairs(*, by: User, status: str = "", region_code: str = "") -> Dup
     """The pairs that the account may see, most probable first; ``status`` "open" is what waits for somebody."""
     require(by, Act.VIEW_DUPLICATES)
     found = DuplicatePair.objects.visible_to(by).select_related("first", "second")
+    found = but_own(found, by=by, persons=("first", "second"))
     if status == "open":
         found = found.filter(status__in=OPEN)
     elif status:

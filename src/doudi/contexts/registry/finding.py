@@ -21,6 +21,7 @@ from django.db.models import Q, QuerySet
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
 from doudi.contexts.registry.models import Household, Membership, Person, SearchTerm
+from doudi.contexts.registry.people import but_own
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.pinyin import spellings
@@ -328,6 +329,7 @@ def find(
     while place < len(parts):
         part = parts[place]
         base = SearchTerm.objects.filter(_in_area(area)).filter(part.q())
+        base = but_own(base, by=by, household="household__household_no")
         if narrowed is not None:
             base = base.filter(narrowed)
         for term in _from(base, mark, limit - len(hits) + 1).select_related("household", "person"):

@@ -7,7 +7,7 @@ itself: pages follow a key, never a count of what lies before, and a list is cou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from typing import Any
 
@@ -17,6 +17,7 @@ from doudi.contexts.accounts.services import Act, User, may, require
 from doudi.contexts.registry import regions
 from doudi.contexts.registry.finding import Kind, find, narrower, read_mark, seal_mark
 from doudi.contexts.registry.models import CategoryRecord, Household, Membership, Person
+from doudi.contexts.registry.people import but_own
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 
@@ -201,6 +202,7 @@ def list_page(
     if area is None:
         return ListPage((), "", 0)
     reading = _households(asked, area, warned) if subject == HOUSEHOLDS else _people(asked, area, warned)
+    reading = replace(reading, found=but_own(reading.found, by=by, household=f"{reading.prefix}household_no"))
     count = reading.found.order_by()[: COUNTED_TO + 1].count() if counted and not after else None
     if after:
         reading = reading.from_mark(read_mark(after))

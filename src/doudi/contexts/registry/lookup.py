@@ -26,7 +26,7 @@ from doudi.contexts.registry.models import (
     Person,
     SupportTie,
 )
-from doudi.contexts.registry.people import HouseholdNotFound, people_by_blind, refuse_own_file
+from doudi.contexts.registry.people import HouseholdNotFound, but_own, people_by_blind, refuse_own_file
 from doudi.contexts.registry.precedence import RANKS, TEMPORARY_AID
 from doudi.contexts.registry.regions import divisions_whole, region_known
 from doudi.engine import identity, money
@@ -80,13 +80,18 @@ class FeedFacts:
     rows: tuple[FactRow, ...]
 
 
-def households(*, by: User, text: str = "", region_code: str = "", category: str = "") -> HouseholdQuerySet:
+def households(
+    *, by: User, text: str = "", region_code: str = "", category: str = "", with_own: bool = False
+) -> HouseholdQuerySet:
     """Current households that ``by`` may see: by what :mod:`finding` understands of a text, region and category.
 
+    The asker's own files are left out, unless the caller refuses them one by one and counts them (``with_own``).
     For a page of a great register ask :func:`lists.household_page`, which reads no more than the page.
     """
     require(by, Act.VIEW_HOUSEHOLDS)
     found = Household.objects.visible_to(by).current()
+    if not with_own:
+        found = but_own(found, by=by, household="household_no")
     if text.strip():
         found = found.filter(matching(text, by=by))
     if region_code:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from doudi.contexts.accounts.services import ID_PURPOSE, Act, User, refuse_own, require
+from django.db.models import Q, QuerySet
+
+from doudi.contexts.accounts.services import (
+    ID_PURPOSE,
+    Act,
+    Known,
+    OwnFile,
+    User,
+    own_blinds,
+    refuse_own,
+    require,
+)
 from doudi.contexts.registry.models import Membership, Person, PersonAlias
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
@@ -15,6 +26,7 @@ from doudi.house.keyring import keyring
 
 BATCH = 500
 T = TypeVar("T")
+Found = TypeVar("Found", bound=QuerySet[Any])
 
 
 class HouseholdNotFound(DoudiError):
@@ -63,40 +75,117 @@ class PersonToTell:
     persons: frozenset[int]
     household_nos: frozenset[str]
     region_code: str
+    blinds: frozenset[bytes] = frozenset()
+    """The blind indexes of every number the person has or had."""
 
 
-def person_to_tell(number: str, *, by: User) -> PersonToTell:
-    """The person of a number within the asker's area, with every household ever stood in (告知本人)."""
+def numbers_meant(number: str) -> frozenset[bytes]:
+    """The blind indexes of every number of the person whom a number means, of the number alone where none is registered."""
+    reading = identity.read_id(number)
+    if reading.number is None:
+        return frozenset()
+    found = person_by_id(reading.number)
+    records = records_of(found.pk) if found is not None else frozenset()
+    own = Person.objects.filter(pk__in=records).values_list("id_blind", flat=True)
+    former = PersonAlias.objects.filter(person__in=records).values_list("id_blind", flat=True)
+    return frozenset(
+        {keyring().digest(reading.number, purpose=ID_PURPOSE), *(bytes(one) for one in own.union(former))}
+    )
+
+
+def person_to_tell(number: str, *, by: User, known: Sequence[Known] = ()) -> PersonToTell:
+    """The person of a number within the asker's area, with every household ever stood in (告知本人).
+
+    ``known`` is where other rooms know the number from: an applicant or a diner need not be registered.
+    """
     require(by, Act.TELL_LOOKS)
     reading = identity.read_id(number)
     found = person_by_id(reading.number) if reading.number else None
-    records = (
-        {found.pk, *Person.objects.filter(merged_into=found).values_list("pk", flat=True)} if found else set()
-    )
+    records = records_of(found.pk) if found else frozenset()
     standing = list(Membership.objects.filter(person__in=records).select_related("household").order_by("pk"))
     inside = [one for one in standing if one.household.responsible_region.startswith(by.region_code)]
-    if found is None or not inside:
+    elsewhere = [one for one in known if one.region_code.startswith(by.region_code)]
+    if not inside and not elsewhere:
         raise DoudiError(
             "本辖区的登记里没有这个证件号的人。请核对证件号，或请本人到户籍所在地查询。",
             "Nobody of this number is registered in your area; check the number.",
             code="person_not_found",
         )
     return PersonToTell(
-        name=found.name,
-        persons=frozenset(records),
+        name=found.name if found is not None else elsewhere[-1].name,
+        persons=records,
         household_nos=frozenset(one.household.household_no for one in standing),
-        region_code=inside[-1].household.responsible_region,
+        region_code=inside[-1].household.responsible_region if inside else elsewhere[-1].region_code,
+        blinds=numbers_meant(number),
     )
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """What an officer keeps away from (回避): households, people of the register, and numbers known to nobody else."""
+
+    households: frozenset[str] = frozenset()
+    persons: frozenset[int] = frozenset()
+    blinds: frozenset[bytes] = frozenset()
+
+
+def own_files(*, by: User) -> OwnFiles:
+    """The files that are the officer's own or kin's: under former numbers, in merged records, in former households too."""
+    blinds = own_blinds(by)
+    if not blinds:
+        return OwnFiles()
+    persons = set(Person.objects.filter(id_blind__in=blinds).values_list("pk", flat=True))
+    persons |= set(PersonAlias.objects.filter(id_blind__in=blinds).values_list("person_id", flat=True))
+    persons = {record for person in persons for record in records_of(person)}
+    standing = Membership.objects.filter(person__in=persons, retracted_at=None)
+    return OwnFiles(
+        frozenset(standing.values_list("household__household_no", flat=True)),
+        frozenset(persons),
+        frozenset(blinds),
+    )
+
+
+def but_own(
+    found: Found, *, by: User, household: str = "", persons: Sequence[str] = (), blind: str = ""
+) -> Found:
+    """Rows of a list without those of the asker's own files: every list and export of people passes here.
+
+    ``household``, ``persons`` and ``blind`` are the fields that hold a household's number, keys of people of the
+    register and the blind index of an identity number. One row opened by its number is refused by
+    :func:`refuse_own_record` instead, so that the try is on record.
+    """
+    own = own_files(by=by)
+    if not own.blinds:
+        return found
+    near = Q()
+    if household:
+        near |= Q(**{f"{household}__in": own.households})
+    for field in persons:
+        near |= Q(**{f"{field}__in": own.persons})
+    if blind:
+        near |= Q(**{f"{blind}__in": own.blinds})
+    return found.exclude(near)
 
 
 def refuse_own_file(household_no: str, *, by: User) -> None:
     """Refuse who belongs to a household, or whose kin does (回避); every look at one household passes here."""
-    standing = Membership.objects.filter(household__household_no=household_no, retracted_at=None)
-    former = PersonAlias.objects.filter(person__in=standing.values("person")).values_list(
-        "id_blind", flat=True
-    )
-    blinds = standing.values_list("person__id_blind", flat=True).union(former)
-    refuse_own(blinds, subject=f"household:{household_no}", by=by)
+    if household_no and household_no in own_files(by=by).households:
+        raise OwnFile(f"household:{household_no}")
+
+
+def refuse_own_record(
+    subject: str,
+    *,
+    by: User,
+    household_no: str = "",
+    blind: bytes | memoryview | None = None,
+    person_id: int = 0,
+) -> None:
+    """Refuse a record of another room that is of the officer's own household, number or person (回避)."""
+    refuse_own_file(household_no, by=by)
+    refuse_own([blind] if blind else [], subject=subject, by=by)
+    if person_id and person_id in own_files(by=by).persons:
+        raise OwnFile(subject)
 
 
 def kept_persons(keys: Iterable[int]) -> dict[int, int]:

@@ -150,11 +150,14 @@ from doudi.contexts.registry.originals import quarantine_workbook, sweep_work
 from doudi.contexts.registry.people import (
     HouseholdNotFound,
     PersonToTell,
+    but_own,
     kept_persons,
+    numbers_meant,
     person_by_id,
     person_to_tell,
     records_of,
     refuse_own_file,
+    refuse_own_record,
 )
 from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
 from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
@@ -270,6 +273,7 @@ __all__ = [
     "asked_of",
     "blinds_of_household",
     "bring_up_to_date",
+    "but_own",
     "category_counts",
     "change",
     "change_of",
@@ -335,6 +339,7 @@ __all__ = [
     "names_by_key",
     "newly_recognised",
     "numbers_answered_for",
+    "numbers_meant",
     "office_region",
     "path_of",
     "people_briefs",
@@ -359,6 +364,7 @@ __all__ = [
     "records_of",
     "refuse_change",
     "refuse_own_file",
+    "refuse_own_record",
     "region_name",
     "region_path",
     "register_family",

@@ -21,9 +21,11 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.registry import services as registry
 from doudi.contexts.verification.models import Report, RequestBatch, VerificationRequest
 from doudi.contexts.verification.reckoning import finding_of, pieces_of
 from doudi.contexts.verification.requests import StepRefused, go, note, request_of
+from doudi.contexts.verification.supporting import latest_statement
 from doudi.engine import identity, money
 from doudi.engine.feeds.containers import open_file
 from doudi.engine.packs import Pack
@@ -251,6 +253,7 @@ def requests_in(batch: RequestBatch, *, by: User, show: str) -> QuerySet[Verific
     """Requests of a batch: those ``people`` have still to handle, ``unchanged``, or all."""
     require(by, Act.VIEW_VERIFICATION, region_code=batch.region_code)
     found = batch.requests.order_by("pk")
+    found = registry.but_own(found, by=by, household="household_no", blind="people__id_blind")
     if show == "unchanged":
         return found.filter(sifted="unchanged")
     return found.filter(state__in=_OPEN).exclude(sifted="unchanged") if show == "people" else found
@@ -320,7 +323,7 @@ def sift(number: str, *, pack: Pack, rules: Rules, by: User) -> str:
     elif last is None:
         result, text = "first", "没有以前的核对报告，须人工办理"
     else:
-        told = _changes(last, finding_of(request, pieces, pack, rules))
+        told = _changes(last, finding_of(request, pieces, pack, rules, latest_statement(request)))
         result = "changed" if told else "unchanged"
         text = (
             f"与 {last.number} 相比有变化：{'、'.join(told)[:300]}"

@@ -58,7 +58,9 @@ class PersonAsked:
 def requests(*, by: User, state: str = "") -> RequestQuerySet:
     """Requests of the asker's area; ``state`` a state, ``open``, ``overdue`` or empty for all."""
     require(by, Act.VIEW_VERIFICATION)
-    found = VerificationRequest.objects.visible_to(by)
+    found = registry.but_own(
+        VerificationRequest.objects.visible_to(by), by=by, household="household_no", blind="people__id_blind"
+    )
     if state == "open":
         return found.open()
     if state == "overdue":
@@ -68,7 +70,8 @@ def requests(*, by: User, state: str = "") -> RequestQuerySet:
 
 def request_of(number: str, *, by: User) -> VerificationRequest:
     """One request within the asker's area, or :class:`RequestNotFound`."""
-    found = requests(by=by).filter(number=number).first()
+    require(by, Act.VIEW_VERIFICATION)
+    found = VerificationRequest.objects.visible_to(by).filter(number=number).first()
     if found is None:
         raise RequestNotFound(
             f"没有找到委托单 {number}，或不在您的辖区。请核对编号。",

@@ -17,9 +17,9 @@ from doudi.contexts.verification.models import ReplyReview
 from doudi.contexts.verification.requests import StepRefused
 from doudi.engine import feeds
 from doudi.engine.feeds import FeedSpec, ParsedFile
-from doudi.house.attachments import keep_single, open_single, remove_single
+from doudi.house.attachments import declare_single, keep_single, open_single, remove_single
 
-_PURPOSE = "verification.return"
+_PURPOSE = declare_single("verification.return")
 
 
 def review_reply(

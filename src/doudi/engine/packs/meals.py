@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -70,9 +70,23 @@ class EvaluationRules:
     full: Mapping[str, int]
     pass_mark: int
     least_replies: int
+    heard_days: int
+    """Ratings of so many days before the evaluation make the marks for satisfaction."""
     least_result: int
     """(income − cost) ÷ cost in %, under which the marks for operation are lost."""
     valid_years: int
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """Until when an order may be made or undone (截止): so many days before the meal's day, at a time of day."""
+
+    days_before: int
+    at: time
+
+    def until(self, day: date) -> datetime:
+        """The last moment for a meal of ``day``, as local time without a zone."""
+        return datetime.combine(day - timedelta(days=self.days_before), self.at)
 
 
 @dataclass(frozen=True)
@@ -88,6 +102,10 @@ class NetworkRules:
     shares: Mapping[str, Fraction]
     order_days: int
     menu_days: int
+    cut_offs: Mapping[str, CutOff]
+    """By meal, until when a family orders or cancels by itself."""
+    family_days: int
+    """For so many days a family's code is good."""
     queue_days: int
     """For so many days a till's queue is taken in."""
     delivery: DeliveryRules
@@ -171,6 +189,11 @@ def load_network(folder: Path) -> NetworkRules:
         shares={name: _percent(part.text) for name, part in _node(day, "占比").items()},
         order_days=int(_node(node, "订餐").text_of("最多提前天数")),
         menu_days=int(_node(node, "订餐").text_of("菜单提前天数")),
+        cut_offs={
+            meal: CutOff(int(one.text_of("提前天数")), time.fromisoformat(one.text_of("时刻")))
+            for meal, one in _node(_node(node, "订餐"), "截止").items()
+        },
+        family_days=int(_node(node, "订餐").text_of("家属码天数")),
         queue_days=int(_node(node, "订餐").text_of("补收天数")),
         delivery=DeliveryRules(
             hot_minutes=int(carry.text_of("热食分钟")),
@@ -195,6 +218,7 @@ def load_network(folder: Path) -> NetworkRules:
             full={name: int(part.text) for name, part in _node(marks, "满分").items()},
             pass_mark=int(marks.text_of("合格")),
             least_replies=int(marks.text_of("最少答卷")),
+            heard_days=int(marks.text_of("满意度天数")),
             least_result=int(marks.text_of("最低收支率")),
             valid_years=int(marks.text_of("有效年数")),
         ),

@@ -70,8 +70,6 @@
     field("token").value = freshToken();
     field("key").value = "";
     field("key").focus();
-    // the button rests after a press (workbench.js); the next one in the queue needs it
-    setTimeout(() => byId("till").querySelectorAll("button").forEach((button) => { button.disabled = false; }), 20);
     show();
   }
 

@@ -1,9 +1,11 @@
 // A second click does nothing: the button rests while its form is on the way, and wakes when the page is shown again.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (event.defaultPrevented || !button || event.target.method === "get") return;
-  // after the browser has gathered the form, or the button's own name and value would be lost
+  if (!button || event.target.method === "get") return;
+  // after the browser has gathered the form, or the button's own name and value would be lost; and after the page's own
+  // script has had its say: a form that it sends itself keeps its button
   setTimeout(() => {
+    if (event.defaultPrevented) return;
     button.disabled = true;
     if (button.dataset.busy) button.textContent = button.dataset.busy;
   });

@@ -114,6 +114,8 @@ def _page(request: HttpRequest, code: str, problem: DoudiError | None = None) ->
     user = asker(request)
     found = meals.site(code, by=user)
     rules = chain.meal_network().evaluation
+    today = timezone.localdate()
+    heard = meals.heard_of(found, on=today, rules=rules, best=chain.volunteer_rules().stars[1])
     shown = {
         "site": found,
         "problem": problem,
@@ -121,13 +123,17 @@ def _page(request: HttpRequest, code: str, problem: DoudiError | None = None) ->
         "hours": list(found.hours.all()),
         "papers": list(found.papers.all()),
         "evaluations": list(found.evaluations.all()[:5]),
-        "marks": [(name, _ITEMS[name], most) for name, most in rules.full.items()],
+        "marks": [(name, _ITEMS[name], most) for name, most in rules.full.items() if name != "satisfaction"],
+        "heard": heard,
+        "heard_mean": f"{float(heard.mean):.2f}" if heard.mean is not None else "",
+        "heard_full": rules.full["satisfaction"],
+        "heard_least": rules.least_replies,
         "paper_kinds": meals.SitePaper.Kind.choices,
         "states": [choice for choice in meals.Site.State.choices if choice[0] != "planned"],
         "meal_kinds": meals.Meal.choices,
         "manage": may(user, Act.MANAGE_SITES),
-        "licensed": found.licensed(timezone.localdate()),
-        "today": timezone.localdate(),
+        "licensed": found.licensed(today),
+        "today": today,
     }
     return render(request, "dining/site.html", shown, status=422 if problem else 200)
 
@@ -167,8 +173,8 @@ def site_step(request: HttpRequest, code: str, step: str) -> HttpResponse:
         rules = chain.meal_network().evaluation
         made = meals.evaluate_site(
             found,
-            scores={name: whole_typed(typed.get(name, "")) for name in rules.full},
-            replies=whole_typed(typed.get("replies", "")),
+            scores={name: whole_typed(typed.get(name, "")) for name in rules.full if name != "satisfaction"},
+            best_stars=chain.volunteer_rules().stars[1],
             income_fen=fen_typed(typed.get("income", "")),
             cost_fen=fen_typed(typed.get("cost", "")),
             accident=bool(typed.get("accident")),

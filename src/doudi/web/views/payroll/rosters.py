@@ -142,6 +142,7 @@ def _page(
         "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
         "asked": asked,
         "sums": payroll.sums_of(roster, by=user),
+        "kept_back": payroll.rows_kept_back(roster, by=user),
         "kinds": payroll.RosterRow.Kind.choices,
         "benefits": chain.benefit_rules().benefits,
         "tied": payroll.tie_out(roster, by=user) if roster.is_frozen else None,

@@ -10,6 +10,9 @@ ROUTES: tuple[Route, ...] = (
     Route("account/", account.account, "account", Entry.SIGNED_IN),
     Route("account/second-factor/", account.second_factor, "second_factor", Entry.SIGNED_IN),
     Route(
+        "account/second-factor/code.svg", account.second_factor_code, "second_factor_code", Entry.SIGNED_IN
+    ),
+    Route(
         "account/second-factor/check/", account.second_factor_check, "second_factor_check", Entry.SIGNED_IN
     ),
     Route("account/sessions/end/", account.end_others, "end_sessions", Entry.SIGNED_IN),

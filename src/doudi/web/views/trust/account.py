@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from doudi.contexts.accounts import services as accounts
 from doudi.engine.errors import DoudiError
+from doudi.house import qrcode
 from doudi.web.guard import asker
 
 
@@ -54,6 +55,15 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         shown["secret"] = " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
         shown["uri"] = accounts.key_uri(factor, user.username)
     return render(request, "trust/second_factor.html", shown, status=status)
+
+
+@require_safe
+def second_factor_code(request: HttpRequest) -> HttpResponse:
+    """The unconfirmed secret as a square for a telephone's camera (SVG); gone once codes are in use."""
+    user = asker(request)
+    factor = accounts.begin_second_factor(by=user)
+    drawn = qrcode.to_svg(accounts.key_uri(factor, user.username))
+    return HttpResponse(drawn, content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
 def second_factor_check(request: HttpRequest) -> HttpResponse:
