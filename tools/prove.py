@@ -40,6 +40,7 @@ PROOFS = (
     Proof("audit", ("tests/contexts/test_the_audit_chain.py", "tests/contexts/test_who_looked_and_why.py")),
     Proof("privacy", ("tests/web/test_personal_data_pages.py",)),
     Proof("exports", ("tests/contexts/test_lists_and_exports.py", "tests/house/test_a_locked_workbook.py")),
+    Proof("upgrade", ("tests/cli/test_an_office_of_the_version_before.py",)),
     Proof("backup", ("tests/house/test_a_backup.py", "tests/cli/test_backup_and_restore.py"), settings={"DOUDI_DRILL": "1"}),
     Proof("doctor", ("tests/cli/test_the_doctor.py",)),
     Proof("faults", ("tests/faults",), options=("--rounds", ROUNDS)),

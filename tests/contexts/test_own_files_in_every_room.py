@@ -231,3 +231,19 @@ def test_a_former_household_is_kins_too_and_sums_stay_whole(kin):
     )
     with pytest.raises(accounts.OwnFile):
         registry.household(HOME, by=officer)
+
+
+def test_what_names_kin_only_through_another_row_is_closed_too(kin, by):
+    officer, colleague = kin("county")
+    filing = made(apps.get_model("charity", "AidFiling"), household_no=HOME, region_code=AREA)
+    overlap = made(apps.get_model("charity", "FilingOverlap"), filing=filing, source="public")
+    need = made(apps.get_model("charity", "Need"), household_no=HOME, region_code=AREA)
+    claim = made(apps.get_model("charity", "Claim"), need=need)
+    run = made(apps.get_model("charity", "MatchRun"), region_code="520102")
+    proposal = made(apps.get_model("charity", "Proposal"), run=run, need=need)
+
+    for listed, row in ((charity.overlaps, overlap), (charity.claims, claim)):
+        assert row in listed(by=colleague)
+        assert row not in listed(by=officer)
+    with pytest.raises(accounts.OwnFile):
+        charity.refuse_proposal(proposal.pk, ground="不合适这个项目", by=officer)

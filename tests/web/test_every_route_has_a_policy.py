@@ -37,6 +37,8 @@ PUBLIC = {
     "field_manifest",
     "open_scores",
     "rate_meal",
+    "meal_family",
+    "meal_join",
     "complain_of_meal",
     "service_receipt",
 }

@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -318,3 +319,73 @@ def test_pages_ask_the_database_no_more_for_more_people(
     for name in ("home", "till", "meal_orders", "diners", "deliveries", "meal_menus"):
         with django_assert_max_num_queries(30):
             assert desk.get(reverse(name)).status_code == 200
+
+
+# ---- the public's pages ------------------------------------------------------------------------------------------
+
+
+def test_a_daughter_orders_on_the_public_page_and_reads_nothing_of_her_mother(network, browser) -> None:
+    cast, place = network
+    mother = enrol(cast, place, name="何桂兰", illness="糖尿病", address="虚构路一号", phone="10012340001")
+    tomorrow = today() + timedelta(days=1)
+    cook(cast, place, day=tomorrow)
+    desk = browser(cast.canteen)
+    there = reverse("diner_step", args=[mother.number, "family"])
+    page = text_of(desk.post(there, {"who": "女儿何小妹", "consent_how": "本人签字"}, follow=True))
+    code = page.split("家属码 ")[1][:11]
+    assert code not in text_of(desk.get(reverse("diner", args=[mother.number])))
+
+    daughter, here = Client(), reverse("meal_family")
+    wrong = daughter.post(here, {"code": code, "tail": "0000"})
+    assert wrong.status_code == 422 and "何" not in text_of(wrong)
+    proof = {"code": code, "tail": mother.id_number[-4:]}
+    page = text_of(daughter.post(here, proof))
+    assert "红烧肉" in page and "20.00" in page and "何**" in page
+    for secret in ("桂兰", "糖尿病", "虚构路", mother.code, mother.number, mother.id_number, "10012340001"):
+        assert secret not in page
+    slot = f"{tomorrow:%Y-%m-%d}.lunch"
+    order = {**proof, "step": "order", "shown": [slot], "want": [slot]}
+    assert "已订 1 餐，已退 0 餐" in text_of(daughter.post(here, order))
+    assert "已订 0 餐，已退 0 餐" in text_of(daughter.post(here, order))
+    assert meals.orders(by=cast.canteen, day=tomorrow).get().placed_for == "女儿何小妹"
+    for typed in ({"since": "", "until": ""}, {"since": f"{tomorrow}", "until": f"{today()}"}):
+        assert daughter.post(here, {**proof, "step": "pause", **typed}).status_code == 422
+    paused = {**proof, "step": "pause", "since": f"{tomorrow}", "until": f"{tomorrow}"}
+    assert "已暂停订餐" in text_of(daughter.post(here, paused))
+    assert meals.orders(by=cast.canteen, day=tomorrow).get().state == "cancelled"
+
+    key = meals.family_codes(mother).get().pk
+    desk.post(reverse("diner_step", args=[mother.number, "family-end"]), {"pk": f"{key}"})
+    assert daughter.post(here, proof).status_code == 422
+
+
+def test_who_asks_for_meals_on_the_public_page_is_confirmed_by_the_township(county, browser) -> None:
+    cast = county
+    place = open_canteen(cast)
+    asker, here = Client(), reverse("meal_join")
+    assert place.name in text_of(asker.get(here))
+    assert asker.get(here, {"at": "CT-NONE"}).status_code == 404
+    assert "谁在填" in text_of(asker.get(here, {"at": place.code}))
+    number = make_id("19500101", 77)
+    typed = {
+        "at": place.code, "channel": "family", "name": "何老太", "id_number": number, "home": "here",
+        "region_code": TOWNSHIP_A, "address": "虚构路二号", "phone": "10012341234", "texture": "soft",
+        "allergies": "花生、虾", "carer_name": "何小妹", "carer_phone": "10012341235", "consent": "on",
+    }  # fmt: skip
+    refused = asker.post(here, {**typed, "id_number": "520102"})
+    assert refused.status_code == 422 and "身份证号不对" in text_of(refused) and "何老太" in text_of(refused)
+    assert asker.post(here, {**typed, "consent": ""}).status_code == 422
+    assert "申请已收到" in text_of(asker.post(here, {**typed, "website": "http://x"}))
+    assert not meals.diners(by=cast.township).exists()
+
+    received = text_of(asker.post(here, typed))
+    assert "申请已收到" in received and number not in received
+    desk = browser(cast.township)
+    assert "1 人等待核实" in text_of(desk.get(reverse("diners")))
+    person = meals.diners(by=cast.township, status="applied").get()
+    assert (person.allergies, person.registered_region, person.consent_how) == (
+        ["花生", "虾"], "520102", "网上勾选同意",
+    )  # fmt: skip
+    desk.post(reverse("diner_step", args=[person.number, "confirm"]))
+    person.refresh_from_db()
+    assert person.status == "active" and "人等待核实" not in text_of(desk.get(reverse("diners")))

@@ -19,6 +19,39 @@ def enrol_diner(told: meals.Enrolment, *, by: User) -> meals.Diner:
     return meals.enrol_diner(told, rules=packs.meal_network(), by=by)
 
 
+def enrol_by_oneself(told: meals.Enrolment, *, address: str = "", device: str = "") -> None:
+    """An old person or a relative asks for meals from a telephone; the township confirms (自助登记)."""
+    meals.enrol_by_oneself(
+        told, rules=packs.meal_network(), limits=packs.outreach(), address=address, device=device
+    )
+
+
+def issue_family_code(number: str, *, who: str, consent_how: str, by: User) -> str:
+    """A code by which a relative orders for a diner (家属码)."""
+    return meals.issue_family_code(
+        meals.diner(number, by=by), who=who, consent_how=consent_how, rules=packs.meal_network(), by=by
+    )
+
+
+def family_view(code: str, tail: str, *, address: str = "") -> meals.FamilyView:
+    """What a relative sees of a diner's orders (家属订餐)."""
+    return meals.family_view(code, tail, rules=packs.meal_network(), limits=packs.outreach(), address=address)
+
+
+def family_order(code: str, tail: str, *, address: str = "", **wish: Any) -> Any:
+    """Order and cancel as a relative wishes."""
+    return meals.family_order(
+        code, tail, rules=packs.meal_network(), limits=packs.outreach(), address=address, **wish
+    )
+
+
+def family_pause(code: str, tail: str, *, address: str = "", **days: date) -> Any:
+    """Want nothing for some days, by a relative."""
+    return meals.family_pause(
+        code, tail, rules=packs.meal_network(), limits=packs.outreach(), address=address, **days
+    )
+
+
 @transaction.atomic
 def follow_register(*, on: date, by: User) -> meals.Followed:
     """Bring categories, deaths, stays in custody and hospital over from the register and the departments' files (核对身份).

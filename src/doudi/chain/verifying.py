@@ -16,6 +16,7 @@ from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
 from doudi.engine.errors import DoudiError
+from doudi.engine.verification import Obligor
 
 
 def open_verification(*, by: User, **request: Any) -> verification.VerificationRequest:
@@ -179,6 +180,15 @@ def mark_source_failed(number: str, source: str, *, why: str, by: User) -> int:
 def preview_report(number: str, *, by: User) -> dict[str, Any]:
     """What the report would say now (比对)."""
     return verification.preview(number, pack=packs.rules()[0], rules=packs.verification_rules(), by=by)
+
+
+def state_support(
+    number: str, obligors: Sequence[Obligor], *, by: User, **evidence: Any
+) -> verification.SupportStatement:
+    """State the legal supporters who live apart (登记赡养情况)."""
+    return verification.state_support(
+        number, obligors, pack=packs.rules()[0], rules=packs.verification_rules(), by=by, **evidence
+    )
 
 
 def ask_explanations(number: str, *, by: User) -> int:

@@ -57,6 +57,7 @@ REPORT_STEPS = {
 
 ACTS = {
     "propose_stop": n("提出停发建议"),
+    "state_support": n("登记赡养情况"),
     "record_stop": n("记录停发"),
     "sign_in": n("登录"),
     "second_factor_on": n("启用动态口令"),
@@ -110,6 +111,9 @@ ACTS = {
     "close_incident": n("食品安全事件结案"),
     "trace_batch": n("追溯就餐人员"),
     "issue_rating_codes": n("发放评价码"),
+    "issue_family_code": n("发放家属码"),
+    "end_family_code": n("停用家属码"),
+    "family_look": n("家属凭码查看订餐"),
     "take_word": n("收到评价或投诉"),
     "answer_word": n("答复投诉"),
     "register_volunteer": n("登记志愿者"),

@@ -24,6 +24,7 @@ from doudi.contexts.charity.models import (
     Organisation,
 )
 from doudi.contexts.charity.organisations import organisations, own_organisation
+from doudi.contexts.registry import services as registry
 from doudi.engine.packs.linking import LinkageRules
 
 
@@ -240,6 +241,7 @@ def overlaps(*, by: User, organisation: str = "", year: int | None = None) -> Qu
         found = found.filter(filing__organisation__code=by.organisation)
     elif by.region_code:
         found = found.filter(filing__region_code__startswith=by.region_code)
+    found = registry.but_own(found, by=by, household="filing__household_no", blind="filing__id_blind")
     if organisation:
         found = found.filter(filing__organisation__code=organisation)
     if year is not None:

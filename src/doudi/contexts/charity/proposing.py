@@ -20,6 +20,7 @@ from doudi.contexts.charity.models import Claim, MatchRun, Need, Project, Propos
 from doudi.contexts.charity.needs import need_of
 from doudi.contexts.charity.projects import projects
 from doudi.contexts.charity.telling import tell_held
+from doudi.contexts.registry import services as registry
 from doudi.engine import matching
 from doudi.engine.matching.offers import built_in_fit
 from doudi.engine.packs.linking import LinkageRules
@@ -174,6 +175,7 @@ def _proposal(pk: int, by: User) -> Proposal:
     if found is None:
         raise NeedNotFound("没有找到这条匹配建议。", "No such proposal in your area.")
     require(by, Act.MATCH_NEEDS, region_code=found.need.region_code)
+    registry.refuse_own_record(f"need:{found.need.code}", by=by, household_no=found.need.household_no)
     return found
 
 

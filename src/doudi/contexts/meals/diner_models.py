@@ -128,3 +128,20 @@ class DinerStop(models.Model):
         if self.kind == self.Kind.DEATH:
             return on > self.since
         return self.since <= on and (self.until is None or on <= self.until)
+
+
+class FamilyCode(models.Model):
+    """A code by which a relative orders for a diner (家属码); only its digest is kept, the diner agreed to it."""
+
+    diner = models.ForeignKey(Diner, on_delete=models.PROTECT, related_name="family_codes")
+    digest = models.BinaryField("摘要", max_length=32, unique=True)
+    who = models.CharField("家属", max_length=80)
+    consent_how = models.CharField("同意方式", max_length=20)
+    issued_on = models.DateField("发放日期")
+    issued_by = models.CharField("发放人", max_length=150)
+    until = models.DateField("有效期至")
+    ended_on = models.DateField("停用日期", null=True)
+    ended_by = models.CharField("停用人", max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]

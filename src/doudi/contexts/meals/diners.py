@@ -28,6 +28,8 @@ MOBILITY = ("自如", "需搀扶", "不能出门")
 COOKING = ("能做饭", "做饭困难", "不能做饭")
 WAYS = ("堂食", "送餐", "不需要")
 CONSENT_WAYS = ("本人签字", "本人口头同意并由见证人签字", "监护人签字")
+CONSENT_ONLINE = "网上勾选同意"
+"""What the public's page takes; the township asks the old person before it confirms."""
 _ID, _CARD, _PHONE = "diner.id", "diner.card", "diner.phone"
 
 
@@ -79,7 +81,17 @@ def enrol_diner(told: Enrolment, *, rules: NetworkRules, by: User) -> Diner:
     place = site(told.site_code, by=by)
     scope = require_at(by, Act.ENROL_DINER, place)
     require(by, Act.ENROL_DINER, region_code=told.region_code)
-    number = _checked(told, rules)
+    return keep_enrolment(told, place, rules=rules, by=by, waits=scope is Scope.ORGANISATION)
+
+
+def keep_enrolment(
+    told: Enrolment, place: Site, *, rules: NetworkRules, by: User, waits: bool, public: bool = False
+) -> Diner:
+    """Keep an enrolment whose caller settled that it may be made; ``waits`` for a township's word.
+
+    From the ``public`` nothing of the register may come back: death and registration are the township's to look at.
+    """
+    number = _checked(told, rules, (CONSENT_ONLINE,) if public else CONSENT_WAYS)
     take_turn()
     blind = keyring().digest(number, purpose=_ID)
     before = Diner.objects.filter(id_blind=blind).first()
@@ -88,20 +100,17 @@ def enrol_diner(told: Enrolment, *, rules: NetworkRules, by: User) -> Diner:
     standing = registry.standing_of([number]).get(number)
     today = timezone.localdate()
     born = identity.birth_date_of(number)
-    if standing is not None and standing.died_on is not None:
-        raise StepRefused(
-            f"登记显示此人已于 {standing.died_on} 去世，不能登记助餐。如有误，请先更正人员登记。",
-            f"The register says this person died on {standing.died_on}; correct the register first if that is wrong.",
-        )
+    if not public:
+        _alive(standing)
     fields: dict[str, Any] = {
         "name": told.name.strip(),
         "id_number": number,
         "born_on": born,
         "sex": identity.sex_of(number),
         "channel": told.channel,
-        "status": Diner.Status.APPLIED if scope is Scope.ORGANISATION else Diner.Status.ACTIVE,
+        "status": Diner.Status.APPLIED if waits else Diner.Status.ACTIVE,
         "region_code": told.region_code,
-        "registered_region": _registered(told, standing),
+        "registered_region": _registered(told, standing, may_miss=public),
         "household_no": standing.household_no if standing is not None else "",
         "category": standing.category if standing is not None else "",
         "category_on": today,
@@ -151,7 +160,15 @@ def enrol_diner(told: Enrolment, *, rules: NetworkRules, by: User) -> Diner:
     return kept
 
 
-def _checked(told: Enrolment, rules: NetworkRules) -> str:
+def _alive(standing: registry.Standing | None) -> None:
+    if standing is not None and standing.died_on is not None:
+        raise StepRefused(
+            f"登记显示此人已于 {standing.died_on} 去世，不能登记助餐。如有误，请先更正人员登记。",
+            f"The register says this person died on {standing.died_on}; correct the register first if that is wrong.",
+        )
+
+
+def _checked(told: Enrolment, rules: NetworkRules, ways: tuple[str, ...]) -> str:
     today = timezone.localdate()
     number = identity.mend_id(told.id_number, today=today)
     if number is None:
@@ -170,7 +187,7 @@ def _checked(told: Enrolment, rules: NetworkRules) -> str:
         told.consent_on is None
         or told.consent_on > today
         or not told.consent_by.strip()
-        or told.consent_how not in CONSENT_WAYS
+        or told.consent_how not in ways
     ):
         raise StepRefused(
             "请登记同意：哪天、谁同意、怎样同意（不能晚于今天）。没有同意不能保存健康和饮食信息。",
@@ -185,11 +202,11 @@ def _checked(told: Enrolment, rules: NetworkRules) -> str:
     return number
 
 
-def _registered(told: Enrolment, standing: registry.Standing | None) -> str:
-    """Where the person is registered: the register's word, else what was told."""
+def _registered(told: Enrolment, standing: registry.Standing | None, *, may_miss: bool) -> str:
+    """Where the person is registered: the register's word, else what was told; empty counts as elsewhere."""
     if standing is not None and standing.registered_region:
         return standing.registered_region
-    if not told.registered_region:
+    if not told.registered_region and not may_miss:
         raise StepRefused(
             "此人不在低收入人口登记里，请填写户籍地（县级区划代码），补贴要看户籍。",
             "This person is not on the register: give the county of registration, subsidies depend on it.",
@@ -305,6 +322,7 @@ def confirm_diner(found: Diner, *, by: User) -> Diner:
         raise StepRefused(
             "登记人不能自己核实。", "Who enrolled somebody does not confirm it.", code="same_person"
         )
+    _alive(registry.standing_of([found.id_number]).get(found.id_number))
     done = Diner.objects.filter(pk=found.pk, status=Diner.Status.APPLIED).update(status=Diner.Status.ACTIVE)
     if done:
         DinerEvent.write(by=by, kind="confirm", text="核实通过", diner=found)

@@ -1,7 +1,7 @@
 """Every table of the meal network, each defined in the module of its own matter."""
 
 from doudi.contexts.meals.delivery_models import Delivery, DoorCall, Round, Stop
-from doudi.contexts.meals.diner_models import Diner, DinerEvent, DinerStop, NeedAssessment
+from doudi.contexts.meals.diner_models import Diner, DinerEvent, DinerStop, FamilyCode, NeedAssessment
 from doudi.contexts.meals.order_models import (
     Dish,
     MealOrder,
@@ -54,6 +54,7 @@ __all__ = [
     "Dish",
     "DishUse",
     "DoorCall",
+    "FamilyCode",
     "FoodBatch",
     "FoodSample",
     "FoodStop",

@@ -44,10 +44,10 @@ def place_order(
     """Order one meal (订餐); the same diner and meal again is the same order. Clashes with the menu are kept and shown."""
     require_at(by, Act.TAKE_ORDER, place)
     take_turn()
-    return _order(person, place, day, meal, channel, rules, by, delivery, placed_for)
+    return keep_order(person, place, day, meal, channel, rules, by, delivery, placed_for)
 
 
-def _order(
+def keep_order(
     person: Diner,
     place: Site,
     day: date,
@@ -58,6 +58,7 @@ def _order(
     delivery: bool | None,
     placed_for: str,
 ) -> MealOrder:
+    """Keep an order that its caller may take, or refuse it; one that stands is given back."""
     today = timezone.localdate()
     before = (
         MealOrder.objects.filter(diner=person, day=day, meal=meal)
@@ -134,6 +135,11 @@ def cancel_order(number: str, *, by: User) -> MealOrder:
     found = order(number, by=by)
     require_at(by, Act.TAKE_ORDER, found.site)
     take_turn()
+    return undo_order(found, by=by)
+
+
+def undo_order(found: MealOrder, *, by: User) -> MealOrder:
+    """Cancel an order whose caller may; one that was handed out stands."""
     done = MealOrder.objects.filter(pk=found.pk, state=MealOrder.State.ORDERED).update(
         state=MealOrder.State.CANCELLED, cancelled_by=by.username
     )
@@ -192,6 +198,13 @@ def pause(person: Diner, *, since: date, until: date, by: User, ground: str = ""
     """Want nothing for some days; orders of those days that were not served are cancelled."""
     require_at(by, Act.TAKE_ORDER, person.site)
     take_turn()
+    return keep_pause(person, since=since, until=until, by=by, ground=ground)
+
+
+def keep_pause(
+    person: Diner, *, since: date, until: date, by: User, ground: str = "", keep: Sequence[int] = ()
+) -> OrderPause:
+    """Keep a pause that its caller may make; orders whose keys are in ``keep`` stand, as their meal is being made."""
     if until < since or until < timezone.localdate():
         raise StepRefused(
             "暂停的日期不对：先起后止，止日不早于今天。",
@@ -200,9 +213,10 @@ def pause(person: Diner, *, since: date, until: date, by: User, ground: str = ""
     kept = OrderPause.objects.create(
         diner=person, since=since, until=until, ground=ground.strip()[:120], placed_by=by.username
     )
-    MealOrder.objects.filter(diner=person, day__range=(since, until), state=MealOrder.State.ORDERED).update(
-        state=MealOrder.State.CANCELLED, cancelled_by=by.username
-    )
+    wanted = MealOrder.objects.filter(
+        diner=person, day__range=(since, until), state=MealOrder.State.ORDERED
+    ).exclude(pk__in=keep)
+    wanted.update(state=MealOrder.State.CANCELLED, cancelled_by=by.username)
     DinerEvent.write(by=by, kind="pause", text=f"暂停订餐 {since} 至 {until} {ground}".strip(), diner=person)
     record(by=by, act="pause_orders", subject=f"diner:{person.number}", region_code=person.site.region_code)
     return kept
@@ -240,7 +254,7 @@ def orders_from_patterns(place: Site, *, day: date, rules: NetworkRules, by: Use
         if MealOrder.objects.filter(diner=person, day=day, meal=pattern.meal).exists():
             continue
         try:
-            _order(
+            keep_order(
                 person,
                 place,
                 day,

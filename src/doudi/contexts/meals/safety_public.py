@@ -13,6 +13,7 @@ from django.db.models import Avg, Count, Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, take_turn
+from doudi.contexts.meals.door import knock
 from doudi.contexts.meals.numbers import next_number
 from doudi.contexts.meals.order_models import MealServed
 from doudi.contexts.meals.safety_models import (
@@ -187,15 +188,8 @@ def rate_by_code(
     code: str, *, stars: int, rules: FoodSafety, scale: VolunteerRules, text: str = "", address: str = ""
 ) -> PublicWord:
     """Stars of somebody who ate, by the code on the paper; a code counts once."""
-    _knock("rate", address, rules)
+    knock("rate", address, rules.per_address, minutes=rules.window_minutes)
     return _rate_by_code(code, stars=stars, scale=scale, text=text)
-
-
-@transaction.atomic
-def _knock(what: str, address: str, rules: FoodSafety) -> None:
-    """Count a use of the public's door in a transaction of its own: a refused try counts too, or codes could be tried out."""
-    take_turn()
-    monitoring.let_through(what, address, rules.per_address, minutes=rules.window_minutes)
 
 
 @transaction.atomic
@@ -261,7 +255,7 @@ def complain(
     again = PublicWord.objects.filter(token=token).first()
     if again is not None:
         return again
-    _knock("complain", address, rules)
+    knock("complain", address, rules.per_address, minutes=rules.window_minutes)
     return _complain(place, token=token, text=text, contact=contact)
 
 

@@ -34,6 +34,7 @@ from doudi.contexts.meals.delivery import (
 )
 from doudi.contexts.meals.diners import (
     CHANGEABLE,
+    CONSENT_ONLINE,
     CONSENT_WAYS,
     COOKING,
     LIVING,
@@ -54,6 +55,17 @@ from doudi.contexts.meals.diners import (
     places_for,
 )
 from doudi.contexts.meals.eaten import served
+from doudi.contexts.meals.family import (
+    FamilyView,
+    end_family_code,
+    enrol_by_oneself,
+    family_codes,
+    family_order,
+    family_pause,
+    family_view,
+    issue_family_code,
+    places_to_join,
+)
 from doudi.contexts.meals.menus import (
     TEXTURES,
     clashes_of,
@@ -149,6 +161,7 @@ from doudi.contexts.meals.traces import consents_of, known_as, traces_of
 __all__ = [
     "ANOMALIES",
     "CHANGEABLE",
+    "CONSENT_ONLINE",
     "CONSENT_WAYS",
     "COOKING",
     "LIVING",
@@ -168,6 +181,7 @@ __all__ = [
     "DoorStop",
     "Enrolment",
     "Expiry",
+    "FamilyView",
     "Followed",
     "Given",
     "Heard",
@@ -213,14 +227,21 @@ __all__ = [
     "dispute_line",
     "door_shut",
     "doors",
+    "end_family_code",
+    "enrol_by_oneself",
     "enrol_diner",
     "evaluate_site",
     "expiring",
+    "family_codes",
+    "family_order",
+    "family_pause",
+    "family_view",
     "follow_register",
     "give_card",
     "hand_over",
     "heard_of",
     "is_unreachable",
+    "issue_family_code",
     "keep_account_line",
     "keep_dish",
     "keep_paper",
@@ -247,6 +268,7 @@ __all__ = [
     "payment_file",
     "place_order",
     "places_for",
+    "places_to_join",
     "plan_delivery",
     "publish_menu",
     "quote",

@@ -125,8 +125,8 @@ def follow_register(
         before = diner.stops.count()
         if said.died_on is not None:
             _keep_stop(diner, DinerStop.Kind.DEATH, said.died_on, None, "人员登记", by)
-        for kind, source, since, until in held.get(said.person_id, []):
-            _keep_stop(diner, kind, since, until, source, by)
+        for what, source, since, until in held.get(said.person_id, []):
+            _keep_stop(diner, what, since, until, source, by)
         stops += diner.stops.count() - before
     record(
         by=by,

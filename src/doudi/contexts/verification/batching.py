@@ -25,6 +25,7 @@ from doudi.contexts.registry import services as registry
 from doudi.contexts.verification.models import Report, RequestBatch, VerificationRequest
 from doudi.contexts.verification.reckoning import finding_of, pieces_of
 from doudi.contexts.verification.requests import StepRefused, go, note, request_of
+from doudi.contexts.verification.supporting import latest_statement
 from doudi.engine import identity, money
 from doudi.engine.feeds.containers import open_file
 from doudi.engine.packs import Pack
@@ -322,7 +323,7 @@ def sift(number: str, *, pack: Pack, rules: Rules, by: User) -> str:
     elif last is None:
         result, text = "first", "没有以前的核对报告，须人工办理"
     else:
-        told = _changes(last, finding_of(request, pieces, pack, rules))
+        told = _changes(last, finding_of(request, pieces, pack, rules, latest_statement(request)))
         result = "changed" if told else "unchanged"
         text = (
             f"与 {last.number} 相比有变化：{'、'.join(told)[:300]}"

@@ -16,6 +16,7 @@ from doudi.contexts.verification.models import (
 from doudi.contexts.verification.reckoning import finding_of, pieces_of
 from doudi.contexts.verification.reporting import report_of
 from doudi.contexts.verification.requests import StepRefused, go, note, request_of
+from doudi.contexts.verification.supporting import latest_statement
 from doudi.engine.packs import Pack
 from doudi.engine.verification import (
     Rules,
@@ -38,7 +39,8 @@ def ask_explanations(number: str, *, pack: Pack, rules: Rules, by: User) -> list
         )
     today = timezone.localdate()
     asked = []
-    for difference in finding_of(request, pieces_of(request), pack, rules)["differences"]:
+    found = finding_of(request, pieces_of(request), pack, rules, latest_statement(request))
+    for difference in found["differences"]:
         if difference["grade"] not in rules.explained_grades:
             continue
         explanation, fresh = Explanation.objects.get_or_create(

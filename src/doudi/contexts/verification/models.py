@@ -370,6 +370,20 @@ class Report(AppendOnly):
         return self.number
 
 
+class SupportStatement(AppendOnly):
+    """What the township found out of the legal supporters who live apart (赡养情况); the newest of a request counts."""
+
+    request = models.ForeignKey(VerificationRequest, on_delete=models.PROTECT, related_name="support")
+    lines = SealedTextField("赡养人", purpose="verification.support")
+    stated_at = models.DateTimeField("登记时间", auto_now_add=True)
+    stated_by = models.CharField("登记人", max_length=150)
+    evidence_hash = models.CharField("凭证摘要", max_length=64, blank=True)
+    evidence_name = models.CharField("凭证文件名", max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+
 class Explanation(models.Model):
     """A difference that the applicant is asked to explain (差异说明), with the clock and the answer."""
 

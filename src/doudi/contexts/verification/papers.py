@@ -77,6 +77,7 @@ def _paper(report: Report, address: str, by: User) -> Paper:
             ],
             numbers=(1, 2),
         ),
+        *_supported(computed, names),
         *_explained(recorded),
         heading("家庭经济状况"),
         text(computed["situation"]["paragraph"]),
@@ -134,6 +135,38 @@ def _advice(recorded: Mapping[str, Any], computed: Mapping[str, Any]) -> list[Bl
         ]
         told.append(table(("事项", "前一报告", "本报告"), lines))
     return told
+
+
+def _supported(computed: Mapping[str, Any], names: Mapping[int, str]) -> list[Block]:
+    """What supporters who live apart owe, with the evidence and the parameters."""
+    told = computed.get("support")
+    if told is None:
+        return []
+    lines: list[tuple[str, ...]] = [
+        (
+            f"{line['name']}（{line['relation'] or '—'}）",
+            line["evidence"],
+            "—" if line["amount"] is None else money.format_yuan(line["amount"]),
+            line["category"] or "—",
+            "—" if line["persons"] is None else str(line["persons"]),
+            "—" if line["income"] is None else money.format_yuan(line["income"]),
+            "—" if line["parents"] is None else str(line["parents"]),
+        )
+        for line in told["lines"]
+    ]
+    owed = "；".join(f"{names[line['person']]} {_monthly(line['amount'])}" for line in told["owed"])
+    return [
+        heading("赡养费核算"),
+        table(("赡养人", "依据方式", "约定月额", "类别", "家庭人口", "家庭月收入", "赡养老人数"), lines)
+        if lines
+        else text("没有不共同生活的法定赡养人。"),
+        text(f"应付：{owed or '无'}。其中计入家庭收入：{_monthly(told['counted'])}。"),
+        text(f"{told['reason']}。参数：{'；'.join(told['parameters'])}"),
+    ]
+
+
+def _monthly(fen: int | None) -> str:
+    return "待核" if fen is None else f"{money.format_yuan(fen)}元／月"
 
 
 def _explained(recorded: Mapping[str, Any]) -> list[Block]:

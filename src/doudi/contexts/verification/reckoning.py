@@ -18,9 +18,11 @@ from doudi.contexts.verification.models import (
     Query,
     Reply,
     RequestPerson,
+    SupportStatement,
     VerificationRequest,
 )
 from doudi.contexts.verification.requests import latest_queries, request_of
+from doudi.contexts.verification.supporting import latest_statement, support_answer, support_told
 from doudi.engine import identity
 from doudi.engine import verification as engine
 from doudi.engine.packs import Pack
@@ -58,18 +60,25 @@ def preview(number: str, *, pack: Pack, rules: Rules, by: User) -> dict[str, Any
     """What the report would say now (比对): situation, differences, advice; kept nowhere."""
     request = request_of(number, by=by)
     require(by, Act.ISSUE_REPORT, region_code=request.region_code)
-    return finding_of(request, pieces_of(request), pack, rules)
+    return finding_of(request, pieces_of(request), pack, rules, latest_statement(request))
 
 
 def finding_of(
-    request: VerificationRequest, pieces: Sequence[Piece], pack: Pack, rules: Rules
+    request: VerificationRequest,
+    pieces: Sequence[Piece],
+    pack: Pack,
+    rules: Rules,
+    statement: SupportStatement | None,
 ) -> dict[str, Any]:
+    """What follows from replies, and from what the township stated of supporters who live apart."""
     people = list(request.people.all())
     members = [person for person in people if person.part == RequestPerson.Part.MEMBER]
     household = [
         HouseholdMember(p.id_number, p.name, p.relation, p.living_together, p.category) for p in members
     ]
     answers = _answers(request, pieces, members, pack, rules)
+    if statement is not None and rules.support is not None:
+        answers[rules.support.feed] = support_answer(statement, rules.support)
     declared = [
         DeclaredAmount(person.id_number, line.item, line.amount)
         for person in members
@@ -105,7 +114,13 @@ def finding_of(
     explanation = situation.explanation
     order = {p.id_number: p.position for p in members}
     by_key = [order[number] for number in sorted(order)]
+    support = {}
+    if statement is not None and rules.support is not None:
+        places = dict(enumerate(by_key, 1))
+        # a report of before there were statements has no such part, and is computed again without it
+        support = {"support": support_told(statement, rules.support, situation, places)}
     return {
+        **support,
         "people": [
             {
                 "position": p.position,

@@ -19,10 +19,13 @@ from doudi.contexts.verification.models import (
     Query,
     Reply,
     Report,
+    SupportStatement,
     VerificationRequest,
 )
 from doudi.contexts.verification.reckoning import Piece, finding_of, pieces_of
 from doudi.contexts.verification.requests import StepRefused, go, note, request_of
+from doudi.contexts.verification.supporting import latest_statement
+from doudi.engine import money
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs import Pack
 from doudi.engine.status import Status
@@ -82,7 +85,7 @@ def issue_report(number: str, *, pack: Pack, rules: Rules, by: User, seen: int |
             f"Request {number} is {request.state}; a report follows the comparison.",
         )
     pieces = pieces_of(request)
-    computed = finding_of(request, pieces, pack, rules)
+    computed = finding_of(request, pieces, pack, rules, latest_statement(request))
     today = timezone.localdate()
     earlier = request.reports.order_by("-pk").first()
     count = Report.objects.filter(number__startswith=f"BG{today:%Y%m%d}").count()
@@ -188,6 +191,9 @@ def _changed_since(earlier: Report | None, computed: Mapping[str, Any]) -> list[
                 what = f"{other['label']}（{names[new['person']]}）"
                 shown = [f"{side['label']} {side['rows'] or 0}条" for side in (old, new)]
                 told.append({"what": what, "before": shown[0], "now": shown[1]})
+    old_support, new_support = (_owed(side) for side in (before, computed))
+    if old_support != new_support:
+        told.append({"what": "应付赡养费", "before": old_support, "now": new_support})
     now = {difference["item"]: difference for difference in computed["differences"]}
     for difference in before["differences"]:
         new = now.get(difference["item"])
@@ -196,6 +202,13 @@ def _changed_since(earlier: Report | None, computed: Mapping[str, Any]) -> list[
                 {"what": f"查得{difference['item']}", "before": difference["found"], "now": new["found"]}
             )
     return told
+
+
+def _owed(computed: Mapping[str, Any]) -> str:
+    if "support" not in computed:
+        return "未登记"
+    amounts = [line["amount"] for line in computed["support"]["owed"]]
+    return "待核" if None in amounts else f"{money.format_yuan(sum(amounts))}元／月"
 
 
 def reports_of(request: VerificationRequest, *, by: User) -> list[Report]:
@@ -324,12 +337,19 @@ def check_report(report: Report, *, pack: Pack, rules: Rules, given: bytes | Non
         if not found:
             found.append({"path": "file", "stored": sha256_of(given), "recomputed": report.sha256})
     try:
-        again = json.loads(canonical(finding_of(report.request, _pieces_then(report), pack, rules)))
+        then = _statement_then(report.request, content["computed"])
+        again = json.loads(canonical(finding_of(report.request, _pieces_then(report), pack, rules, then)))
     except DoudiError as problem:
         found.append({"path": "evidence", "stored": problem.en, "recomputed": None})
     else:
         found += differences_between(content["computed"], again, "computed")
     return Checked(report.number, not found, tuple(found))
+
+
+def _statement_then(request: VerificationRequest, computed: Mapping[str, Any]) -> SupportStatement | None:
+    """The statement of supporters that a report stands on; a later one is not looked at."""
+    told = computed.get("support")
+    return request.support.filter(pk=told["statement"]).first() if told is not None else None
 
 
 def _pieces_then(report: Report) -> list[Piece]:

@@ -68,6 +68,7 @@ from doudi.contexts.verification.models import (
     QueryBatch,
     Report,
     RequestBatch,
+    SupportStatement,
     VerificationRequest,
 )
 from doudi.contexts.verification.papers import FORMS, report_paper
@@ -109,6 +110,7 @@ from doudi.contexts.verification.requests import (
 )
 from doudi.contexts.verification.retaining import due_for_erasure, erase_raw, hold_evidence
 from doudi.contexts.verification.returning import take_return
+from doudi.contexts.verification.supporting import latest_statement, members_of, obligors_of, state_support
 from doudi.contexts.verification.watching import handle_warning, security_warnings, watch
 
 __all__ = [
@@ -134,6 +136,7 @@ __all__ = [
     "RequestNotFound",
     "Sender",
     "StepRefused",
+    "SupportStatement",
     "Unauthorised",
     "VerificationRequest",
     "Wanted",
@@ -168,6 +171,7 @@ __all__ = [
     "keep_secret",
     "last_declared",
     "latest_queries",
+    "latest_statement",
     "lock_for",
     "look_at_report",
     "look_at_request",
@@ -175,8 +179,10 @@ __all__ = [
     "mark_failed",
     "marked_book",
     "marked_of",
+    "members_of",
     "numbers_of",
     "object_to",
+    "obligors_of",
     "open_batch",
     "open_queries",
     "open_request",
@@ -199,6 +205,7 @@ __all__ = [
     "sift",
     "source_board",
     "start_queries",
+    "state_support",
     "stop_entrusted",
     "suspend_source",
     "take_entrusted",

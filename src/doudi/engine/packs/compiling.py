@@ -19,7 +19,7 @@ import sqlglot
 
 from doudi.engine.packs.dates import month_index, months_before
 from doudi.engine.packs.lowering import FeedPlan, Given, literal, name
-from doudi.engine.packs.members import BASE, MemberRelations, add_columns, parameter_columns
+from doudi.engine.packs.members import BASE, CUT, MemberRelations, add_columns
 from doudi.engine.packs.model import LEVEL_RANK, UNKNOWN, Indicator, Pack
 from doudi.engine.packs.terms import HOUSEHOLD, PERSON, REGISTER, Agg, Expr
 
@@ -157,7 +157,7 @@ class _Compiler(MemberRelations):
             denominators=dict(self.dens),
             undecidable=frozenset(n for n, unknown in self.unknown.items() if unknown),
             feed_columns={feed: tuple(sorted(columns)) for feed, columns in self.feed_columns.items()},
-            parameter_columns=dict(self.parameter_dens) | {f"{p}:界": 0 for p in self.cut_parameters},
+            parameter_columns=dict(self.parameter_dens) | {f"{p}{CUT}": 0 for p in self.cut_parameters},
             person_columns=tuple(person),
         )
 
@@ -294,7 +294,7 @@ class _Compiler(MemberRelations):
     # -- relations ----------------------------------------------------------------------------------------
 
     def _households(self) -> str:
-        parameters = [*self.pack.parameters, *(f"{p}:界" for p in sorted(self.cut_parameters))]
+        parameters = [*self.pack.parameters, *(f"{p}{CUT}" for p in sorted(self.cut_parameters))]
         columns = "".join(f", q.{name(p)}" for p in parameters)
         sql = f"SELECT h.*{columns}"
         for item in self.given:
@@ -426,7 +426,7 @@ class _Compiler(MemberRelations):
         for category in self.pack.categories:
             for condition in (category.condition, category.cost):
                 exprs += _member_parts(condition) if condition is not None else []
-        return self._persons_from(feeds, parameter_columns(exprs))
+        return self._persons_from(feeds, self._parameters_read(exprs))
 
     def _household_base(self) -> str:
         columns = ["hp.*"]

@@ -81,7 +81,7 @@ class MemberRelations(Lowering):
         shared = {item for part in of_all for item in part.variables()}
         resting = {item for _, _, inner in groups for item in inner}
         shared |= {item for part in in_groups for item in part.variables()} - resting
-        parameters = parameter_columns(of_all)
+        parameters = self._parameters_read(of_all)
         clauses = self._base(sorted(shared), [*of_all, *in_groups], parameters)
         if everybody:
             clauses.append(("g", _by_household(everybody, BASE)))
@@ -102,7 +102,7 @@ class MemberRelations(Lowering):
         exprs = [part for item in needed for part in self.pack.variables[item].parts()]
         feeds = set().union(*(expr.feeds() for expr in exprs)) - self.missing if exprs else set()
         own = dict.fromkeys(["household_key", "person_key", *_register_columns(reads)])
-        clauses = [(f"{BASE}0", self._persons_from(feeds, _union(parameters, parameter_columns(exprs))))]
+        clauses = [(f"{BASE}0", self._persons_from(feeds, _union(parameters, self._parameters_read(exprs))))]
         clauses += self._variable_clauses(BASE, needed)
         columns = ", ".join(map(name, (*own, *shared, *parameters)))
         return [*clauses, (BASE, f"SELECT {columns} FROM {clauses[-1][0]}")]
@@ -115,10 +115,16 @@ class MemberRelations(Lowering):
         joined = set().union(*(expr.feeds() for expr in reads)) - self.missing
         keys = " UNION ".join(f"SELECT person_key FROM fp_{feed}" for feed in sorted(feeds))
         source = f"({keys}) k JOIN {BASE} ON {BASE}.person_key = k.person_key"
-        parameters = [column for column in parameter_columns(reads) if column not in given]
+        parameters = [column for column in self._parameters_read(reads) if column not in given]
         clauses = [(f"{table}_0", self._joined(source, BASE, joined, parameters))]
         clauses += self._variable_clauses(f"{table}_", inner)
         return [*clauses, (table, _by_household(own, clauses[-1][0]))]
+
+    def _parameters_read(self, exprs: Iterable[Expr]) -> list[str]:
+        """:func:`parameter_columns`, with their dates asked for where only a feed that is missing would have asked."""
+        found = parameter_columns(exprs)
+        self.cut_parameters.update(column.removesuffix(CUT) for column in found if column.endswith(CUT))
+        return found
 
     def _variable_clauses(self, table: str, items: list[str]) -> list[Clause]:
         """Layer upon layer of persons' variables on the relation ``table`` 0."""
@@ -201,6 +207,10 @@ def _by_household(columns: Iterable[MemberColumn], table: str) -> str:
     return f"SELECT household_key, {cells} FROM {table} GROUP BY household_key"
 
 
+CUT = ":界"
+"""A parameter's column that holds the day so many months before the screen."""
+
+
 def _register_columns(reads: Iterable[Expr]) -> list[str]:
     """The register's cells that formulas read directly (not inside a feed's aggregate, whose cells are its own)."""
     found: dict[str, None] = {}
@@ -223,7 +233,7 @@ def parameter_columns(exprs: Iterable[Expr]) -> list[str]:
             if node.op == "param":
                 found[node.data] = None
             elif node.op == "cut" and isinstance(node.data, str):
-                found[f"{node.data}:界"] = None
+                found[f"{node.data}{CUT}"] = None
     return list(found)
 
 

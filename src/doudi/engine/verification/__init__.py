@@ -20,6 +20,7 @@ from doudi.engine.verification.evidence import (
     totals_of,
 )
 from doudi.engine.verification.states import STEPS, State, may_go
+from doudi.engine.verification.supporting import Obligor, SupportRules, evidence_of, support_rows
 
 __all__ = [
     "STEPS",
@@ -29,16 +30,19 @@ __all__ = [
     "Difference",
     "HouseholdMember",
     "Kind",
+    "Obligor",
     "Purpose",
     "Rules",
     "Situation",
     "Source",
     "State",
+    "SupportRules",
     "Watch",
     "advise",
     "canonical",
     "compare",
     "differences_between",
+    "evidence_of",
     "load_rules",
     "may_go",
     "reckon",
@@ -47,5 +51,6 @@ __all__ = [
     "rows_to_plain",
     "sha256_of",
     "sm3_of",
+    "support_rows",
     "totals_of",
 ]

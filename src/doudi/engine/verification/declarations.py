@@ -18,6 +18,7 @@ from doudi.engine import money
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.layers import read_stack
 from doudi.engine.packs.problems import Report
+from doudi.engine.verification.supporting import SupportRules
 
 SENSITIVITIES = ("低", "中", "高")
 WAYS = {"文件": "file", "接口": "http", "数据库": "database", "快照": "snapshot"}
@@ -118,6 +119,8 @@ class Rules:
     minor_income_fen: int
     minor_asset_ratio: Fraction
     explained_grades: frozenset[str]
+    support: SupportRules | None = None
+    """None: a pack without a formula for the support of those who live apart."""
     watch: Watch | None = None
     """None: a pack of before the watch was declared."""
 
@@ -158,6 +161,7 @@ def _read(path: Path) -> Rules:
             minor_income_fen=_fen(raw["差异"]["轻微收入年额"]),
             minor_asset_ratio=_percent(raw["差异"]["轻微资产比例"]),
             explained_grades=frozenset(raw["差异"]["须说明"]),
+            support=SupportRules(**_support(raw["赡养"])) if "赡养" in raw else None,
             watch=_watch(raw["异常查询"]) if "异常查询" in raw else None,
         )
         wrong = [s.code for s in rules.sources.values() if s.sensitivity not in SENSITIVITIES]
@@ -175,6 +179,17 @@ def _read(path: Path) -> Rules:
 def _watch(row: Mapping[str, str]) -> Watch:
     begin, end = (time.fromisoformat(part) for part in row["夜间"].split("-"))
     return Watch(begin, end, int(row["每日上限"]), int(row["突增倍数"]), int(row["突增起算"]))
+
+
+_SUPPORT = {
+    "数据": "feed", "应付": "amount", "计入": "counted", "都没有": "formula", "依据列": "evidence", "金额列": "agreed",
+    "类别列": "category", "人口列": "persons", "收入列": "income", "老人数列": "parents", "序号列": "serial",
+}  # fmt: skip
+
+
+def _support(row: Mapping[str, Any]) -> dict[str, Any]:
+    judged, paid = row["先后"]
+    return {**{name: row[word] for word, name in _SUPPORT.items()}, "facts": (judged, paid)}
 
 
 def _source(row: Mapping[str, Any]) -> Source:

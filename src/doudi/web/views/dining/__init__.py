@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
-from doudi.web.guard import Route
-from doudi.web.views.dining import delivery, diners, menus, orders, settling, sites, till
+from doudi.web.guard import Entry, Route
+from doudi.web.views.dining import delivery, diners, menus, orders, public, settling, sites, till
 
 ROUTES: tuple[Route, ...] = (
+    Route("meals/family/", public.family, "meal_family", Entry.PUBLIC),
+    Route("meals/join/", public.join, "meal_join", Entry.PUBLIC),
     Route("meals/sites/", sites.site_list, "meal_sites", Act.VIEW_SITES),
     Route("meals/sites/new/", sites.site_new, "meal_site_new", Act.MANAGE_SITES),
     Route("meals/sites/<str:code>/account/", sites.account, "meal_account", Act.VIEW_SETTLEMENT),

@@ -113,6 +113,7 @@ def diner_list(request: HttpRequest) -> HttpResponse:
         "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
         "text": text,
         "status": status,
+        "waiting": meals.diners(by=user, status="applied").count(),
         "states": [("all", gettext_lazy("全部")), *meals.Diner.Status.choices],
     }
     return render(request, "dining/diners.html", shown)
@@ -187,6 +188,8 @@ def _page(request: HttpRequest, number: str, problem: DoudiError | None = None) 
             ("way", meals.WAYS),
         ),
         "today": today,
+        "family_codes": meals.family_codes(found),
+        "consent_ways": meals.CONSENT_WAYS,
     }
     return render(request, "dining/diner.html", shown, status=422 if problem else 200)
 
@@ -284,9 +287,19 @@ def diner_step(request: HttpRequest, number: str, step: str) -> HttpResponse:
         )
         return _("期间不订餐，已订的已取消。")
 
+    def family(_request: HttpRequest, user: User) -> str:
+        code = chain.issue_family_code(
+            number, who=typed.get("who", ""), consent_how=typed.get("consent_how", ""), by=user
+        )
+        return _("家属码 %s，只显示这一次，请抄给家属。") % code
+
+    def family_end(_request: HttpRequest, user: User) -> str:
+        meals.end_family_code(found, whole_typed(typed.get("pk", "")), by=user)
+        return _("家属码已停用。")
+
     steps = {
         "confirm": confirm, "card": card, "leave": leave, "stop": stop, "assess": assess, "pattern": pattern,
-        "pause": pause,
+        "pause": pause, "family": family, "family-end": family_end,
     }  # fmt: skip
     return run_step(
         request,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route
-from doudi.web.views.verification import batches, reports, requests, security, sources
+from doudi.web.views.verification import batches, reports, requests, security, sources, support
 
 ROUTES: tuple[Route, ...] = (
     Route("verification/", requests.desk, "verifications", Act.VIEW_VERIFICATION),
@@ -57,6 +57,12 @@ ROUTES: tuple[Route, ...] = (
         requests.step,
         "verification_step",
         Act.VIEW_VERIFICATION,
+    ),
+    Route(
+        "verification/<slug:number>/support/",
+        support.support,
+        "verification_support",
+        Act.COLLECT_AUTHORISATION,
     ),
     Route("verification/<slug:number>/", requests.request_page, "verification", Act.VIEW_VERIFICATION),
 )

@@ -23,7 +23,7 @@ from doudi.contexts.verification import services as verification
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.status import Status
-from doudi.engine.verification import State
+from doudi.engine.verification import Rules, State
 from doudi.web.forms import DayInput, YuanField
 from doudi.web.guard import asker
 from doudi.web.templatetags.doudi import english
@@ -188,7 +188,8 @@ def _page(
         "reports": verification.reports_of(found, by=user),
         "preview": chain.preview_report(found.number, by=user) if ready else None,
         "events": list(found.events.all()),
-        "next": _next(state, user, bool(gaps)),
+        "next": _next(state, user, bool(gaps)) | ({"support"} if _may_state(rules, state, user) else set()),
+        "support_stated": verification.latest_statement(found) is not None,
         "today": timezone.localdate(),
         # what was typed stays when a step is refused; a chosen file the browser asks for again
         "typed": request.POST if problem else {},
@@ -202,6 +203,11 @@ def _peers() -> list[tuple[str, str]]:
         return [(peer.code, peer.label) for peer in verification.peers().values()]
     except verification.ConnectorsInvalid:
         return []
+
+
+def _may_state(rules: Rules, state: State, user: User) -> bool:
+    """Whether the supporters who live apart may be stated now."""
+    return rules.support is not None and state.open and may(user, Act.COLLECT_AUTHORISATION)
 
 
 def _next(state: State, user: User, incomplete: bool) -> set[str]:
