@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -99,4 +100,4 @@ def written_quantity(text: str, unit: str) -> str:
 
 def _other_hash(pack: Pack, changes: Mapping[tuple[str, str], str]) -> str:
     listed = ";".join(f"{name}@{region}={text}" for (name, region), text in sorted(changes.items()))
-    return f"{pack.hash}+{listed}"
+    return hashlib.sha256(f"{pack.hash}+{listed}".encode()).hexdigest()
