@@ -15,7 +15,7 @@ from django.apps import apps
 
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.models import AuditEntry
-from doudi.contexts.assistance import payroll
+from doudi.contexts.assistance import care_orders, payroll
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.charity import services as charity
 from doudi.contexts.meals import services as meals
@@ -39,6 +39,11 @@ class Reading(NamedTuple):
 
 
 READINGS = {
+    "assistance.CareOrder": Reading(
+        "county",
+        lambda by: care_orders.care_orders(by=by),
+        lambda row, by: care_orders.care_order(row.number, by=by),
+    ),
     "registry.Household": Reading(
         "county",
         lambda by: registry.households(by=by),

@@ -45,30 +45,32 @@ class CareNotFound(DoudiError):
 
 
 def care_orders(*, by: User, state: str = "", household_no: str = "") -> CareQuerySet:
-    """Orders of the asker's area, a provider's own ones alone, newest first."""
-    scope = require(by, Act.VIEW_CARE)
-    found = CareOrder.objects.visible_to(by, scope)
+    """Orders of the asker's area, a provider's own ones alone, newest first; none of one's own or kin's families."""
+    found = registry.but_own(_within(by), by=by, household="household_no")
     if state:
         found = found.filter(state=state)
     return found.filter(household_no=household_no) if household_no else found
 
 
 def care_order(number: str, *, by: User) -> CareOrder:
-    """One order that the asker may see, or :class:`CareNotFound`."""
-    found = care_orders(by=by).filter(number=number).first()
+    """One order that the asker may see, or :class:`CareNotFound`; one's own and kin's is refused and flagged."""
+    found = _within(by).filter(number=number).first()
     if found is None:
         raise CareNotFound(
             f"没有找到服务单 {number}，或不在您的辖区。", f"No service order {number} in your area."
         )
+    registry.refuse_own_file(found.household_no, by=by)
     return found
+
+
+def _within(by: User) -> CareQuerySet:
+    return CareOrder.objects.visible_to(by, require(by, Act.VIEW_CARE))
 
 
 @transaction.atomic
 def look_at_care(number: str, *, by: User) -> CareOrder:
     """:func:`care_order` for a page that shows name and address; the look is in the audit log."""
     found = care_order(number, by=by)
-    if not is_provider(by):
-        registry.refuse_own_file(found.household_no, by=by)
     _log(found, by, Act.VIEW_CARE, fields=["receiver", "address", "visits"])
     return found
 
