@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -67,6 +68,8 @@ def guarded(view: View, policy: Act | Entry, page: str = "") -> View:
     @wraps(view)
     def enter(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         speak(request)
+        if _holds_nul(request, kwargs):
+            raise SuspiciousOperation("a NUL character")
         if policy is Entry.PUBLIC:
             return view(request, *args, **kwargs)
         if not request.user.is_authenticated:
@@ -87,6 +90,14 @@ def guarded(view: View, policy: Act | Entry, page: str = "") -> View:
         return response
 
     return enter
+
+
+def _holds_nul(request: HttpRequest, arguments: dict[str, Any]) -> bool:
+    """Whether what was sent holds a NUL: nobody types one, and PostgreSQL keeps no text with one in it."""
+    sent = [*arguments.values()]
+    for typed in (request.GET, request.POST):
+        sent += [text for name, texts in typed.lists() for text in (name, *texts)]
+    return any(isinstance(text, str) and "\x00" in text for text in sent)
 
 
 def refused(request: HttpRequest, problem: DoudiError) -> HttpResponse:

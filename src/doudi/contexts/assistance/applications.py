@@ -6,6 +6,7 @@ Papers, acceptance and clocks stand in ``accepting``; then come ``investigating`
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from doudi.engine.packs.procedures import Procedure, Procedures
 from doudi.house.keyring import keyring
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+_MARK = 40
 _RECEIPT = 10
 MAX_REASON = 1000
 
@@ -295,7 +297,7 @@ def start_by_oneself(
     Nothing of the register is read or told. ``address`` and ``device`` are whom the limits count.
     """
     take_turn()
-    again = Application.objects.filter(token=token).first()
+    again = Application.objects.filter(token=_mark(token)).first()
     if again is not None:
         return again
     monitoring.let_through("apply", address, limits.per_address, minutes=limits.window_minutes)
@@ -315,11 +317,16 @@ def start_by_oneself(
     )
 
 
+def _mark(token: str) -> str:
+    """A form's mark as it is kept: a program may send a longer one than a page does."""
+    return token if len(token) <= _MARK else hashlib.sha256(token.encode()).hexdigest()[:_MARK]
+
+
 def _take_in(
     kind: Procedure, *, applicant: Applicant, reason: str, token: str, by: User, **facts: Any
 ) -> Application:
     take_turn()
-    again = Application.objects.filter(token=token).first()
+    again = Application.objects.filter(token=_mark(token)).first()
     if again is not None:
         return again
     reading = identity.read_id(applicant.id_number, today=timezone.localdate())
@@ -360,7 +367,7 @@ def _take_in(
     found = Application.objects.create(
         number=f"SQ{today:%Y%m%d}-{count + 1:04d}",
         receipt="".join(secrets.choice(_ALPHABET) for _ in range(_RECEIPT)),
-        token=token,
+        token=_mark(token),
         kind=kind.code,
         applicant_name=applicant.name.strip(),
         id_number=reading.number,
