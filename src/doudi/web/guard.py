@@ -14,7 +14,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, RawPostDataException
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import translation
@@ -71,7 +71,7 @@ def guarded(view: View, policy: Act | Entry, page: str = "") -> View:
         if _holds_nul(request, kwargs):
             raise SuspiciousOperation("a NUL character")
         if policy is Entry.PUBLIC:
-            return view(request, *args, **kwargs)
+            return _shown(view, request, *args, **kwargs)
         if not request.user.is_authenticated:
             there = redirect_to_login(request.get_full_path())
             return HttpResponseClientRedirect(there["Location"]) if request.htmx else there  # type: ignore[attr-defined]
@@ -81,7 +81,7 @@ def guarded(view: View, policy: Act | Entry, page: str = "") -> View:
         try:
             if isinstance(policy, Act):
                 require(asker(request), policy)
-            response = view(request, *args, **kwargs)
+            response = _shown(view, request, *args, **kwargs)
         except DoudiError as problem:
             if isinstance(problem, OwnFile):
                 flag_own_file(problem, by=asker(request))
@@ -90,6 +90,14 @@ def guarded(view: View, policy: Act | Entry, page: str = "") -> View:
         return response
 
     return enter
+
+
+def _shown(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    """What the view answers; a form sent to an address that takes a message (JSON) is a request that cannot be read."""
+    try:
+        return view(request, *args, **kwargs)
+    except RawPostDataException:
+        raise SuspiciousOperation("a form where a message was expected") from None
 
 
 def _holds_nul(request: HttpRequest, arguments: dict[str, Any]) -> bool:
