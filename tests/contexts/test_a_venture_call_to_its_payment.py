@@ -11,7 +11,7 @@ from django.utils import timezone
 from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
-from doudi.contexts.charity import incubation, venture_reversals, ventures
+from doudi.contexts.charity import incubation, milestones, venture_reversals, ventures
 from doudi.contexts.charity import services as charity
 from doudi.engine.errors import DoudiError
 from tests.cast import PASSWORD, UNION, Cast, assemble
@@ -121,21 +121,23 @@ def test_a_call_from_publication_to_payment_and_evaluation(people: Cast, bodies,
         ("启动", TODAY() + timedelta(days=20), 1_500_000),
         ("结项", TODAY() + timedelta(days=90), 1_500_000),
     ]
-    planned = ventures.plan_milestones(best.number, steps=steps, rules=chain.giving_rules(), by=people.county)
+    planned = milestones.plan_milestones(
+        best.number, steps=steps, rules=chain.giving_rules(), by=people.county
+    )
     second = user("county2", Role.COUNTY)
     for place, step in enumerate(planned):
-        ventures.report_milestone(step.pk, report="已服务老人五十名", evidence=b"%PDF-1.4 x", by=bodies[0])
-        ventures.accept_milestone(step.pk, accept=True, note="符合", by=people.county)
+        milestones.report_milestone(step.pk, report="已服务老人五十名", evidence=b"%PDF-1.4 x", by=bodies[0])
+        milestones.accept_milestone(step.pk, accept=True, note="符合", by=people.county)
         with pytest.raises(DoudiError) as refused:
-            ventures.pay_milestone(step.pk, voucher=f"V{place}", on=TODAY(), by=people.county)
+            milestones.pay_milestone(step.pk, voucher=f"V{place}", on=TODAY(), by=people.county)
         assert refused.value.code == "same_person"
-        one = ventures.pay_milestone(step.pk, voucher=f"V{place}", on=TODAY(), by=second)
-        assert ventures.pay_milestone(step.pk, voucher=f"V{place}", on=TODAY(), by=second).pk == one.pk
-    ventures.evaluate(best.number, grade="good", people=50, text="按期完成，老人满意。", by=people.county)
+        one = milestones.pay_milestone(step.pk, voucher=f"V{place}", on=TODAY(), by=second)
+        assert milestones.pay_milestone(step.pk, voucher=f"V{place}", on=TODAY(), by=second).pk == one.pk
+    milestones.evaluate(best.number, grade="good", people=50, text="按期完成，老人满意。", by=people.county)
 
     other.refresh_from_db()
     best.refresh_from_db()
-    assert (other.status, best.status, ventures.paid_of(best)) == ("refused", "awarded", 3_000_000)
+    assert (other.status, best.status, milestones.paid_of(best)) == ("refused", "awarded", 3_000_000)
     assert ventures.public_call(call.number).status == "finished"
     assert [one.organisation.name for one in ventures.public_awards(call)] == ["虚构慈善甲会"]
 
@@ -149,14 +151,16 @@ def test_a_wrong_payment_is_reversed_by_two_people_and_paid_again_rightly(people
     steps = [
         (words, TODAY() + timedelta(days=days), 1_500_000) for words, days in (("启动", 20), ("结项", 90))
     ]
-    first = ventures.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)[0]
+    first = milestones.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)[
+        0
+    ]
     payer, other = user("county2", Role.COUNTY), user("county3", Role.COUNTY)
-    ventures.report_milestone(first.pk, report="已服务老人五十名", by=bodies[0])
-    ventures.accept_milestone(first.pk, accept=True, note="符合", by=people.county)
+    milestones.report_milestone(first.pk, report="已服务老人五十名", by=bodies[0])
+    milestones.accept_milestone(first.pk, accept=True, note="符合", by=people.county)
     told = {"voucher": "C1", "on": TODAY(), "ground": "账号填错，银行退回"}
     with pytest.raises(DoudiError, match="没有可冲正"):
         venture_reversals.ask_reversal(first.pk, **told, by=payer)
-    wrong = ventures.pay_milestone(first.pk, voucher="V1", on=TODAY(), by=payer)
+    wrong = milestones.pay_milestone(first.pk, voucher="V1", on=TODAY(), by=payer)
 
     with pytest.raises(DoudiError):  # the charity does not undo what it was paid
         venture_reversals.ask_reversal(first.pk, **told, by=bodies[0])
@@ -168,18 +172,18 @@ def test_a_wrong_payment_is_reversed_by_two_people_and_paid_again_rightly(people
     with pytest.raises(DoudiError) as refused:
         venture_reversals.decide_reversal(first.pk, confirm=True, note="", by=payer)
     assert refused.value.code == "same_person"
-    assert ventures.paid_of(one) == 1_500_000  # nothing comes off before the second person
+    assert milestones.paid_of(one) == 1_500_000  # nothing comes off before the second person
 
     done = venture_reversals.decide_reversal(first.pk, confirm=True, note="", by=other)
     assert venture_reversals.decide_reversal(first.pk, confirm=True, note="", by=other).pk == done.pk
     first.refresh_from_db()
-    assert (first.status, first.payment, ventures.paid_of(one)) == ("accepted", None, 0)
+    assert (first.status, first.payment, milestones.paid_of(one)) == ("accepted", None, 0)
 
     with pytest.raises(DoudiError) as refused:
-        ventures.pay_milestone(first.pk, voucher="C1", on=TODAY(), by=payer)
+        milestones.pay_milestone(first.pk, voucher="C1", on=TODAY(), by=payer)
     assert refused.value.code == "voucher_used"
-    right = ventures.pay_milestone(first.pk, voucher="V2", on=TODAY(), by=payer)
-    assert (right.turn, ventures.paid_of(one)) == (2, 1_500_000)
+    right = milestones.pay_milestone(first.pk, voucher="V2", on=TODAY(), by=payer)
+    assert (right.turn, milestones.paid_of(one)) == (2, 1_500_000)
     assert [row.voucher for row in first.payments.all()] == ["V1", "V2"] and wrong.pk != right.pk
 
 
@@ -194,11 +198,13 @@ def test_a_reversal_that_is_refused_leaves_the_payment_and_may_be_asked_again(
     steps = [
         (words, TODAY() + timedelta(days=days), 1_500_000) for words, days in (("启动", 20), ("结项", 90))
     ]
-    first = ventures.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)[0]
+    first = milestones.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)[
+        0
+    ]
     payer, other = user("county2", Role.COUNTY), user("county3", Role.COUNTY)
-    ventures.report_milestone(first.pk, report="已服务老人五十名", by=bodies[0])
-    ventures.accept_milestone(first.pk, accept=True, note="符合", by=people.county)
-    ventures.pay_milestone(first.pk, voucher="V1", on=TODAY(), by=payer)
+    milestones.report_milestone(first.pk, report="已服务老人五十名", by=bodies[0])
+    milestones.accept_milestone(first.pk, accept=True, note="符合", by=people.county)
+    milestones.pay_milestone(first.pk, voucher="V1", on=TODAY(), by=payer)
 
     venture_reversals.ask_reversal(first.pk, voucher="C1", on=TODAY(), ground="以为重复", by=payer)
     with pytest.raises(DoudiError):  # a refusal says why
@@ -206,7 +212,7 @@ def test_a_reversal_that_is_refused_leaves_the_payment_and_may_be_asked_again(
     venture_reversals.decide_reversal(first.pk, confirm=False, note="没有重复，拨付无误", by=other)
 
     first.refresh_from_db()
-    assert (first.status, ventures.paid_of(one)) == ("paid", 1_500_000)
+    assert (first.status, milestones.paid_of(one)) == ("paid", 1_500_000)
     again = venture_reversals.ask_reversal(first.pk, voucher="C2", on=TODAY(), ground="银行退回", by=payer)
     assert [row.status for row in first.reversals] == ["refused", "asked"] and again.amount_fen == -1_500_000
 
@@ -307,7 +313,7 @@ def test_milestones_add_up_to_the_award_and_the_first_is_not_the_larger_part(
     for sums in ((1_000_000, 1_000_000), (2_000_000, 1_000_000), (3_000_000,)):
         with pytest.raises(DoudiError):
             steps = [(f"第{place}步", later[place], fen) for place, fen in enumerate(sums)]
-            ventures.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)
+            milestones.plan_milestones(one.number, steps=steps, rules=chain.giving_rules(), by=people.county)
 
 
 def test_who_runs_or_decides_a_call_is_no_juror(people: Cast, call) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role
-from doudi.contexts.charity import ventures
+from doudi.contexts.charity import milestones, ventures
 from tests.cast import PASSWORD, assemble
 from tests.giving import open_house
 from tests.journeys.test_a_need_to_the_donors_page import do
@@ -102,5 +102,5 @@ def test_a_call_from_publication_to_payment(staffed, sit_down) -> None:
             assert words in desk.page.inner_text("#messages")
     county.open(there)
     assert "已登记并公开" in do(county, "evaluate", grade="good", people="50", text="按期完成，老人满意。")
-    assert ventures.paid_of(one) == 2_000_000
+    assert milestones.paid_of(one) == 2_000_000
     assert not [trouble for desk in (county, body, director, other) for trouble in desk.troubles]

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role
-from doudi.contexts.charity import incubation, ventures
+from doudi.contexts.charity import incubation, milestones, ventures
 from doudi.contexts.charity import services as charity
 from tests.cast import PASSWORD
 from tests.giving import House, open_house
@@ -108,14 +108,14 @@ def test_a_call_from_publication_to_payment_on_the_pages(house: House, browser) 
     )
     page = text(payer.get(there))
     assert "待确认" in page and "银行退回" in page
-    assert ventures.paid_of(one) == 2_000_000
+    assert milestones.paid_of(one) == 2_000_000
     third.post(reverse("milestone_step", args=[back.pk, "reversal"]), {"confirm": "yes"})
-    assert ventures.paid_of(one) == 1_000_000 and "已冲正" in text(county.get(there))
+    assert milestones.paid_of(one) == 1_000_000 and "已冲正" in text(county.get(there))
     payer.post(reverse("milestone_step", args=[back.pk, "pay"]), {"voucher": "V-0b", "on": f"{TODAY()}"})
     county.post(f"{there}do/evaluate/", {"grade": "good", "people": "50", "text": "按期完成，老人满意。"})
 
     one.refresh_from_db()
-    assert ventures.paid_of(one) == 2_000_000
+    assert milestones.paid_of(one) == 2_000_000
     public = text(Client().get(reverse("charity_ventures")))
     assert "送餐上门" in public and "按期完成" in public and "20,000.00" in public
 

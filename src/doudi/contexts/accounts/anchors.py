@@ -16,9 +16,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from doudi.contexts.accounts.acts import Act
 from doudi.contexts.accounts.audit import record, take_turn
 from doudi.contexts.accounts.models import AuditAnchor, AuditEntry, User
-from doudi.contexts.accounts.policies import Act, is_office_hand, require
+from doudi.contexts.accounts.policies import is_office_hand, require
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import signing_key
 

@@ -16,8 +16,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from doudi.contexts.accounts.acts import Act
 from doudi.contexts.accounts.models import AuditEntry, AuditHead, User
-from doudi.contexts.accounts.policies import Act, require
+from doudi.contexts.accounts.policies import require
 from doudi.house.keyring import keyring
 
 

@@ -20,9 +20,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from doudi.contexts.accounts.acts import ACT_LABELS, Act
 from doudi.contexts.accounts.audit import record
 from doudi.contexts.accounts.models import ApiKey, FirstAnswer, User
-from doudi.contexts.accounts.policies import ACT_LABELS, Act, is_office_hand, may, require
+from doudi.contexts.accounts.policies import is_office_hand, may, require
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
 

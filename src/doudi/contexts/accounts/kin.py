@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import QuerySet
 
+from doudi.contexts.accounts.acts import Act
 from doudi.contexts.accounts.audit import record
 from doudi.contexts.accounts.models import OwnPerson, User
-from doudi.contexts.accounts.policies import Act, is_office_hand, require
+from doudi.contexts.accounts.policies import is_office_hand, require
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring

@@ -14,10 +14,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from doudi.contexts.accounts.acts import ACT_LABELS, Act
 from doudi.contexts.accounts.audit import record, take_turn
 from doudi.contexts.accounts.kin import ID_PURPOSE
 from doudi.contexts.accounts.models import AuditEntry, User
-from doudi.contexts.accounts.policies import ACT_LABELS, Act, Role, require
+from doudi.contexts.accounts.policies import Role, require
 from doudi.contexts.accounts.privacy_models import DataRequest, DataRequestLine, ImpactAssessment
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError

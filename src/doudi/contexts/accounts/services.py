@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from doudi.contexts.accounts.acts import ACT_LABELS, Act
 from doudi.contexts.accounts.anchors import (
     AnchorReport,
     anchor_audit,
@@ -48,11 +49,9 @@ from doudi.contexts.accounts.kin import (
 )
 from doudi.contexts.accounts.models import ApiKey, AppendOnly, TimelineLine, User
 from doudi.contexts.accounts.policies import (
-    ACT_LABELS,
     OF_ORGANISATIONS,
     POLICY,
     SYSTEM,
-    Act,
     NotAllowed,
     Role,
     Scope,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
 from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
@@ -543,14 +544,9 @@ def agree_plan(number: str, *, dues: list[tuple[date, int]], by: User) -> Recove
 def even_instalments(outstanding_fen: int, months: int, first: date) -> list[tuple[date, int]]:
     """A sum over equal months to the fen, the odd fen in the first; due on the day of ``first``, or the month's last."""
     share, odd = divmod(outstanding_fen, months)
-    return [(_months_later(first, place), share + (odd if place == 0 else 0)) for place in range(months)]
-
-
-def _months_later(day: date, months: int) -> date:
-    index = day.year * 12 + day.month - 1 + months
-    year, month = divmod(index, 12)
-    following = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
-    return date(year, month + 1, min(day.day, (following - date(year, month + 1, 1)).days))
+    return [
+        (first + relativedelta(months=place), share + (odd if place == 0 else 0)) for place in range(months)
+    ]
 
 
 def _balance(recovery: Recovery, account: str) -> int:

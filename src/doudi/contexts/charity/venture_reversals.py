@@ -13,8 +13,9 @@ from django.utils import timezone
 from doudi.contexts.accounts.services import Act, User, require, take_turn
 from doudi.contexts.charity.errors import StepRefused
 from doudi.contexts.charity.funds import another, reasoned
+from doudi.contexts.charity.milestones import milestone_of, unused
 from doudi.contexts.charity.venture_models import Milestone, VentureReversal
-from doudi.contexts.charity.ventures import milestone_of, noted, unused
+from doudi.contexts.charity.ventures import noted
 from doudi.engine.money import show_yuan
 
 __all__ = ["ask_reversal", "decide_reversal", "waiting_reversal"]

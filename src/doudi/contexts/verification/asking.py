@@ -44,7 +44,15 @@ from doudi.engine import feeds, identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.status import Status
-from doudi.engine.verification import Rules, State, canonical, rows_from_plain, rows_to_plain, sha256_of
+from doudi.engine.verification import (
+    ASKABLE,
+    Rules,
+    State,
+    canonical,
+    rows_from_plain,
+    rows_to_plain,
+    sha256_of,
+)
 from doudi.engine.workdays import add_workdays
 from doudi.house import locked_zip
 
@@ -83,9 +91,7 @@ def start_queries(
     take_turn()
     request = request_of(number, by=by)
     require(by, Act.QUERY_SOURCES, region_code=request.region_code)
-    if request.state not in (
-        State.ACCEPTED, State.AUTHORISED, State.QUERYING, State.PARTIAL, State.COMPARING, State.REVIEWING,
-    ):  # fmt: skip
+    if request.state not in ASKABLE:
         raise StepRefused(
             f"委托单 {number} 现为“{State(request.state).label}”，不能查询。",
             f"Request {number} is {request.state}; nothing can be asked now.",

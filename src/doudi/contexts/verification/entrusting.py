@@ -36,7 +36,7 @@ from doudi.contexts.verification.requests import StepRefused, go, note, request_
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.status import Status
-from doudi.engine.verification import Rules, State
+from doudi.engine.verification import ASKABLE, Rules, State
 from doudi.engine.workdays import add_workdays
 
 PATH = "/api/v1/verification/entrusted"
@@ -69,9 +69,7 @@ def entrust(
     take_turn()
     request = request_of(number, by=by)
     require(by, Act.QUERY_SOURCES, region_code=request.region_code)
-    if request.state not in (
-        State.ACCEPTED, State.AUTHORISED, State.QUERYING, State.PARTIAL, State.COMPARING, State.REVIEWING,
-    ):  # fmt: skip
+    if request.state not in ASKABLE:
         raise StepRefused(
             f"委托单 {number} 现为“{State(request.state).label}”，不能委托异地协查。",
             f"Request {number} is {request.state}; nothing can be entrusted now.",

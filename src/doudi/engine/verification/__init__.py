@@ -19,10 +19,11 @@ from doudi.engine.verification.evidence import (
     rows_to_plain,
     totals_of,
 )
-from doudi.engine.verification.states import STEPS, State, may_go
+from doudi.engine.verification.states import ASKABLE, STEPS, State, may_go
 from doudi.engine.verification.supporting import Obligor, SupportRules, evidence_of, support_rows
 
 __all__ = [
+    "ASKABLE",
     "STEPS",
     "Advice",
     "Answer",

@@ -54,6 +54,11 @@ _BEFORE_REPORT = frozenset(
 )
 _OUT = frozenset({State.RETURNED, State.WITHDRAWN})
 
+ASKABLE = frozenset(
+    {State.ACCEPTED, State.AUTHORISED, State.QUERYING, State.PARTIAL, State.COMPARING, State.REVIEWING}
+)
+"""States in which sources may be asked, here or through another house."""
+
 STEPS: Mapping[State, frozenset[State]] = {
     State.DRAFT: frozenset({State.ACCEPTED}) | _OUT,
     State.ACCEPTED: frozenset({State.AUTHORISED, State.QUERYING}) | _OUT,

@@ -123,18 +123,22 @@ def degrees(tenths: int) -> str:
     return degrees_written(tenths)
 
 
+def _named(table: Mapping[str, Any], code: str) -> str:
+    """What a pack calls a code, in the reader's language; the code itself where the pack no longer has it."""
+    found = table.get(code)
+    return code if found is None else found.label_en if english() else found.label
+
+
 @register.filter
 def tour_name(code: str) -> str:
     """A kind of inspection by its name."""
-    found = chain.food_safety().tours.get(code)
-    return code if found is None else found.label_en if english() else found.label
+    return _named(chain.food_safety().tours, code)
 
 
 @register.filter
 def range_name(code: str) -> str:
     """A point at which temperatures are taken, by its name."""
-    found = chain.food_safety().ranges.get(code)
-    return code if found is None else found.label_en if english() else found.label
+    return _named(chain.food_safety().ranges, code)
 
 
 @register.filter
@@ -152,15 +156,13 @@ def gap(value: float) -> str:
 @register.filter
 def post_name(code: str) -> str:
     """A volunteer's post by its name."""
-    found = chain.volunteer_rules().posts.get(code)
-    return code if found is None else found.label_en if english() else found.label
+    return _named(chain.volunteer_rules().posts, code)
 
 
 @register.filter
 def offer_name(code: str) -> str:
     """What points are given for, by its name."""
-    found = chain.volunteer_rules().offers.get(code)
-    return code if found is None else found.label_en if english() else found.label
+    return _named(chain.volunteer_rules().offers, code)
 
 
 @register.filter

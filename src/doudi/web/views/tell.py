@@ -6,7 +6,6 @@ import secrets
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -18,11 +17,9 @@ from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.web.addresses import client_address
+from doudi.web.public_door import device_of, mark_device, township_of
 from doudi.web.templatetags.doudi import english
 from doudi.web.terms import REPORT_STEPS
-
-DEVICE_COOKIE = "doudi_device"
-_DAY = 24 * 3600
 
 
 class TellForm(forms.Form):
@@ -74,19 +71,9 @@ class TellForm(forms.Form):
 @never_cache
 def tell(request: HttpRequest) -> HttpResponse:
     """Choose the county and township by links, then fill in one short form."""
-    at = request.POST.get("at", request.GET.get("at", ""))[:12]
-    served = monitoring.served_counties()
-    if not at and len(served) == 1:
-        at = served[0][0]
-    county = next((code for code, _name in served if at[:6] == code), "")
-    townships = registry.children(county) if county else []
-    township = next((code for code, _name in townships if at[:9] == code), "")
+    township, choices = township_of(request)
     if not township:
-        return render(
-            request,
-            "outreach/where.html",
-            {"choices": townships or served, "county": county, "several": len(served) > 1},
-        )
+        return render(request, "outreach/where.html", choices)
     # only what was posted is read: a link cannot fill the form in for somebody
     form = TellForm(request.POST if request.method == "POST" else None, at=township)
     if request.method == "POST":
@@ -103,16 +90,7 @@ def _form(
     shown = {"form": form, "at": township, "problem": problem, "several": True}
     status = 429 if problem is not None and problem.code == "too_many" else 422
     response = render(request, "outreach/tell.html", shown, status=status if problem or form.errors else 200)
-    if DEVICE_COOKIE not in request.COOKIES:
-        response.set_cookie(
-            DEVICE_COOKIE,
-            secrets.token_hex(16),
-            max_age=_DAY,
-            httponly=True,
-            samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
-        )
-    return response
+    return mark_device(request, response)
 
 
 def _take(request: HttpRequest, form: TellForm, township: str) -> HttpResponse:
@@ -132,7 +110,7 @@ def _take(request: HttpRequest, form: TellForm, township: str) -> HttpResponse:
             contact=typed["contact"],
             told=typed["told"],
             address=client_address(request),
-            device=request.COOKIES.get(DEVICE_COOKIE, "")[:64],
+            device=device_of(request),
         )
     except DoudiError as problem:
         return _form(request, form, township, problem)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -19,10 +17,9 @@ from doudi.contexts.meals import services as meals
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.web.addresses import client_address
+from doudi.web.public_door import device_of, mark_device
 from doudi.web.views.dining.stepping import the_day, words_typed
-from doudi.web.views.tell import DEVICE_COOKIE
 
-_DAY = 24 * 3600
 _MOST_PLACES = 300
 
 
@@ -137,7 +134,7 @@ def join(request: HttpRequest) -> HttpResponse:
             chain.enrol_by_oneself(
                 _told(typed, place),
                 address=client_address(request),
-                device=request.COOKIES.get(DEVICE_COOKIE, "")[:64],
+                device=device_of(request),
             )
         except DoudiError as refused:
             problem = refused
@@ -149,16 +146,7 @@ def join(request: HttpRequest) -> HttpResponse:
     response = render(
         request, "dining/join.html", {"form": form, "place": place, "problem": problem}, status=status
     )
-    if DEVICE_COOKIE not in request.COOKIES:
-        response.set_cookie(
-            DEVICE_COOKIE,
-            secrets.token_hex(16),
-            max_age=_DAY,
-            httponly=True,
-            samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
-        )
-    return response
+    return mark_device(request, response)
 
 
 def _told(typed: dict[str, Any], place: meals.Site) -> meals.Enrolment:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts.services import Act, User, may
-from doudi.contexts.charity import venture_reversals, ventures
+from doudi.contexts.charity import milestones, venture_reversals, ventures
 from doudi.engine.errors import DoudiError
 from doudi.web import giving_forms
 from doudi.web import venture_forms as typed_forms
@@ -210,13 +210,13 @@ APPLICATION_STEPS: dict[str, Step[ventures.Application]] = {
     ),
     "plan": Step(
         gettext_lazy("约定里程碑"), typed_forms.PlanForm, lambda a, u: a.status == "awarded" and not a.milestones.exists(),
-        lambda a, typed, u: ventures.plan_milestones(a.number, rules=chain.giving_rules(), by=u, **typed),
+        lambda a, typed, u: milestones.plan_milestones(a.number, rules=chain.giving_rules(), by=u, **typed),
         gettext_lazy("里程碑已约定。"), Act.RUN_VENTURE, first=True,
     ),
     "evaluate": Step(
         gettext_lazy("绩效评价"), typed_forms.EvaluateForm,
         lambda a, u: a.milestones.exists() and not a.milestones.exclude(status="paid").exists() and not hasattr(a, "evaluation"),
-        lambda a, typed, u: ventures.evaluate(a.number, by=u, **typed), gettext_lazy("评价已登记并公开。"), Act.RUN_VENTURE,
+        lambda a, typed, u: milestones.evaluate(a.number, by=u, **typed), gettext_lazy("评价已登记并公开。"), Act.RUN_VENTURE,
         first=True,
     ),
 }  # fmt: skip
@@ -224,18 +224,18 @@ APPLICATION_STEPS: dict[str, Step[ventures.Application]] = {
 MILESTONE_STEPS: dict[str, Step[ventures.Milestone]] = {
     "report": Step(
         gettext_lazy("报告完成"), typed_forms.ReportForm, lambda m, u: m.status in ("planned", "returned"),
-        lambda m, typed, u: ventures.report_milestone(m.pk, by=u, **typed), gettext_lazy("已报告，等待验收。"), Act.APPLY_VENTURE,
+        lambda m, typed, u: milestones.report_milestone(m.pk, by=u, **typed), gettext_lazy("已报告，等待验收。"), Act.APPLY_VENTURE,
     ),
     "accept": Step(
         gettext_lazy("验收"), typed_forms.AcceptForm, lambda m, u: m.status == "reported",
-        lambda m, typed, u: ventures.accept_milestone(
+        lambda m, typed, u: milestones.accept_milestone(
             m.pk, accept=typed["accept"] == "yes", note=typed["note"], by=u
         ),
         gettext_lazy("验收已登记。"), Act.RUN_VENTURE,
     ),
     "pay": Step(
         gettext_lazy("拨付"), typed_forms.PayForm, lambda m, u: m.status == "accepted",
-        lambda m, typed, u: ventures.pay_milestone(m.pk, by=u, **typed), gettext_lazy("拨付已登记。"), Act.PAY_VENTURE,
+        lambda m, typed, u: milestones.pay_milestone(m.pk, by=u, **typed), gettext_lazy("拨付已登记。"), Act.PAY_VENTURE,
     ),
     "reverse": Step(
         gettext_lazy("提出冲正"), typed_forms.ReverseForm,
@@ -281,7 +281,7 @@ def _application(
         "one": one,
         "call": one.call,
         "milestones": found,
-        "paid": ventures.paid_of(one),
+        "paid": milestones.paid_of(one),
         "base": reverse("venture_application", args=[one.number]) + "do/",
         **shown_steps(
             APPLICATION_STEPS, request, one, step="" if milestone else step, bound=None if milestone else bound,
@@ -304,7 +304,7 @@ def milestone_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     """One step on a milestone."""
     if step not in MILESTONE_STEPS:
         raise Http404
-    row = ventures.milestone_of(pk, by=asker(request))
+    row = milestones.milestone_of(pk, by=asker(request))
     one = row.application
 
     def show(request: HttpRequest, thing: ventures.Milestone, **how: Any) -> HttpResponse:
@@ -324,7 +324,7 @@ def milestone_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
 @require_safe
 def milestone_evidence(request: HttpRequest, pk: int) -> HttpResponse:
     """The scan or picture behind a milestone, for who may see the application."""
-    content, media = ventures.milestone_evidence(pk, by=asker(request))
+    content, media = milestones.milestone_evidence(pk, by=asker(request))
     response = HttpResponse(content, content_type=media)
     response["Content-Disposition"] = "inline"
     return response

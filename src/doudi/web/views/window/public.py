@@ -6,7 +6,6 @@ import secrets
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -15,14 +14,11 @@ from django.views.decorators.cache import never_cache
 
 from doudi import chain
 from doudi.contexts.assistance import services as assistance
-from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.web.addresses import client_address
-from doudi.web.views.tell import DEVICE_COOKIE
+from doudi.web.public_door import device_of, mark_device, township_of
 from doudi.web.views.window.forms import kind_choices
-
-_DAY = 24 * 3600
 
 
 class ApplyForm(forms.Form):
@@ -65,16 +61,9 @@ class ApplyForm(forms.Form):
 @never_cache
 def apply(request: HttpRequest) -> HttpResponse:
     """Choose the county and township by links, then fill in one short form."""
-    at = request.POST.get("at", request.GET.get("at", ""))[:12]
-    served = monitoring.served_counties()
-    if not at and len(served) == 1:
-        at = served[0][0]
-    county = next((code for code, _name in served if at[:6] == code), "")
-    townships = registry.children(county) if county else []
-    township = next((code for code, _name in townships if at[:9] == code), "")
+    township, choices = township_of(request)
     if not township:
-        shown = {"choices": townships or served, "county": county, "several": len(served) > 1}
-        return render(request, "window/where.html", shown)
+        return render(request, "window/where.html", choices)
     form = ApplyForm(request.POST if request.method == "POST" else None, at=township)
     problem = None
     if request.method == "POST" and form.is_valid():
@@ -90,7 +79,7 @@ def apply(request: HttpRequest) -> HttpResponse:
                 region_code=typed["village"] or township,
                 token=typed["token"],
                 address=client_address(request),
-                device=request.COOKIES.get(DEVICE_COOKIE, "")[:64],
+                device=device_of(request),
             )
         except DoudiError as refused:
             problem = refused
@@ -106,16 +95,7 @@ def apply(request: HttpRequest) -> HttpResponse:
         {"form": form, "at": township, "problem": problem},
         status=status if problem or form.errors else 200,
     )
-    if DEVICE_COOKIE not in request.COOKIES:
-        response.set_cookie(
-            DEVICE_COOKIE,
-            secrets.token_hex(16),
-            max_age=_DAY,
-            httponly=True,
-            samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
-        )
-    return response
+    return mark_device(request, response)
 
 
 @never_cache
