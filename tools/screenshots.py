@@ -10,9 +10,10 @@ import argparse
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -20,30 +21,24 @@ ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "doudi-demo"  # noqa: S105 — the demonstration's public password
 DESK, TELEPHONE = (1366, 768), (390, 844)
-_OFFICE = (
-    "/", "/warnings/?status=all", "/clocks/", "/notices/", "/indicators/", "/indicators/changes/", "/changes/",
-    "/statistics/", "/households/", "/persons/", "/quality/", "/verification/?state=all", "/reports/",
-    "/field-visits/", "/duplicates/", "/doubts/", "/stops/", "/recovery/",
+ACCOUNTS = (
+    "county", "township", "department", "director", "auditor", "admin", "verifier", "member", "charity", "canteen",
+    "courier", "volunteer",
 )  # fmt: skip
-LISTS = {
-    "county": (
-        *_OFFICE, "/clocks/handover/", "/outbox/", "/exports/", "/exports/return/", "/inbox/", "/loads/", "/dashboard/",
-        "/what-if/", "/what-if/back-test/", "/duplicates/check/", "/rectification/",
-    ),
-    "township": _OFFICE,
-    "department": ("/", "/inbox/?status=all"),
-    "director": ("/", "/dashboard/", "/indicators/", "/quality/", "/rectification/"),
-    "auditor": ("/", "/audit/", "/statistics/", "/verification/?state=all"),
-    "admin": ("/", "/users/"),
-    "verifier": ("/", "/verification/?state=all", "/verification/sources/"),
-}  # fmt: skip
-PUBLIC = ("/login/", "/tell/", "/tell/status/", "/field/")
-DETAILS = (
-    r"^/warnings/YJ", r"^/households/[^/?]+/$", r"/change/\w+/$", r"^/verification/HD", r"^/verification/reports/",
-    r"^/verification/new/", r"^/doubts/[^/?]+/$", r"^/reports/XS\w+", r"^/inbox/TS", r"^/indicators/[A-Z]\w+/$",
-    r"^/quality/\w+/", r"^/statistics/people/", r"^/tell/\?at=\d{6}",
-)  # fmt: skip
-"""Pages behind a list: the first link of each kind is followed, once an account."""
+PUBLIC = (
+    "/login/",
+    "/tell/",
+    "/tell/status/",
+    "/field/",
+    "/apply/",
+    "/apply/progress/",
+    "/charity/",
+    "/meals/family/",
+    "/meals/join/",
+)
+_A_FILE = re.compile(
+    r"\.(xlsx|csv|pdf|docx|json|geojson|svg|zip|webmanifest)$|/(file|paper|evidence|picture)s?/|/media/"
+)
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -107,29 +102,43 @@ def take_few(url: str, to: Path) -> None:
             page.screenshot(path=to / f"warning-{suffix}.png")
 
 
-def take_every(url: str, to: Path) -> None:
-    """Every page of every role, both languages, desk and telephone; a page wider than its screen is reported.
+def take_every(url: str, to: Path, accounts: Sequence[str], languages: Sequence[str]) -> None:
+    """Every page that links lead to, of every role, both languages, desk and telephone.
 
-    On English pages Chinese that is not marked as such (lang="zh-Hans") is reported too.
+    Of pages that differ in a number or a name alone the first is opened. A page wider than its screen, an answer that is
+    no page, and on English pages Chinese that is not marked as such (lang="zh-Hans") are reported.
     """
     to.mkdir(parents=True, exist_ok=True)
-    for language in ("zh-hans", "en"):
+    for language in languages:
         for size in (DESK, TELEPHONE):
-            for account, addresses in (*LISTS.items(), ("", PUBLIC)):
+            for account in accounts:
                 with signed_in(url, account, language=language, size=size) as page:
-                    waiting, seen, kinds = list(addresses), set(addresses), set()
+                    waiting = ["/"] if account else list(PUBLIC)
+                    kinds = {kind_of(address) for address in waiting}
                     for number, address in enumerate(waiting):
-                        show(page, url + address)
-                        name = f"{account or 'public'}-{number:02d}-{language[:2]}-{size[0]}.png"
+                        answer = page.goto(url + address)
+                        page.wait_for_load_state("networkidle")
+                        name = f"{account or 'public'}-{number:03d}-{language[:2]}-{size[0]}.png"
                         page.screenshot(path=to / name, full_page=True)
                         told = page.evaluate(_LOOK)
-                        print(name, address, told if told["wider"] > 0 or told["bare"] else "", flush=True)
+                        status = answer.status if answer is not None else 0
+                        trouble = (
+                            f" {status} {told}" if status >= 400 or told["wider"] > 0 or told["bare"] else ""
+                        )
+                        print(f"{name} {address}{trouble}", flush=True)
                         for link in page.evaluate("[...document.links].map(a => a.getAttribute('href'))"):
-                            kind = next((d for d in DETAILS if link and re.search(d, link)), None)
-                            if kind is not None and kind not in kinds and link not in seen:
-                                kinds.add(kind)
-                                seen.add(link)
-                                waiting.append(link)
+                            if link and link.startswith(("/", "?")):
+                                there = urljoin(address, link).partition("#")[0]
+                                if kind_of(there) not in kinds and not _A_FILE.search(
+                                    there.partition("?")[0]
+                                ):
+                                    kinds.add(kind_of(there))
+                                    waiting.append(there)
+
+
+def kind_of(address: str) -> str:
+    """An address without what tells one row of a list from another: parts with a digit, an escape or a capital, and the query."""
+    return "/".join(re.sub(r".*[0-9%A-Z].*", "*", part) for part in address.partition("?")[0].split("/"))
 
 
 _LOOK = """() => {
@@ -150,9 +159,16 @@ def main() -> None:
     parser.add_argument("url", nargs="?", default="http://127.0.0.1:8000")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--every", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--account",
+        action="append",
+        help="with --every: of these accounts ('' is nobody); all where left out",
+    )
+    parser.add_argument("--language", action="append", choices=("zh-hans", "en"))
     asked = parser.parse_args()
     if asked.every:
-        take_every(asked.url.rstrip("/"), asked.every)
+        accounts = asked.account if asked.account is not None else [*ACCOUNTS, ""]
+        take_every(asked.url.rstrip("/"), asked.every, accounts, asked.language or ["zh-hans", "en"])
     else:
         take_few(asked.url.rstrip("/"), asked.to)
 
