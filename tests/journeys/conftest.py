@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(
                     pytest.mark.skip(reason=f"没有浏览器 no browser at {CHROMIUM}: apt-get install chromium")
                 )
+
+
+def until(page: object, expression: str, *, seconds: float = 20) -> None:
+    """Ask the page until ``expression`` is true.
+
+    Playwright's own ``wait_for_function`` asks again from inside the page by ``eval``, which the pages' content
+    security policy refuses: it passes only where the first answer is already true.
+    """
+    last = time.monotonic() + seconds
+    while not page.evaluate(f"Boolean({expression})"):
+        assert time.monotonic() < last, f"not true within {seconds:.0f} s: {expression}"
+        page.wait_for_timeout(100)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from doudi import chain
 from doudi.contexts.accounts.services import system_user
 from doudi.contexts.monitoring import services as monitoring
 from tests.cast import PASSWORD, Cast, assemble
-from tests.journeys.conftest import CHROMIUM, FLAGS
+from tests.journeys.conftest import CHROMIUM, FLAGS, until
 from tests.small_county import TOWNSHIP_A
 
 WANG = "YJ20241115-H002"
@@ -75,7 +75,7 @@ class Telephone:
         expect(self.page.locator("#tasks article")).to_have_count(1)
         # the shell is kept before anybody walks out of reach
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        self.page.wait_for_function("navigator.serviceWorker.controller !== null")
+        until(self.page, "navigator.serviceWorker.controller !== null")
 
     def away(self) -> None:
         self.context.set_offline(True)
@@ -228,8 +228,9 @@ def test_days_without_a_signal_lose_nothing_and_leave_nothing_readable(
     phone.page.goto(f"{phone.url}/warnings/{WANG}/")
     expect(phone.page.locator(".pictures img")).to_have_count(2)
     phone.page.locator(".pictures").scroll_into_view_if_needed()
-    phone.page.wait_for_function(
-        "Array.from(document.images).every((one) => one.complete && one.naturalWidth > 0)"
+    until(
+        phone.page,
+        "Array.from(document.images).every((one) => one.complete && one.naturalWidth > 0)",
     )
     assert phone.troubles == []
 

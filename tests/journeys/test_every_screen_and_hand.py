@@ -8,6 +8,7 @@ import pytest
 
 from tests import small_county
 from tests.cast import assemble
+from tests.journeys.conftest import until
 
 CASE, HOUSEHOLD = "/warnings/YJ20241115-H002/", "/households/H002/"
 PAGES = {
@@ -64,8 +65,9 @@ def test_a_boundary_file_that_cannot_be_read_leaves_the_table(
     desk = sit_down("county")
     desk.open("/dashboard/")
 
-    desk.page.wait_for_function(
-        "document.getElementById('map-note').textContent.includes('边界文件读取失败')"
+    until(
+        desk.page,
+        "document.getElementById('map-note').textContent.includes('边界文件读取失败')",
     )
     assert not desk.page.is_visible("#map")
     assert "南明区" in desk.text()
