@@ -22,6 +22,7 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "decisions_ended": ("认定有效期满", lambda: assistance.end_expired(by=accounts.system_user())),
     "transfers_told": ("转办督办", assistance.remind_transfers),
     "exports_dropped": ("清除过期导出文件", lambda: registry.drop_expired_exports(packs.rules()[1].exports)),
+    "sessions_dropped": ("清除过期登录", accounts.drop_expired_sessions),
     **linkage.DUE,
     "follow_ups": ("安排随访", paying.plan_follow_ups),
     "reviews": ("到期复查", paying.open_reviews),
