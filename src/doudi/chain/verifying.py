@@ -70,8 +70,20 @@ def authorise_verification(*, by: User, **authorisation: Any) -> verification.Au
 
 
 def query_sources(number: str, *, by: User, **how: Any) -> dict[str, int]:
-    """Ask every source about who authorised it (查询)."""
-    return verification.start_queries(number, rules=packs.verification_rules(), by=by, **how)
+    """Ask every source about who authorised it (查询); those whose files are loaded here answer at once."""
+    counts = verification.start_queries(number, rules=packs.verification_rules(), by=by, **how)
+    try:
+        told = ask_loaded(number, by=by)
+    except verification.ConnectorsInvalid:
+        return counts  # the source board says what is wrong with the file
+    return {**counts, "answered": told["known"] + told["no_record"]}
+
+
+def ask_loaded(number: str, *, by: User) -> dict[str, int]:
+    """Answer what is open of a request from the files that are loaded here (本地快照)."""
+    return verification.ask_loaded(
+        number, rules=packs.verification_rules(), specs=packs.rules()[0].feeds, by=by
+    )
 
 
 def locked_query_list(source: str, *, by: User) -> tuple[verification.QueryBatch, bytes]:

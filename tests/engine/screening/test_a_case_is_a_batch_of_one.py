@@ -140,3 +140,19 @@ def test_nothing_of_a_household_is_left_for_the_next(tmp_path: Path) -> None:
     second = reckon(pack, member, decided, **place)
 
     assert (first.value("金融资产"), second.value("金融资产")) == (9_000_000, 0)
+
+
+def test_each_place_has_its_own_numbers_in_one_session() -> None:
+    pack = load_pack(PACK)
+    member = [HouseholdMember(make_id("19800101", 101), "张伟", "户主", True)]
+    decided = {name: Answer(Status.NO_RECORD) for name in pack.feeds if name != REGISTER}
+
+    def standard(region: str, urban_rural: str):
+        found = reckon(
+            pack, member, decided, household_no="H1", region_code=region, urban_rural=urban_rural, as_of=AS_OF
+        )
+        return found.value("低保标准")
+
+    assert [standard("520102001", "城镇"), standard("610102001", "农村"), standard("520102001", "城镇")] == [
+        745_00, 640_00, 745_00,
+    ]  # fmt: skip

@@ -37,7 +37,7 @@ _CONNECTORS = (
 
 
 def seed(people: dict[Role, User], household_no: str) -> None:
-    """Two requests for a household: one with its report, one that waits for authorisations."""
+    """Three requests of a household: one with its report, one to compare, one that waits for authorisations."""
     window, verifier = people[Role.TOWNSHIP], people[Role.VERIFIER]
     write_aside(home().root / "connectors.yaml", _CONNECTORS.encode())
     asked: dict[str, Any] = {
@@ -46,28 +46,12 @@ def seed(people: dict[Role, User], household_no: str) -> None:
         "requested_by": "街道社会救助窗口（演示）",
         "declared": {},
     }
-    done = chain.verify_household(household_no, purpose="dibao", by=window, **asked)
-    signers = list(done.people.all())
-    adult = next(person for person in signers if person.relation == "户主")
-    for person in signers:
-        age = relativedelta(timezone.localdate(), identity.birth_date_of(person.id_number)).years
-        chain.authorise_verification(
-            name=person.name,
-            id_number=person.id_number,
-            region_code=done.region_code,
-            purposes=["dibao"],
-            sources=done.sources,
-            signed_on=timezone.localdate(),
-            way="paper",
-            signer=person.name if age >= 18 else adult.name,
-            guardian_relation="" if age >= 18 else "监护人",
-            evidence=b"%PDF-1.4 invented authorisation of " + str(person.pk).encode(),
-            evidence_name="授权书（虚构）.pdf",
-            by=window,
-        )
-    chain.query_sources(done.number, by=verifier)
-    for source in _LOADED_HERE:
-        chain.ask_source(source, by=verifier)
+    done, to_compare = (
+        chain.verify_household(household_no, purpose=purpose, by=window, **asked) for purpose in _SIGNED
+    )
+    _sign(done, window)
+    for request in (done, to_compare):
+        chain.query_sources(request.number, by=verifier)
     with TemporaryDirectory() as folder:
         for source in done.sources:
             if source in _LOADED_HERE:
@@ -76,8 +60,34 @@ def seed(people: dict[Role, User], household_no: str) -> None:
             path = Path(folder) / f"{source}.csv"
             path.write_text(",".join(column.label for column in spec.columns) + "\n", encoding="utf-8")
             chain.take_reply(source, path, as_of=_AS_OF, by=verifier)
-    if verification.request_of(done.number, by=verifier).state != State.COMPARING:
-        # a row of a loaded file that waits for a person (same ID, other name) leaves its source open: a partial report
-        verification.close_queries(done.number, by=verifier)
+    for request in (done, to_compare):
+        if verification.request_of(request.number, by=verifier).state != State.COMPARING:
+            # a row of a loaded file that waits for a person (same ID, other name) leaves its source open: a partial report
+            verification.close_queries(request.number, by=verifier)
     chain.issue_report(done.number, by=verifier)
     chain.verify_household(household_no, purpose="marginal", by=window, **asked)
+
+
+_SIGNED = ("dibao", "rigid")
+"""Purposes that the household's members have signed for."""
+
+
+def _sign(request: verification.VerificationRequest, window: User) -> None:
+    signers = list(request.people.all())
+    adult = next(person for person in signers if person.relation == "户主")
+    for person in signers:
+        age = relativedelta(timezone.localdate(), identity.birth_date_of(person.id_number)).years
+        chain.authorise_verification(
+            name=person.name,
+            id_number=person.id_number,
+            region_code=request.region_code,
+            purposes=list(_SIGNED),
+            sources=request.sources,
+            signed_on=timezone.localdate(),
+            way="paper",
+            signer=person.name if age >= 18 else adult.name,
+            guardian_relation="" if age >= 18 else "监护人",
+            evidence=b"%PDF-1.4 invented authorisation of " + str(person.pk).encode(),
+            evidence_name="授权书（虚构）.pdf",
+            by=window,
+        )

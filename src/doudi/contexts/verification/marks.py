@@ -122,7 +122,10 @@ def found_rows(number: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: 
                 "position": query.person.position,
                 "name": sight.name(query.person.name),
                 "as_of": reply.source_as_of,
-                "cells": [sight.cell(spec.name, column.name, row.get(column.name, "")) for column in columns],
+                "cells": [
+                    sight.cell(spec.name, column.name, _plain(column.type, row.get(column.name, "")))
+                    for column in columns
+                ],
             }
             for query in latest_queries(request)
             if query.source == code and query.status == Status.KNOWN
@@ -143,3 +146,8 @@ def found_rows(number: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: 
            detail={"fields": sorted({mark.code for entry in told for _label, mark in entry["columns"]
                                      if sight.everything or by.role in mark.roles})})  # fmt: skip
     return told
+
+
+def _plain(kind: str, text: str) -> str:
+    """A cell for reading: 104.51 and not 104.5100."""
+    return text.rstrip("0").removesuffix(".") if kind == "decimal" and "." in text else text

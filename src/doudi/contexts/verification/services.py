@@ -60,6 +60,7 @@ from doudi.contexts.verification.entrusting import (
     entrusted_due,
     overdue_entrusted,
 )
+from doudi.contexts.verification.loaded import ask_loaded
 from doudi.contexts.verification.marks import Sight, content_shown, found_rows, sight_of
 from doudi.contexts.verification.models import (
     Authorisation,
@@ -146,6 +147,7 @@ __all__ = [
     "answer_explanation",
     "archive_request",
     "ask_explanations",
+    "ask_loaded",
     "ask_source",
     "authorisations_by",
     "authorisations_of",

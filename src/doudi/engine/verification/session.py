@@ -2,7 +2,7 @@
 """A household reckoned in milliseconds: the county's own query, planned once and kept, over tables that hold one household.
 
 Reading, checking and planning the query takes a hundred times as long as running it over a few rows. What it depends on
-(pack, date, place, which feeds are missing) is the same for most households of a day, so a session of it stays open; a
+(pack, date, which feeds and parameters are missing) is the same for most households of a day, so a session of it stays open; a
 household's rows stand in it for one transaction, which is rolled back.
 """
 
@@ -21,6 +21,7 @@ from doudi.engine.feeds import FeedSpec, SnapshotSet, parsed_of_rows
 from doudi.engine.feeds.spec import IDENTIFYING
 from doudi.engine.identity import normal_name
 from doudi.engine.packs import Pack
+from doudi.engine.packs.relations import parameter_table, unknown_parameters
 from doudi.engine.screening import Explainer, Explanation, ScreeningError
 from doudi.engine.screening.running import OUT_OF_RANGE
 from doudi.engine.status import Status
@@ -37,7 +38,7 @@ _HOUSEHOLDS = "household_key BIGINT, household_no VARCHAR, region_code VARCHAR, 
 
 
 class Session:
-    """The query of one pack, date, place and set of missing feeds, waiting for a household."""
+    """The query of one pack, date and set of missing feeds, waiting for a household; ``place`` stands for all like it."""
 
     def __init__(
         self, pack: Pack, as_of: date, missing: Mapping[str, Status], place: tuple[str, str], register: str
@@ -46,6 +47,7 @@ class Session:
             name: spec for name, spec in pack.feeds.items() if name != register and name not in missing
         }
         self._lock = threading.Lock()
+        self._places: dict[tuple[str, str], tuple[Any, ...]] = {}
         connection = self._connection = duckdb.connect(config={"threads": 1, "memory_limit": "500MB"})
         connection.execute(f"CREATE TABLE members ({_MEMBERS})")
         connection.execute(f"CREATE TABLE households ({_HOUSEHOLDS})")
@@ -54,11 +56,12 @@ class Session:
             connection.execute(
                 f"CREATE TABLE feed_{name} (household_key BIGINT, person_key BIGINT, {columns}row_digest BIGINT)"
             )
-        # the query is compiled for the places it meets
+        # the query is compiled for a place that lacks the same parameters
         connection.execute("INSERT INTO households VALUES (0, '', ?, ?, '', 1)", list(place))
         snapshots = SnapshotSet(as_of, Path(), dict.fromkeys(self._specs, (Path(),)), missing, "")
         self._explainer = Explainer(pack, snapshots, connection=connection)
         connection.execute("DELETE FROM households")
+        connection.execute("DELETE FROM parameters")
         # over a handful of rows the plan as it is written is as good as any, and running it takes a third
         connection.execute("PRAGMA disable_optimizer")
         query = self._explainer.compiled.sql(select="explained").replace("$lo", "0").replace("$hi", "1")
@@ -76,6 +79,7 @@ class Session:
             connection.execute("BEGIN")
             try:
                 _insert(connection, "households", [household])
+                _insert(connection, "parameters", [self._parameters((household[2], household[3]))])
                 _insert(connection, "members", members)
                 for feed, found in rows.items():
                     names = [name for name, _kind in _kept(self._specs[feed])]
@@ -100,8 +104,12 @@ class Session:
                 connection.execute("ROLLBACK")
         return self._explainer.tell(raw)
 
-    def close(self) -> None:
-        self._connection.close()
+    def _parameters(self, place: tuple[str, str]) -> tuple[Any, ...]:
+        """The numbers in force at a place, in the order of the table."""
+        if place not in self._places:
+            [row] = parameter_table(self._explainer.compiled, [place]).to_pylist()
+            self._places[place] = tuple(row.values())
+        return self._places[place]
 
 
 def _kept(spec: FeedSpec) -> list[tuple[str, str]]:
@@ -123,7 +131,9 @@ def session_for(
     pack: Pack, as_of: date, missing: Mapping[str, Status], place: tuple[str, str], *, register: str
 ) -> Session:
     """The session of these, kept from an earlier household or opened now; the few used last stay open."""
-    key = (pack.hash, as_of, tuple(sorted(missing.items())), place)
+    # a place is told apart by which parameters it lacks; the numbers themselves come with the household
+    lacking = frozenset(unknown_parameters(pack, [place], as_of))
+    key = (pack.hash, as_of, tuple(sorted(missing.items())), lacking)
     with _guard:
         found = _sessions.get(key)
         if found is not None:
