@@ -43,10 +43,11 @@ class Piece:
 
 def pieces_of(request: VerificationRequest) -> list[Piece]:
     """What is known now: the newest round of every person and source."""
-    return [
-        Piece(query, Status(query.status), query.replies.order_by("-pk").first())
-        for query in latest_queries(request)
-    ]
+    queries = latest_queries(request)
+    newest: dict[int, Reply] = {}
+    for reply in Reply.objects.filter(query__in=[query.pk for query in queries]).order_by("pk"):
+        newest[reply.query_id] = reply
+    return [Piece(query, Status(query.status), newest.get(query.pk)) for query in queries]
 
 
 def preview(number: str, *, pack: Pack, rules: Rules, by: User) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _typed(kind: str, value: Any) -> Any:
 
 
 def _found(index: Path, people: Sequence[Any]) -> list[tuple[Any, Any]]:
-    with closing(sqlite3.connect(f"file:{index}?mode=ro&immutable=1", uri=True)) as rows:
+    with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as rows:
         return [
             (person, content)
             for person in people
