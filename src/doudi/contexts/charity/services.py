@@ -26,6 +26,7 @@ from doudi.contexts.charity.claims import (
     release_claim,
 )
 from doudi.contexts.charity.closing import (
+    Covered,
     Filer,
     MonthRow,
     acknowledge_month,
@@ -167,6 +168,7 @@ __all__ = [
     "ClaimNotFound",
     "Condition",
     "Consent",
+    "Covered",
     "Demand",
     "Filer",
     "FilingBatch",
