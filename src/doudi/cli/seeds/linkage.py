@@ -67,7 +67,7 @@ def _file(homes: list[tuple[str, Any]], member: User, today: date) -> None:
     rows = [
         [at, person.name, person.id_number, f"{last:%Y-%m-%d}", 1000 + 200 * at, kind]
         for at, ((_number, person), kind) in enumerate(
-            zip(homes, ["大病", "助学", "送温暖"] * 3, strict=False), 1
+            zip(homes, ["大病", "大病", "助学", "送温暖", "大病", "大病"] * 3, strict=False), 1
         )
     ]
     rows.append([len(rows) + 1, "虚构职工", "522730199001019999", f"{last:%Y-%m-%d}", 500, "送温暖"])
