@@ -68,7 +68,7 @@ def test_the_union_sees_its_own_rows_and_no_household(linked, browser) -> None:
             continue
         for more in places.get(route.name, [{}]):
             answer = desk.get(address(route, **more))
-            page = answer.content.decode(errors="replace")
+            page = answer.getvalue().decode(errors="replace")
             for secret in others:
                 if secret in str(ARGUMENTS.values()) and answer.status_code >= 400:
                     continue
