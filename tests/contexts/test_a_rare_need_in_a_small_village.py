@@ -129,3 +129,20 @@ def test_a_need_of_a_kind_with_enough_alike_keeps_its_kind(cast: Cast) -> None:
         found = need(cast, number, "MEDICAL")
 
     assert publish(cast, found, TEXT).public_kind == "MEDICAL"
+
+
+def test_a_countys_pack_from_before_kinds_were_counted_still_loads_and_is_the_stricter(
+    cast: Cast, tmp_path: Path
+) -> None:
+    text = Path("packs/reference/linkage.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"需求大类:\n(?:  .*\n)+", "", text)
+    text = re.sub(r"  记录月数: .*\n|, 大类: \w+|, 年龄: \[3, 25\]", "", text)
+    text = re.sub(r", 大类: \w+", "", text)
+    (tmp_path / "linkage.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "pack.yaml").write_text("", encoding="utf-8")
+    old = load_linkage(tmp_path)
+    assert (old.known_months, dict(old.broader_kinds)) == (old.consent_months, {})
+    found = need(cast, 0, "EDUCATION")
+
+    with pytest.raises(StepRefused):
+        what_to_show(VILLAGE, "ANY", "EDUCATION", old, on=found.counted_on)

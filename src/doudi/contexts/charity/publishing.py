@@ -36,7 +36,7 @@ def what_to_show(lives_in: str, group: str, kind: str, rules: LinkageRules, *, o
     Where even the county holds fewer of the kind, its class is shown in its stead; where that is too few as well it is
     refused: then the need goes by hand, and is not published.
     """
-    for shown in dict.fromkeys((kind, rules.kinds[kind].broader)):
+    for shown in filter(None, dict.fromkeys((kind, rules.kinds[kind].broader))):
         for length in _LEVELS:
             if length > len(lives_in) or (length == 12 and rules.groups[group].ages is None):
                 continue

@@ -37,7 +37,8 @@ class Term:
     """A word of the pack with its code, the ways people write it, and for kinds the public measures that count first.
 
     ``ages`` is the span of years by which the register can count a group, or who may have a kind of need; None where it
-    cannot. ``broader`` is the class that a kind belongs to.
+    cannot. ``broader`` is the class that a kind belongs to, '' for
+    none.
     """
 
     code: str
@@ -117,12 +118,13 @@ def _read(path: Path) -> LinkageRules:
             overlap_days=_days(filing, "重叠天数"),
             most_rows=_days(filing, "表内最多行"),
             kinds=_terms(raw["需求种类"]),
-            broader_kinds=_terms(raw["需求大类"]),
+            broader_kinds=_terms(raw.get("需求大类", [])),
             groups=_terms(raw["人群"]),
             money=_terms(raw["资金来源"]),
             tiers={int(row["级"]): Term(row["级"], row["名"], row["英"]) for row in raw["紧急等级"]},
             smallest_cell=_days(publishing, "最小户数"),
-            known_months=_days(publishing, "记录月数"),
+            # a pack from before kinds were counted has no months of its own: as long as a consent lasts
+            known_months=_days(publishing, "记录月数" if "记录月数" in publishing else "同意最长月"),
             withdraw_workdays=_days(publishing, "撤回工作日"),
             consent_months=_days(publishing, "同意最长月"),
             diseases=tuple(publishing["病名"]),
@@ -135,7 +137,7 @@ def _read(path: Path) -> LinkageRules:
         if found.smallest_cell < 2:
             raise ValueError("最小户数至少为 2，一户的格子就是这一户本身")
         for code, term in found.kinds.items():
-            if term.broader not in found.broader_kinds:
+            if term.broader and term.broader not in found.broader_kinds:
                 raise ValueError(f"需求种类 {code} 的大类")
         if set(found.kinds) & set(found.broader_kinds):
             raise ValueError("需求大类和需求种类的码不能相同")
