@@ -55,6 +55,8 @@ from doudi.chain.dining import (
     quote_meal,
     record_call,
     serve_meal,
+    take_door_act,
+    take_rounds_along,
 )
 from doudi.chain.doubts import (
     assign_doubt,
@@ -82,8 +84,10 @@ from doudi.chain.field import (
 )
 from doudi.chain.giving import (
     find_gift,
+    keep_meal_gift,
     pay_use,
     propose_for_claim,
+    release_use,
 )
 from doudi.chain.indicators import (
     decide_threshold,
@@ -310,6 +314,7 @@ __all__ = [
     "issue_family_code",
     "issue_letter",
     "issue_report",
+    "keep_meal_gift",
     "keep_resource",
     "letters_due",
     "linkage_rules",
@@ -365,6 +370,7 @@ __all__ = [
     "record_visit",
     "rectify",
     "referral_workbook",
+    "release_use",
     "reopen_pair",
     "replay",
     "report_file",
@@ -393,6 +399,7 @@ __all__ = [
     "tails",
     "take_bank_return",
     "take_batch",
+    "take_door_act",
     "take_entrusted",
     "take_export",
     "take_field_visit",
@@ -405,6 +412,7 @@ __all__ = [
     "take_reply",
     "take_report",
     "take_resource_workbook",
+    "take_rounds_along",
     "taper_benefit",
     "tell_missing",
     "transfer_application",

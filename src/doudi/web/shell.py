@@ -96,15 +96,10 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("meal_menus", gettext_noop("菜单"), Act.VIEW_SITES),
             ("deliveries", gettext_noop("送餐"), Act.VIEW_DINERS),
             ("rounds", gettext_noop("送餐路线"), Act.DELIVER_MEAL),
-            ("meal_sites", gettext_noop("助餐点"), Act.VIEW_SITES),
-            ("settlements", gettext_noop("助餐结算"), Act.VIEW_SETTLEMENT),
-        ),
-    ),
-    (
-        gettext_noop("助餐监管与志愿"),
-        (
-            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
             ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
+            ("meal_sites", gettext_noop("助餐点"), Act.VIEW_SITES),
+            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
+            ("settlements", gettext_noop("助餐结算"), Act.VIEW_SETTLEMENT),
             ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),
     ),
