@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.cast import PASSWORD
-from tests.journeys.conftest import CHROMIUM, FLAGS, until
+from tests.journeys.conftest import CHROMIUM, FLAGS, PATIENCE, until
 
 PIN = "xiang2024"
 
@@ -29,9 +29,9 @@ class Telephone:
         self.context = self._play.chromium.launch_persistent_context(
             self.profile, executable_path=CHROMIUM, args=FLAGS, viewport={"width": 390, "height": 844}
         )
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(1.5 * PATIENCE * 1000)
         # a photo goes up in parts, which takes its time on a busy machine
-        expect.set_options(timeout=30_000)
+        expect.set_options(timeout=1.5 * PATIENCE * 1000)
         self.page: Page = self.context.pages[0]
         self.page.on("pageerror", lambda fault: self.troubles.append(str(fault)))
         self.page.on("dialog", lambda question: question.accept())

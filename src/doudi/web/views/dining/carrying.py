@@ -23,6 +23,7 @@ def _words() -> dict[str, str]:
         "take_round": _("我来送，出发"),
         "open_door": _("到门口了"),
         "look": _("查看"),
+        "by_signature": _("凭签字领餐"),
         "call": _("打电话"),
         "now_call": _("请打电话给{label} {name}"),
         "heard": _("听到什么（可不填）"),
