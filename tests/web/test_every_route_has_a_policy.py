@@ -44,6 +44,8 @@ PUBLIC = {
     "meal_join",
     "complain_of_meal",
     "service_receipt",
+    "sign_on",
+    "sign_on_back",
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {

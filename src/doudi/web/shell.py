@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from doudi.contexts.accounts.services import Act, Role, User, may
+from doudi.contexts.accounts.services import Act, Role, User, acts_of
 from doudi.contexts.monitoring import services as monitoring
 
 LARGE_COOKIE = "doudi_large"
@@ -146,14 +146,15 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
     if isinstance(user, User):
         at = request.path
-        frame["can"] = {act.value: may(user, act) for act in Act}
+        acts = acts_of(user)
+        frame["can"] = {act.value: act in acts for act in Act}
         frame["unread"] = monitoring.unread_count(user)
         frame["role_label"] = _(Role(user.role).label)
-        frame["menu"], frame["submenu"] = _menu(user, at)
+        frame["menu"], frame["submenu"] = _menu(acts, at)
     return frame
 
 
-def _menu(user: User, at: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _menu(acts: frozenset[Act], at: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rooms and the pages of the room one stands in; an account with few pages sees them all in one row."""
     home = reverse("home")
     first = {"href": home, "label": _("今日待办"), "current": at == home}
@@ -166,7 +167,7 @@ def _menu(user: User, at: str) -> tuple[list[dict[str, Any]], list[dict[str, Any
                 "current": at.startswith((href, *_BELOW.get(name, ()))),
             }
             for name, label, act in pages
-            if act is None or may(user, act)
+            if act is None or act in acts
             for href in (reverse(name),)
         ]
         if shown:

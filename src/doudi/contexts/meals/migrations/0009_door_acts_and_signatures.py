@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('meals', '0007_family_codes'),
+        ('meals', '0008_plans_by_road'),
     ]
 
     operations = [

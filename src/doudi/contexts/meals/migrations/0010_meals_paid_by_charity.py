@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('meals', '0008_door_acts_and_signatures'),
+        ('meals', '0009_door_acts_and_signatures'),
     ]
 
     operations = [
