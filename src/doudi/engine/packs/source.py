@@ -39,6 +39,7 @@ ELSEWHERE = frozenset(
         "siting.yaml",
         "volunteers.yaml",
         "linkage.yaml",
+        "data_elements.yaml",
         "verification.yaml",
         "procedures.yaml",
         "meal_price.yaml",
