@@ -5,7 +5,7 @@ there are no queries and no rules here.
 
 The chapters, in the order of the loop: ``evidence`` (files, screens, explanation) → ``indicators`` → ``warnings`` with
 ``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``applying`` (window to
-decision) → ``doubts`` (to the money); ``people`` and ``lists``
+decision) → ``upward`` (to the systems above); ``people`` and ``lists``
 ``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``doubts`` (to the money) → ``paying``; ``people`` and ``lists``
 serve them all, ``packs`` holds the rules in force.
 """
@@ -137,6 +137,7 @@ from doudi.chain.packs import (
     rules,
     siting_rules,
     tails,
+    upward_rules,
     verification_rules,
     volunteer_rules,
 )
@@ -174,9 +175,11 @@ from doudi.chain.resources import (
     entitlements,
     keep_resource,
     referral_workbook,
+    subscribe_webhook,
     take_referral_workbook,
     take_resource_workbook,
 )
+from doudi.chain.upward import make_upward, take_upward_return, upward_file, upward_standing
 from doudi.chain.verifying import (
     accept_verification,
     ask_connected_sources,
@@ -317,6 +320,7 @@ __all__ = [
     "locked_query_list",
     "looks_paper",
     "make_batch",
+    "make_upward",
     "mark_source_failed",
     "marked_batch",
     "meal_network",
@@ -388,6 +392,7 @@ __all__ = [
     "start_application",
     "start_by_oneself",
     "state_support",
+    "subscribe_webhook",
     "suspend_clock",
     "suspend_source",
     "tails",
@@ -405,11 +410,15 @@ __all__ = [
     "take_reply",
     "take_report",
     "take_resource_workbook",
+    "take_upward_return",
     "taper_benefit",
     "tell_missing",
     "transfer_application",
     "unbooked_decisions",
     "undo_change",
+    "upward_file",
+    "upward_rules",
+    "upward_standing",
     "verification_rules",
     "verify_application",
     "verify_household",

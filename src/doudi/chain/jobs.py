@@ -10,6 +10,7 @@ from collections.abc import Callable
 from doudi.chain import linkage, packs, paying, verifying
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.assistance import services as assistance
+from doudi.contexts.assistance import webhooks
 from doudi.contexts.charity import giving
 from doudi.contexts.meals import safety, volunteering
 from doudi.contexts.monitoring import services as monitoring
@@ -31,6 +32,7 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
     "security_raised": ("安全预警", verifying.watch_security),
     "raw_erased": ("到期删除原始记录", verifying.erase_raw),
+    "events_sent": ("部门事件推送", webhooks.deliver_events),
     "entrusted_carried": ("异地协查往来", verifying.carry_every_entrusted),
 }
 """By the key of its count: the words before it, and the service that does it and says how many."""

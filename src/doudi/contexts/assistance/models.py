@@ -55,6 +55,8 @@ from doudi.contexts.assistance.roster_models import (
     Roster,
     RosterRow,
 )
+from doudi.contexts.assistance.upward_models import UpwardAnswer, UpwardBatch, UpwardReturn, UpwardRow
+from doudi.contexts.assistance.webhook_models import WebhookDelivery, WebhookEvent, WebhookSubscription
 from doudi.house.fields import SealedTextField
 
 if TYPE_CHECKING:
@@ -108,6 +110,13 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "SampleDraw",
     "SampleResult",
     "SupplementNotice",
+    "UpwardAnswer",
+    "UpwardBatch",
+    "UpwardReturn",
+    "UpwardRow",
+    "WebhookDelivery",
+    "WebhookEvent",
+    "WebhookSubscription",
     "WorkRefusal",
     "WriteOffRequest",
 ]

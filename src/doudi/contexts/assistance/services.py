@@ -141,6 +141,7 @@ from doudi.contexts.assistance.transfers import (
     transfer_application,
     transfers_of,
 )
+from doudi.contexts.assistance.webhooks import emit
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
@@ -387,6 +388,7 @@ def send_referral(
         region_code=region_code,
         detail={"referral": referral.number, "department": department},
     )
+    emit(referral)
     return referral
 
 
@@ -460,6 +462,7 @@ def _step(
     found.refresh_from_db()
     if found.application_number:
         settle_transfer(found, by=by)
+    emit(found)
     return found
 
 
