@@ -29,14 +29,18 @@ def unsupported(node: Any, sources: dict[str, str], way: tuple[str, ...] = ()) -
             for found in unsupported(below, inner, (*way, str(name)))
         ]
     if isinstance(node, list):
-        return [found for place, below in enumerate(node) for found in unsupported(below, sources, (*way, str(place)))]
+        return [
+            found
+            for place, below in enumerate(node)
+            for found in unsupported(below, sources, (*way, str(place)))
+        ]
     if NUMBER.fullmatch(str(node)) and not any(name in sources for name in way):
         return ["/".join((*way, str(node)))]
     return []
 
 
 def read(path: Path) -> dict[str, Any]:
-    raw = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 — BaseLoader builds text only
+    raw = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)
     # a region's own limits, and who may apply alone, stand beside their document
     for row in (*raw.get("地区另定", []), raw["单人保"]):
         assert row["依据"].strip()
@@ -65,6 +69,10 @@ def test_marks_change_no_value() -> None:
     temporary, transfer = rules.kinds["LS"], rules.kinds["MED"]
 
     assert (temporary.small_fen, temporary.months, temporary.times_a_year) == (150_000, 3, 2)
-    assert {name: limit.amount for name, limit in temporary.limits.items()} == {"确认": 10, "不予告知": 3, "总": 20}
+    assert {name: limit.amount for name, limit in temporary.limits.items()} == {
+        "确认": 10,
+        "不予告知": 3,
+        "总": 20,
+    }
     assert {name: limit.amount for name, limit in transfer.limits.items()} == {"接收": 2, "反馈": 15}
     assert (rules.kinds["GX"].valid_months, rules.kinds["TK"].limits["不予告知"].told) == (12, "3个工作日")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from doudi.chain import linkage, packs, paying, verifying
+from doudi.chain import caring, linkage, packs, paying, verifying
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.assistance import webhooks
@@ -22,6 +22,8 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "clocks_resumed": ("申请中止期满", lambda: assistance.resume_where_over(by=accounts.system_user())),
     "decisions_ended": ("认定有效期满", lambda: assistance.end_expired(by=accounts.system_user())),
     "transfers_told": ("转办督办", assistance.remind_transfers),
+    "samples_told": ("抽查入户超期", assistance.remind_samples),
+    "care_ended": ("服务单到期", caring.end_due_care),
     "exports_dropped": ("清除过期导出文件", lambda: registry.drop_expired_exports(packs.rules()[1].exports)),
     **linkage.DUE,
     "follow_ups": ("安排随访", paying.plan_follow_ups),

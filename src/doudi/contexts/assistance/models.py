@@ -22,6 +22,7 @@ from doudi.contexts.assistance.application_models import (
     ReviewMeeting,
     SampleDraw,
     SampleResult,
+    SampleVisit,
     SupplementNotice,
 )
 from doudi.contexts.assistance.benefit_models import BenefitDecision, OffsetAgreement, PayAccount
@@ -109,6 +110,7 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "RosterRow",
     "SampleDraw",
     "SampleResult",
+    "SampleVisit",
     "SupplementNotice",
     "UpwardAnswer",
     "UpwardBatch",

@@ -130,7 +130,16 @@ from doudi.contexts.assistance.resources import (
     resource,
     resources,
 )
-from doudi.contexts.assistance.sampling import draw_sample, drawn, record_sample_result, samples
+from doudi.contexts.assistance.sampling import (
+    assign_sample,
+    draw_sample,
+    drawn,
+    record_sample_result,
+    remind_samples,
+    sample_officers,
+    sample_visits,
+    samples,
+)
 from doudi.contexts.assistance.sheets import Answered, SheetRefused
 from doudi.contexts.assistance.traces import known_as, traces_of
 from doudi.contexts.assistance.transfers import (
@@ -191,6 +200,7 @@ __all__ = [
     "application_progress",
     "applications",
     "ask_write_off",
+    "assign_sample",
     "change_decision",
     "close_notice",
     "complete_papers",
@@ -261,6 +271,7 @@ __all__ = [
     "referrals_of",
     "refund",
     "register_kin",
+    "remind_samples",
     "remind_transfers",
     "report_of_application",
     "reroute_transfer",
@@ -271,6 +282,8 @@ __all__ = [
     "resume_where_over",
     "return_referral",
     "reverse_entry",
+    "sample_officers",
+    "sample_visits",
     "samples",
     "send_referral",
     "standing_of",
