@@ -268,7 +268,9 @@ def test_a_catalogue_with_a_fault_is_refused_and_names_it(tmp_path: Path) -> Non
         assert refused.value.code == "care_invalid"
 
 
-def test_an_order_ends_by_itself_once_late_proofs_had_their_days(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_ends_by_itself_once_late_proofs_had_their_days(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     served, waiting = desk.given(), desk.order(units=2)
     desk.visit(served)
     last = served.ends_on + timedelta(days=chain.care_rules().grace_days)
@@ -286,7 +288,9 @@ def test_an_order_ends_by_itself_once_late_proofs_had_their_days(desk: Desk, mon
         desk.visit(served, day=4)
 
 
-@pytest.mark.parametrize("said", ["update assistance_carevisit set units = 9", "delete from assistance_carevisit"])
+@pytest.mark.parametrize(
+    "said", ["update assistance_carevisit set units = 9", "delete from assistance_carevisit"]
+)
 def test_no_road_changes_a_recorded_visit(desk: Desk, said: str) -> None:
     desk.visit(desk.given())
     with pytest.raises((IntegrityError, DatabaseError)), transaction.atomic(), connection.cursor() as cursor:

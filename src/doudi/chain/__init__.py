@@ -23,6 +23,7 @@ from doudi.chain.applying import (
     end_decision,
     extend_application,
     give_opinion,
+    hand_in_paper,
     issue_letter,
     letters_due,
     pause_application,
@@ -40,7 +41,14 @@ from doudi.chain.applying import (
     verify_application,
 )
 from doudi.chain.batches import ask_batch, begin_recheck, request_batch, sift_batch
-from doudi.chain.caring import assign_care, care_providers, care_rules, order_care, record_care_visit
+from doudi.chain.caring import (
+    assign_care,
+    care_providers,
+    care_rules,
+    end_due_care,
+    order_care,
+    record_care_visit,
+)
 from doudi.chain.dining import (
     door_shut,
     enrol_by_oneself,
@@ -281,6 +289,7 @@ __all__ = [
     "drop_key",
     "duplicate_rules",
     "end_decision",
+    "end_due_care",
     "enrol_by_oneself",
     "enrol_diner",
     "entitlements",
@@ -308,6 +317,7 @@ __all__ = [
     "give_opinion",
     "giving_rules",
     "grant_claim",
+    "hand_in_paper",
     "hand_over",
     "identify",
     "issue_family_code",

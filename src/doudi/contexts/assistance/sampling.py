@@ -11,7 +11,7 @@ import hashlib
 import math
 import secrets
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from fractions import Fraction
 
 from django.db import transaction
@@ -86,7 +86,8 @@ def draw_sample(*, first: date, last: date, rules: Procedures, by: User) -> Samp
 
 def _give_out(draw: SampleDraw, rules: Procedures) -> None:
     """Each sampled household to the county officer with the fewest open ones who did not decide it."""
-    due = rules.sample_limit.due_on(timezone.localtime())
+    noon = timezone.make_aware(datetime.combine(timezone.localdate(), time(12)))
+    due = rules.sample_limit.due_on(noon)
     officers = [one.username for one in monitoring.people(Role.COUNTY, draw.region_code)]
     waiting = {name: SampleVisit.objects.filter(assigned_to=name, done_on=None).count() for name in officers}
     for decided in Decision.objects.filter(number__in=draw.chosen).order_by("number"):

@@ -10,9 +10,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require, take_turn
 from doudi.contexts.assistance.accepting import (
-    Progress,
     accept_application,
-    application_progress,
     extend_application,
     kin_records,
     missing_papers,
@@ -140,6 +138,7 @@ from doudi.contexts.assistance.sampling import (
     sample_visits,
     samples,
 )
+from doudi.contexts.assistance.self_service import Progress, application_progress, hand_in_paper
 from doudi.contexts.assistance.sheets import Answered, SheetRefused
 from doudi.contexts.assistance.traces import known_as, traces_of
 from doudi.contexts.assistance.transfers import (
@@ -224,6 +223,7 @@ __all__ = [
     "following_states",
     "give_measure",
     "give_opinion",
+    "hand_in_paper",
     "has_pending",
     "is_stale",
     "is_stopped",

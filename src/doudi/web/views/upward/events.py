@@ -13,7 +13,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from doudi import chain
 from doudi.contexts.accounts.services import User
@@ -96,9 +95,10 @@ def _desk(
 
 
 @never_cache
-@require_POST
 def act(request: HttpRequest, number: str) -> HttpResponse:
     """End a subscription, give it another secret, or try it."""
+    if request.method != "POST":
+        return redirect("webhooks")
     user = asker(request)
     step = request.POST.get("step", "")
     if step == "renew":
@@ -112,9 +112,10 @@ def act(request: HttpRequest, number: str) -> HttpResponse:
     return redirect("webhooks")
 
 
-@require_POST
 def again(request: HttpRequest, pk: int) -> HttpResponse:
     """Try an event at once."""
+    if request.method != "POST":
+        return redirect("webhooks")
     webhooks.deliver_again(pk, by=asker(request))
     messages.success(request, _("已排入，下次运行 doudi worker 时发送。"))
     return redirect("webhooks")

@@ -13,7 +13,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
-from django.views.decorators.http import require_POST
 
 from doudi import chain
 from doudi.contexts.accounts.services import Act, User, may
@@ -169,9 +168,10 @@ def _act(number: str, step: str, told: dict[str, Any], by: User) -> None:
         chain.take_upward_return(number, path, file_name=name, by=by)
 
 
-@require_POST
 def take_file(request: HttpRequest, number: str) -> HttpResponse:
     """The file of a report; taking it is logged."""
+    if request.method != "POST":
+        return redirect("upward_report", number=number)
     content, name = chain.upward_file(number, by=asker(request))
     return HttpResponse(
         content,
