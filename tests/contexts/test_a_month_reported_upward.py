@@ -14,6 +14,7 @@ from django.conf import settings
 from doudi import chain
 from doudi.contexts.accounts.models import AuditEntry
 from doudi.contexts.accounts.services import NotAllowed
+from doudi.contexts.assistance import services as assistance
 from doudi.contexts.assistance import upward
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.upward_models import UpwardBatch, UpwardRow
@@ -76,6 +77,7 @@ def test_a_month_goes_out_in_the_layout_and_what_came_back_ties_out(pay: PayOffi
     assert batch.count == 3 and standing(pay).whole and not standing(pay).settled
     assert chain.upward_file(batch.number, by=pay.cast.county)[0] == content
     assert AuditEntry.objects.filter(act="take_upward_file").count() == 2
+    assert f"upward:{batch.number}" in assistance.traces_of(["H002"], []), "the family may ask who took it"
 
     one, two, three = keys(batch)
     returned = take(

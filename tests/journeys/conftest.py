@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 CHROMIUM = os.environ.get("DOUDI_CHROMIUM", "/usr/bin/chromium")
+PATIENCE = int(os.environ.get("DOUDI_PATIENCE", "20"))
+"""Seconds that a page may take; more on a machine that others work on too."""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -29,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
 
 
-def until(page: object, expression: str, *, seconds: float = 20) -> None:
+def until(page: object, expression: str, *, seconds: float = PATIENCE) -> None:
     """Ask the page until ``expression`` is true.
 
     Playwright's own ``wait_for_function`` asks again from inside the page by ``eval``, which the pages' content
@@ -88,7 +90,7 @@ def sit_down(chromium, transactional_db: None, live_server) -> Callable[..., Des
         username: str, *, size: tuple[int, int] = (1366, 768), language: str = "zh-hans", **more: object
     ) -> Desk:
         window = chromium.new_context(viewport={"width": size[0], "height": size[1]}, **more)
-        window.set_default_timeout(20_000)
+        window.set_default_timeout(PATIENCE * 1000)
         window.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])
         desk = Desk(window.new_page(), live_server.url)
         desk.page.on("console", lambda said: said.type == "error" and desk.troubles.append(said.text))

@@ -63,7 +63,7 @@ def text_of(cell: Any) -> str:
         return f"{cell:%Y-%m-%d}"
     if isinstance(cell, date):
         return cell.isoformat()
-    return "" if cell is None else str(cell).strip()
+    return "" if cell is None else str(cell).replace("\x00", "").strip()
 
 
 def read_rows(path: Path, needed: Sequence[str], *, most: int = MOST_ROWS) -> Answered:
