@@ -276,9 +276,9 @@ def test_an_order_ends_by_itself_once_late_proofs_had_their_days(
     last = served.ends_on + timedelta(days=chain.care_rules().grace_days)
 
     for day, ended in ((last, 0), (last + timedelta(days=1), 2), (last + timedelta(days=2), 0)):
-        monkeypatch.setattr("doudi.contexts.assistance.care_orders.timezone.localdate", lambda day=day: day)
-        assert chain.end_due_care() == ended
-    monkeypatch.undo()
+        with monkeypatch.context() as clock:
+            clock.setattr(timezone, "localdate", lambda *_a, day=day: day)
+            assert chain.end_due_care() == ended
 
     told = [one.timeline.order_by("-pk").first() for one in (served, waiting)]
     assert [line.text for line in told if line] == [

@@ -347,7 +347,7 @@ def test_the_public_part_is_valid_hsds(cast: Cast, client: Any) -> None:
         one["id"]: one for one in client.get("/hsds/taxonomy_terms", {"per_page": 100}).json()["contents"]
     }
     named = {terms[one["taxonomy_term_id"]]["name"] for one in whole["attributes"]}
-    assert named == {"专项", "现金", "低保", "特困"}
+    assert named == {"专项", "资金", "低保", "特困"}
     assert {one["taxonomy_id"] for one in terms.values()} == {
         one["id"] for one in client.get("/hsds/taxonomies").json()["contents"]
     }

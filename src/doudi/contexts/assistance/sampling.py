@@ -171,10 +171,11 @@ def sample_visits(*, by: User, open_only: bool = False, mine: bool = False) -> Q
 
 
 @transaction.atomic
-def remind_samples(*, now: datetime | None = None) -> int:
+def remind_samples(*, today: date | None = None) -> int:
     """Tell who is late with a sampled household, each once; returns how many were told (到期任务)."""
-    today = timezone.localdate(now) if now else timezone.localdate()
-    late = SampleVisit.objects.filter(done_on=None, due_on__lt=today).select_related("draw")
+    late = SampleVisit.objects.filter(done_on=None, due_on__lt=today or timezone.localdate()).select_related(
+        "draw"
+    )
     return sum(_tell(one, "late") for one in late)
 
 
