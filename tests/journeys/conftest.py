@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+PATIENCE = int(os.environ.get("DOUDI_JOURNEY_SECONDS", "20"))
+"""How long a page may take; more where many people share the machine."""
 CHROMIUM = os.environ.get("DOUDI_CHROMIUM", "/usr/bin/chromium")
 PATIENCE = int(os.environ.get("DOUDI_PATIENCE", "20"))
 """Seconds that a page may take; more on a machine that others work on too."""
@@ -103,3 +105,27 @@ def sit_down(chromium, transactional_db: None, live_server) -> Callable[..., Des
         return desk
 
     return sign_in
+
+
+@pytest.fixture
+def telephones(
+    transactional_db: None, live_server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., object]]:
+    """Switch telephones on, each with a storage of its own that outlives its browser."""
+    from playwright.sync_api import sync_playwright
+
+    from doudi.web.translations import compile_catalogue
+
+    compile_catalogue()
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made: list = []
+    with sync_playwright() as play:
+
+        def switch_on(kind: type, name: str) -> object:
+            made.append(kind(play, live_server.url, tmp_path / f"telephone-{name}"))
+            return made[-1]
+
+        yield switch_on
+        for one in made:
+            one.context.close()

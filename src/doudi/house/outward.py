@@ -82,11 +82,23 @@ def exchange(
         host, port, judged_address(name, host, port, loopback=loopback), seconds, tls if secure else None
     )
     try:
-        line.request(method, target, body=body or None, headers=dict(headers))
+        _send(line, method, target, body, headers)
         answer = line.getresponse()
         return Answer(answer.status, answer.read(most + 1), answer.headers)
     finally:
         line.close()
+
+
+def _send(
+    line: http.client.HTTPConnection, method: str, target: str, body: bytes, headers: Mapping[str, str]
+) -> None:
+    """Send a request; where the peer has hung up on our certificate, what it said of it stands in the way of the answer."""
+    try:
+        line.request(method, target, body=body or None, headers=dict(headers))
+    except (ssl.SSLEOFError, ConnectionError):
+        if isinstance(line.sock, ssl.SSLSocket):
+            line.sock.recv(1)  # raises the peer's alert
+        raise
 
 
 class _Line(http.client.HTTPConnection):

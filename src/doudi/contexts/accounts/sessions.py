@@ -21,6 +21,7 @@ from doudi.contexts.accounts.second_factor import needs_second_factor
 
 _NOTED_EVERY = 60
 _SESSION, _SEEN, _SINCE, _FACTOR = "sign_in", "seen", "since", "second_factor"
+_SIGN_ON = "single_sign_on"
 
 
 class Admission(StrEnum):
@@ -58,7 +59,8 @@ def admit(user: User, session: MutableMapping[str, Any], *, address: str, device
         SignIn.objects.filter(pk=session[_SESSION]).update(seen_at=now)
     if user.second_factor and not session.get(_FACTOR):
         return Admission.TYPE_CODE
-    if user.must_change_password:
+    # somebody else knows the first password; whom the sign-on let in did not use it
+    if user.must_change_password and not came_by_sign_on(session):
         return Admission.CHANGE_PASSWORD
     if not user.second_factor and needs_second_factor(user):
         return Admission.SET_UP_CODE
@@ -118,14 +120,24 @@ def end_sessions(user: User, *, by: User, but: MutableMapping[str, Any] | None =
     return ended
 
 
-def note_sign_in(user: User, *, address: str) -> None:
+def came_by_sign_on(session: MutableMapping[str, Any]) -> bool:
+    """Whether the government's sign-on opened the session, and not a password."""
+    return bool(session.get(_SIGN_ON))
+
+
+def note_sign_on(session: MutableMapping[str, Any]) -> None:
+    """Note in the session that the government's sign-on opened it."""
+    session[_SIGN_ON] = True
+
+
+def note_sign_in(user: User, *, address: str, session: MutableMapping[str, Any]) -> None:
     """Put a sign-in at the workbench into the log."""
     record(
         by=user,
         act="sign_in",
         subject=f"user:{user.username}",
         region_code=user.region_code,
-        detail={"address": address},
+        detail={"address": address} | ({"way": _SIGN_ON} if came_by_sign_on(session) else {}),
     )
 
 

@@ -40,6 +40,7 @@ ELSEWHERE = frozenset(
         "upward.yaml",
         "volunteers.yaml",
         "linkage.yaml",
+        "data_elements.yaml",
         "verification.yaml",
         "procedures.yaml",
         "meal_price.yaml",
