@@ -13,6 +13,7 @@ from rich.table import Table
 
 from doudi import chain
 from doudi.cli.seeds import ROOMS, verifying
+from doudi.cli.seeds.dining import family_note
 from doudi.cli.shell import console
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
@@ -178,5 +179,8 @@ def welcome(port: int | None) -> None:
     ):
         table.add_row(name, role, first)
     console.print(table)
+    if family_note().is_file():
+        told = family_note().read_text(encoding="utf-8").strip()
+        console.print(f"家属订餐 a relative orders  /meals/family/  {told}")
     if port is not None:
         console.print(f"打开 / open  http://127.0.0.1:{port}/   （Ctrl+C 停止 / to stop）")
