@@ -30,6 +30,8 @@ _GROUPS = {
     ),
     "doubts": ("doudi.cli.doubts", "疑点核查 doubts of an audit: find, report"),
     "roster": ("doudi.cli.roster", "发放名册 rosters: open, compute, tie-out, prove"),
+    "care": ("doudi.cli.care", "救助服务 services: orders, settle"),
+    "upward": ("doudi.cli.upward", "上报 reports to systems above: export, return, standing"),
     "pack": ("doudi.cli.pack", "政策包 policy packs: check, test, diff, show, new"),
     "verify": ("doudi.cli.verify", "核对 verification: list, reply, report, check"),
     "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, price, route"),
