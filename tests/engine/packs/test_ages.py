@@ -89,6 +89,19 @@ def test_a_birthday_counts_and_a_birth_nobody_told_is_not_known(
     assert [str(f) for f in run_cases(pack).failures] == []
 
 
+def test_a_worksheet_gives_births_too(tmp_path: Path) -> None:
+    folder = little_pack(tmp_path / "little", AGED + ORDINARY)
+    (folder / "cases").mkdir()
+    table = (
+        "名,日,城乡,成员.与户主关系,成员.出生日期,应为.最年长\n表里,2024-11-15,城镇,户主,1964-11-16,60岁\n"
+    )
+    (folder / "cases" / "ages.csv").write_text(table, "utf-8")
+
+    [failure] = run_cases(load_pack(folder)).failures
+
+    assert (failure.case, failure.expected, failure.found) == ("表里", "60", "59")
+
+
 def _snapshots(folder: Path, births: list[date | None], on: date, pack: Pack) -> SnapshotSet:
     families = [
         [
