@@ -42,21 +42,40 @@ class CoverSets:
 
 
 def maximise_coverage(sets: CoverSets, limits: Limits, clock: Clock) -> Answer:
-    """The plan with the greatest covered weight, its value and a proven upper bound."""
+    """The plan with the greatest covered weight, its value and a proven upper bound.
+
+    Of plans as good the cheapest found in time, without sites that add nothing.
+    """
+    found = most_covered(sets, limits, clock)
+    if found.chosen is None or found.objective is None:
+        return found
+    search = CoverageSearch(sets, limits)
+    if found.bound == found.objective:
+        found.chosen = _in_the_end(search, found.chosen, found.objective, clock)
+    else:
+        found.chosen = search.trim(found.chosen)
+    return found
+
+
+def most_covered(sets: CoverSets, limits: Limits, clock: Clock, start: Bools | None = None) -> Answer:
+    """The plan with the greatest covered weight as it was found; ``start`` is a plan to begin from.
+
+    Objective and bound are equal once the optimum is proven; the objective is None when no plan was found.
+    """
     search = CoverageSearch(sets, limits)
     step = grain(sets.weight)
     total = float(sets.weight.sum())
     incumbent: Bools | None = None
-    search.reset(limits.fixed)
+    search.reset(limits.fixed if start is None else start)
     if search.fill():
         search.descend(clock.share(0.1))
         search.fill()
         incumbent = search.chosen.copy()
     if incumbent is not None and search.score >= total - 1e-9:
-        return Answer(_in_the_end(search, incumbent, search.score, clock), search.score, search.score)
+        return Answer(incumbent, search.score, search.score)
 
     multipliers, bound, incumbent = _lagrangian(search, incumbent, step, clock.share(0.2, most=8.0))
-    bound = round_down(bound, step)
+    bound = round_down(min(bound, total), step)
     # a gap this small HiGHS closes faster than a better start would help it
     if incumbent is not None and bound - search.value(incumbent) > 5e-4 * bound:
         incumbent = _anneal(search, incumbent, bound, clock.share(0.4, most=20.0))
@@ -69,9 +88,7 @@ def maximise_coverage(sets: CoverSets, limits: Limits, clock: Clock) -> Answer:
             incumbent, value = found, search.value(found)
     if incumbent is None:
         return Answer(None, None, bound)
-    if value >= bound - 1e-9:
-        return Answer(_in_the_end(search, incumbent, value, clock), value, value)
-    return Answer(search.trim(incumbent), value, bound)
+    return Answer(incumbent, value, value if value >= bound - 1e-9 else bound)
 
 
 def _in_the_end(search: CoverageSearch, incumbent: Bools, value: float, clock: Clock) -> Bools:
@@ -202,7 +219,7 @@ def _lagrangian(
     pace, stale = 1.0, 0
     direction = np.zeros_like(u)
     for turn in range(4000):
-        if not clock.left or value >= round_down(best_bound, step) - 1e-9:
+        if (turn and not clock.left) or value >= round_down(best_bound, step) - 1e-9:
             break
         values = search.transposed @ u
         chosen = limits.best(values)
