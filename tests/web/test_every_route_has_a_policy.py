@@ -21,6 +21,7 @@ PUBLIC = {
     "tell_status",
     "apply",
     "apply_progress",
+    "apply_papers",
     "charity_home",
     "charity_ventures",
     "charity_campaigns",

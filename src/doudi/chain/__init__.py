@@ -5,7 +5,7 @@ there are no queries and no rules here.
 
 The chapters, in the order of the loop: ``evidence`` (files, screens, explanation) → ``indicators`` → ``warnings`` with
 ``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``applying`` (window to
-decision) → ``doubts`` (to the money); ``people`` and ``lists``
+decision) → ``upward`` (to the systems above); ``people`` and ``lists``
 ``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``doubts`` (to the money) → ``paying``; ``people`` and ``lists``
 serve them all, ``packs`` holds the rules in force.
 """
@@ -23,6 +23,7 @@ from doudi.chain.applying import (
     end_decision,
     extend_application,
     give_opinion,
+    hand_in_paper,
     issue_letter,
     letters_due,
     pause_application,
@@ -40,7 +41,14 @@ from doudi.chain.applying import (
     verify_application,
 )
 from doudi.chain.batches import ask_batch, begin_recheck, request_batch, sift_batch
-from doudi.chain.caring import assign_care, care_providers, care_rules, order_care, record_care_visit
+from doudi.chain.caring import (
+    assign_care,
+    care_providers,
+    care_rules,
+    end_due_care,
+    order_care,
+    record_care_visit,
+)
 from doudi.chain.dining import (
     door_shut,
     enrol_by_oneself,
@@ -100,6 +108,7 @@ from doudi.chain.linkage import (
     assign_columns,
     claim_need,
     close_month,
+    coverage,
     demand,
     explain_pairs,
     file_aid,
@@ -141,6 +150,7 @@ from doudi.chain.packs import (
     rules,
     siting_rules,
     tails,
+    upward_rules,
     verification_rules,
     volunteer_rules,
 )
@@ -178,9 +188,11 @@ from doudi.chain.resources import (
     entitlements,
     keep_resource,
     referral_workbook,
+    subscribe_webhook,
     take_referral_workbook,
     take_resource_workbook,
 )
+from doudi.chain.upward import make_upward, take_upward_return, upward_file, upward_standing
 from doudi.chain.verifying import (
     accept_verification,
     ask_connected_sources,
@@ -274,6 +286,7 @@ __all__ = [
     "close_notice",
     "complete_papers",
     "compute_roster",
+    "coverage",
     "decide_application",
     "decide_exit",
     "decide_export",
@@ -289,6 +302,7 @@ __all__ = [
     "drop_key",
     "duplicate_rules",
     "end_decision",
+    "end_due_care",
     "enrol_by_oneself",
     "enrol_diner",
     "entitlements",
@@ -317,6 +331,7 @@ __all__ = [
     "give_opinion",
     "giving_rules",
     "grant_claim",
+    "hand_in_paper",
     "hand_over",
     "identify",
     "issue_family_code",
@@ -330,6 +345,7 @@ __all__ = [
     "locked_query_list",
     "looks_paper",
     "make_batch",
+    "make_upward",
     "mark_source_failed",
     "marked_batch",
     "meal_network",
@@ -406,6 +422,7 @@ __all__ = [
     "start_application",
     "start_by_oneself",
     "state_support",
+    "subscribe_webhook",
     "suspend_clock",
     "suspend_source",
     "tails",
@@ -425,11 +442,15 @@ __all__ = [
     "take_report",
     "take_resource_workbook",
     "take_rounds_along",
+    "take_upward_return",
     "taper_benefit",
     "tell_missing",
     "transfer_application",
     "unbooked_decisions",
     "undo_change",
+    "upward_file",
+    "upward_rules",
+    "upward_standing",
     "verification_rules",
     "verify_application",
     "verify_household",

@@ -51,6 +51,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
             ("resources", gettext_noop("资源清单"), Act.VIEW_RESOURCES),
             ("care_list", gettext_noop("救助服务"), Act.VIEW_CARE),
+            ("webhooks", gettext_noop("部门接口推送"), Act.VIEW_WEBHOOKS),
         ),
     ),
     (
@@ -60,6 +61,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("payments", gettext_noop("发放和回盘"), Act.VIEW_ROSTERS),
             ("pay_accounts", gettext_noop("收款账户"), Act.VIEW_ROSTERS),
             ("pay_statistics", gettext_noop("发放统计"), Act.VIEW_ROSTERS),
+            ("upward", gettext_noop("上报"), Act.VIEW_UPWARD),
             ("outcomes", gettext_noop("救助成效"), Act.VIEW_ROSTERS),
             ("reviews", gettext_noop("定期复查"), Act.VIEW_ROSTERS),
             ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),
@@ -125,6 +127,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
 _BELOW = {
     "care_list": ("/care-settlements/", "/care-visits/"),
     "households": ("/persons/", "/exports/", "/linkage/received/"),
+    "webhooks": ("/webhook-events/",),
     "needs": ("/linkage/matching/",),
     "filings": ("/linkage/books/",),
     "projects": ("/linkage/stock/",),

@@ -37,6 +37,7 @@ ELSEWHERE = frozenset(
         "duplicates.yaml",
         "food_safety.yaml",
         "siting.yaml",
+        "upward.yaml",
         "volunteers.yaml",
         "linkage.yaml",
         "data_elements.yaml",

@@ -7,7 +7,6 @@ office call another machine (SSRF).
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import socket
 import ssl
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 from doudi.contexts.verification.connectors.answers import SourceLied, SourceUnavailable
 from doudi.contexts.verification.connectors.declared import Connection, ConnectorsInvalid, secret_of
-from doudi.house import signing
+from doudi.house import outward, signing
 from doudi.house.paths import home
 
 MOST = 16 << 20
@@ -94,48 +93,32 @@ def _refused(connection: Connection, status: int, answer: bytes) -> SourceLied:
 def _exchange(
     connection: Connection, method: str, target: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, bytes, str]:
-    parts = urlsplit(connection.address)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        _refuse_strange_addresses(connection.name, host, port)
-        if parts.scheme == "https":
-            line: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=connection.seconds, context=_tls(connection)
-            )
-        else:
-            line = http.client.HTTPConnection(host, port, timeout=connection.seconds)
-        try:
-            _send(line, method, target, body, headers)
-            answer = line.getresponse()
-            content = answer.read(MOST + 1)
-            signature = answer.headers.get(signing.SIGNATURE, "")
-        finally:
-            line.close()
+        answer = outward.exchange(
+            connection.address,
+            method,
+            target,
+            body,
+            headers,
+            name=connection.name,
+            seconds=connection.seconds,
+            most=MOST,
+            tls=_tls(connection) if connection.address.startswith("https:") else None,
+        )
+    except outward.AddressRefused as problem:
+        raise ConnectorsInvalid(problem.zh, problem.en, code=problem.code) from None
     except (OSError, http.client.HTTPException) as problem:
         zh, en = _in_words(problem, presented=bool(connection.setting("certificate")))
         raise SourceUnavailable(
             f"连不上 {connection.name}（{zh}），稍后再试。",
             f"{connection.name} cannot be reached ({en}); later again.",
         ) from None
-    if len(content) > MOST:
+    if len(answer.content) > MOST:
         raise SourceLied(
             f"{connection.name} 的答复超过 {MOST >> 20} MB，不采用。",
             f"{connection.name}: the answer is larger than {MOST >> 20} MB.",
         )
-    return answer.status, content, signature
-
-
-def _send(
-    line: http.client.HTTPConnection, method: str, target: str, body: bytes, headers: dict[str, str]
-) -> None:
-    """Send a request; where the peer has hung up on our certificate, what it said of it stands in the way of the answer."""
-    try:
-        line.request(method, target, body=body or None, headers=headers)
-    except (ssl.SSLEOFError, ConnectionError):
-        if isinstance(line.sock, ssl.SSLSocket):
-            line.sock.recv(1)  # raises the peer's alert
-        raise
+    return answer.status, answer.content, answer.headers.get(signing.SIGNATURE, "")
 
 
 def _in_words(problem: Exception, *, presented: bool) -> tuple[str, str]:
@@ -161,18 +144,6 @@ def _in_words(problem: Exception, *, presented: bool) -> tuple[str, str]:
     return next((words for kind, words in kinds if isinstance(problem, kind)), "线路中断"), type(
         problem
     ).__name__
-
-
-def _refuse_strange_addresses(name: str, host: str, port: int) -> None:
-    """A declared name that points to a machine's own metadata or to nobody is not called."""
-    for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        address = ipaddress.ip_address(str(found[4][0]).partition("%")[0])
-        if address.is_link_local or address.is_multicast or address.is_unspecified:
-            raise ConnectorsInvalid(
-                f"{name} 的主机 {host} 指向 {address}，不能连接。",
-                f"{name}: host {host} points to {address}, which is not called.",
-                code="address_refused",
-            )
 
 
 def _tls(connection: Connection) -> ssl.SSLContext:
