@@ -16,7 +16,7 @@ from django.apps import apps
 from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.models import AuditEntry
-from doudi.contexts.assistance import care_orders, payroll
+from doudi.contexts.assistance import care_orders, payroll, upward
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.charity import services as charity
 from doudi.contexts.meals import services as meals
@@ -99,6 +99,7 @@ READINGS = {
         lambda row, by: payroll.paid_rows(row.household_no, by=by),
     ),
     "assistance.PayItem": Reading("county", lambda by: payroll.items_of(_batch(), by=by), None),
+    "assistance.UpwardRow": Reading("county", lambda by: upward.upward_rows(_report(), by=by), None),
     "assistance.FollowUp": Reading(
         "county", lambda by: payroll.follow_ups(by=by), lambda row, by: payroll.follow_up_of(row.pk, by=by)
     ),
@@ -146,6 +147,10 @@ NO_READING = {
 
 def _roster() -> Any:
     return apps.get_model("assistance", "RosterRow").objects.get(household_no=HOME).roster
+
+
+def _report() -> Any:
+    return apps.get_model("assistance", "UpwardRow").objects.get(household_no=HOME).batch
 
 
 def _batch() -> Any:

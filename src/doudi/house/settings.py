@@ -140,6 +140,8 @@ DEMONSTRATION = _flag("DOUDI_DEMO", False)
 
 # the gateway that takes messages out of the house (短信、政务通知): one HTTP POST each; none by default
 PUSH_URL = _address("DOUDI_PUSH_URL")
+WEBHOOK_HOSTS = frozenset(_words("DOUDI_WEBHOOK_HOSTS", ""))
+"""Hosts that events of departments may be sent to; none declared: none leave."""
 PUSH_TOKEN = os.environ.get("DOUDI_PUSH_TOKEN", "").strip()
 
 # the government's single sign-on (统一身份认证, OpenID Connect), in the names of mozilla-django-oidc; off without an issuer

@@ -248,6 +248,15 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.SETTLE_CARE: {R.COUNTY: Scope.REGION},
     A.CHECK_CARE: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
     A.PAY_CARE: {R.COUNTY: Scope.REGION},
+    A.VIEW_UPWARD: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.AUDITOR: Scope.REGION},
+    A.REPORT_UPWARD: {R.COUNTY: Scope.REGION},
+    # where a department's events go is the county's to say, who answers for what leaves the house
+    A.VIEW_WEBHOOKS: {
+        R.COUNTY: Scope.REGION,
+        R.DEPARTMENT: Scope.DEPARTMENT,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_WEBHOOKS: {R.COUNTY: Scope.REGION},
     A.FOLLOW_UP: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.REVIEW_BENEFIT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     # member bodies, charities, needs
