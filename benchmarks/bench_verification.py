@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from benchmarks.measuring import OUT, timed
 from benchmarks.population import AS_OF, REFERENCE, population
 
-HOME = OUT / "verification-office"
+HOME = OUT / f"verification-office-{os.getpid()}"
 
 
 def _office() -> None:
@@ -126,7 +126,7 @@ def _asked(rows: list[dict[str, Any]]) -> tuple[list[str], Any, Any, Any]:
     for row in rows:
         people = [
             verification.PersonAsked(
-                one["name"], one["id_number"], one["relation"], living_together=one["living_together"],
+                one["name"], one["id_number"], one["relation"], living_together=one["living_together"] or place == 0,
                 declared={"工资": 12_000_00, "存款": 3_000_00} if place == 0 else None,
             )
             for place, one in enumerate(row["people"])

@@ -25,6 +25,7 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "samples_told": ("抽查入户超期", assistance.remind_samples),
     "care_ended": ("服务单到期", caring.end_due_care),
     "exports_dropped": ("清除过期导出文件", lambda: registry.drop_expired_exports(packs.rules()[1].exports)),
+    "sessions_dropped": ("清除过期登录", accounts.drop_expired_sessions),
     **linkage.DUE,
     "follow_ups": ("安排随访", paying.plan_follow_ups),
     "reviews": ("到期复查", paying.open_reviews),

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 
@@ -145,3 +146,9 @@ def note_sign_in(user: User, *, address: str, session: MutableMapping[str, Any])
 def end_this(session: MutableMapping[str, Any]) -> None:
     """The person signs out."""
     _end(SignIn.objects.filter(pk=session.get(_SESSION, 0), ended_at=None), "signed_out")
+
+
+def drop_expired_sessions() -> int:
+    """Remove what is kept of sessions that are over; their sign-ins stay in the account's list."""
+    gone, _what = Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    return gone

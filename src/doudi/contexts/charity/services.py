@@ -26,6 +26,7 @@ from doudi.contexts.charity.claims import (
     release_claim,
 )
 from doudi.contexts.charity.closing import (
+    Covered,
     Filer,
     MonthRow,
     acknowledge_month,
@@ -168,6 +169,7 @@ __all__ = [
     "ClaimNotFound",
     "Condition",
     "Consent",
+    "Covered",
     "Demand",
     "Filer",
     "FilingBatch",
