@@ -178,6 +178,16 @@ def _eight_digits(characters: pa.Buffer, start: int, n: int) -> tuple[np.ndarray
     return signs.astype(np.int64), right
 
 
+def births_of(numbers: np.ndarray) -> pa.Array:
+    """The dates of birth inside valid numbers, as ``numbers_of`` gives them; null for ``NO_NUMBER``."""
+    written = numbers // 11_000 % 10**8
+    known = numbers != NO_NUMBER
+    written = np.where(known, written, 19_700_101)
+    months = (written // 10_000 - 1970) * 12 + written // 100 % 100 - 1
+    days = months.astype("M8[M]").astype("M8[D]") + (written % 100 - 1)
+    return pa.array(days, pa.date32(), mask=~known)
+
+
 def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """A column as one array (``combine_chunks`` of many chunks gives a chunked one in some versions)."""
     if isinstance(column, pa.ChunkedArray):

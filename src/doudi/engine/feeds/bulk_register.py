@@ -24,6 +24,7 @@ from doudi.engine.feeds.bulk_reading import (
     ODD_NAME,
     Block,
     ValueList,
+    births_of,
     blocks,
     name_hashes,
     numbers_of,
@@ -368,6 +369,7 @@ class _SortedRange:
             "household_key": pa.array(self.home + first_home),
             "person_key": pa.array(self.person + first_person),
             "is_head": pa.array(is_head),
+            "birth_on": births_of(self.numbers),
             **{name: self.rows[name] for name in _PLAIN},
             **{name: lists[name].texts(one_array(self.rows[name])) for name in _LISTED},
         }

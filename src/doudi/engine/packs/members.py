@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from doudi.engine.packs.lowering import Lowering, MemberColumn, name
 from doudi.engine.packs.quiet import at_rest
-from doudi.engine.packs.terms import HOUSEHOLD, PERSON, REGISTER, Expr
+from doudi.engine.packs.terms import BIRTH_COLUMN, HOUSEHOLD, PERSON, REGISTER, Expr
 
 Clause = tuple[str, str]
 BASE = "c"
@@ -218,6 +218,8 @@ def _register_columns(reads: Iterable[Expr]) -> list[str]:
         for node in expr.walk():
             if node.op in ("col", "head") and node.data[0] == REGISTER:
                 found[node.data[1]] = None
+            elif node.op == "born":
+                found[BIRTH_COLUMN] = None
     return list(found)
 
 
