@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from doudi.engine.siting.exchange import SiteSearch
-from doudi.engine.siting.highs import Clock, minimise
+from doudi.engine.siting.highs import INTERIOR_POINT_ABOVE, Clock, minimise, row_prices
 from doudi.engine.siting.limits import Limits
 from doudi.engine.siting.problem import Answer, Bools, Floats, Ints, grain
 
@@ -74,7 +74,9 @@ def most_covered(sets: CoverSets, limits: Limits, clock: Clock, start: Bools | N
     if incumbent is not None and search.score >= total - 1e-9:
         return Answer(incumbent, search.score, search.score)
 
-    multipliers, bound, incumbent = _lagrangian(search, incumbent, step, clock.share(0.2, most=8.0))
+    multipliers, bound, incumbent = _lagrangian(search, incumbent, step, clock.share(0.2, most=2.0))
+    if incumbent is not None and bound - search.value(incumbent) > 5e-4 * bound:
+        multipliers, bound = _relaxed(search, multipliers, bound, clock.share(0.5))
     bound = round_down(min(bound, total), step)
     # a gap this small HiGHS closes faster than a better start would help it
     if incumbent is not None and bound - search.value(incumbent) > 5e-4 * bound:
@@ -249,6 +251,38 @@ def _lagrangian(
             break
         u = np.clip(u - pace * max(bound - value, 1e-9) / length * direction, 0.0, weight)
     return best_u, best_bound, incumbent
+
+
+def _relaxed(search: CoverageSearch, multipliers: Floats, bound: float, clock: Clock) -> tuple[Floats, float]:
+    """Multipliers from the linear relaxation where a large model lets the subgradient crawl, if they bound better.
+
+    On 20,000 points half in towns the interior point method takes 3 s of processor time to the relaxation's value.
+    """
+    if search.rows.nnz < INTERIOR_POINT_ABOVE:
+        return multipliers, bound
+    limits, weight, many = search.limits, search.weight, len(search.weight)
+    limit_rows, limit_lower, limit_upper = limits.rows()
+    prices = row_prices(
+        np.concatenate((np.zeros(limits.count), -weight)),
+        sparse.vstack(
+            [
+                sparse.hstack([limit_rows, sparse.csr_matrix((limit_rows.shape[0], many))]),
+                sparse.hstack([search.rows, -sparse.identity(many)]),
+            ],
+            format="csr",
+        ),
+        np.concatenate((limit_lower, np.zeros(many))),
+        np.concatenate((limit_upper, np.full(many, np.inf))),
+        lower=np.concatenate((limits.fixed, np.zeros(many))).astype(np.float64),
+        upper=np.ones(limits.count + many),
+        clock=clock,
+    )
+    if prices is None:
+        return multipliers, bound
+    u = np.clip(prices[len(limit_lower) :], 0.0, weight)
+    values = search.transposed @ u
+    proven = float((weight - u).sum() + values[limits.best(values)].sum())
+    return (u, proven) if proven < bound else (multipliers, bound)
 
 
 def _branch(

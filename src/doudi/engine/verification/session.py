@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from doudi.engine.feeds import FeedSpec, SnapshotSet, parsed_of_rows
+from doudi.engine.feeds import FeedSpec, SnapshotSet
 from doudi.engine.feeds.spec import IDENTIFYING
 from doudi.engine.identity import normal_name
 from doudi.engine.packs import Pack
@@ -87,8 +87,8 @@ class Session:
                         connection,
                         f"feed_{feed}",
                         [
-                            (0, key, *[row.get(name) for name in names], row["row_digest"])
-                            for key, row in found
+                            (0, key, *[row.get(name) for name in names], place)
+                            for place, (key, row) in enumerate(found)
                         ],
                     )
                 answer = connection.execute("EXECUTE household")
@@ -158,14 +158,22 @@ def matched(
     kept: list[tuple[int, Mapping[str, Any]]] = []
     held = leads = 0
     names = {normal_name(name) for _key, name in people.values()}
-    for row in parsed_of_rows(spec, rows, file_hash=spec.name).rows.to_pylist():
-        if row["id_number"] is None:
-            leads += normal_name(row["name"]) in names
+    columns = [column.name for column in spec.columns]
+    seen: set[tuple[Any, ...]] = set()
+    for row in rows:
+        # a row equal to an earlier one in every cell is the same one sent twice
+        cells = tuple(row.get(column) for column in columns)
+        if cells in seen:
             continue
-        found = people.get(row["id_number"])
+        seen.add(cells)
+        number, name = row.get("id_number"), row["name"]
+        if number is None:
+            leads += normal_name(name) in names
+            continue
+        found = people.get(number)
         if found is None:
             continue
-        if row["name"] == found[1] or normal_name(row["name"]) == normal_name(found[1]):
+        if name == found[1] or normal_name(name) == normal_name(found[1]):
             kept.append((found[0], row))
         else:
             held += 1

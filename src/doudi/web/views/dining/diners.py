@@ -77,7 +77,9 @@ class EnrolForm(forms.Form):
     worker_name = forms.CharField(label=gettext_lazy("村（社区）联系人"), max_length=80, required=False)
     worker_phone = forms.CharField(label=gettext_lazy("村（社区）联系电话"), max_length=40, required=False)
     remark = forms.CharField(label=gettext_lazy("送餐提示"), max_length=200, required=False)
-    proof = forms.ChoiceField(label=gettext_lazy("凭什么领餐"))
+    proof = forms.TypedChoiceField(
+        label=gettext_lazy("凭什么领餐"), required=False, empty_value=meals.Diner.Proof.CODE
+    )
     signature = forms.CharField(required=False, widget=forms.HiddenInput())
     consent_on = forms.DateField(label=gettext_lazy("同意日期"), widget=DayInput())
     consent_by = forms.CharField(label=gettext_lazy("同意人"), max_length=80)
