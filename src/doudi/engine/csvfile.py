@@ -229,30 +229,3 @@ def _plain(cell: Cell) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return "" if cell is None else " ".join(str(cell).split())
-
-
-def _sheet(path: Path) -> bytes:
-    """The first filled sheet as CSV, a line per row so that row numbers stay those of the sheet."""
-    sheet = open_file(path).tables[0]
-    out = io.StringIO()
-    write = plain_csv.writer(out, lineterminator="\n")
-    width = max((len(row) for row in sheet.top), default=0)
-    told = 0
-    for block in sheet.blocks(below=0, width=width):
-        if not told:
-            out.write("\n" * (block.first_row - 1))
-        for row in range(block.height):
-            cells = [_plain(cell) for cell in block.row(row)]
-            if any(cells):
-                write.writerow(cells)
-            else:
-                out.write("\n")
-        told += block.height
-    return out.getvalue().encode()
-
-
-def _plain(cell: Cell) -> str:
-    """A cell as the clerk sees it: no line breaks, a whole number without its ``.0``."""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return "" if cell is None else " ".join(str(cell).split())

@@ -32,7 +32,7 @@ class Answer:
 
     status: int
     content: bytes
-    headers: Mapping[str, str]
+    headers: http.client.HTTPMessage
 
 
 def judged_address(name: str, host: str, port: int, *, loopback: bool = True) -> Address:

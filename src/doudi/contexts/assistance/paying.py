@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
@@ -284,7 +285,7 @@ def _apart(roster: Roster, by: User) -> None:
         )
 
 
-def _handled(by: User, region_code: str) -> QuerySet[Decision]:
+def _handled(by: User, region_code: str) -> QuerySet[Any, Any]:
     """The sources of benefits that rest on applications in which somebody had a hand, whoever booked them."""
     name = by.username
     hand = (

@@ -29,6 +29,27 @@ from doudi.engine.benefits import first_of, month_text
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.upward import CellLacking, UpwardPack, UpwardRules
 
+__all__ = [
+    "MOST_RETURNED",
+    "State",
+    "UpwardAnswer",
+    "UpwardBatch",
+    "UpwardNotFound",
+    "UpwardReturn",
+    "UpwardRow",
+    "UpwardStanding",
+    "answer_upward",
+    "make_upward",
+    "settle_upward",
+    "take_upward_return",
+    "upward_batches",
+    "upward_figures",
+    "upward_file",
+    "upward_of",
+    "upward_rows",
+    "upward_standing",
+]
+
 State = UpwardRow.State
 MOST_RETURNED = 200_000
 """Rows of a return file."""
@@ -169,7 +190,9 @@ def upward_file(number: str, *, rules: UpwardRules, by: User) -> tuple[bytes, st
     batch = upward_of(number, by=by)
     require(by, Act.REPORT_UPWARD, region_code=batch.region_code)
     pack = rules.pack(batch.pack)
-    rows = [json.loads(cells) for cells in batch.rows.exclude(serial=0).values_list("cells", flat=True)]
+    rows = [
+        json.loads(bytes(cells)) for cells in batch.rows.exclude(serial=0).values_list("cells", flat=True)
+    ]
     if _digest(batch.header, rows) != batch.sha256:
         raise StepRefused("上报内容与生成时不同，请用当时下载的文件。", "The content differs from the one that was made.")  # fmt: skip
     record(

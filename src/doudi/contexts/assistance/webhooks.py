@@ -30,6 +30,28 @@ from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
 from doudi.house import outward, signing
 
+__all__ = [
+    "MEDIA_TYPE",
+    "MOST",
+    "SECONDS",
+    "TRIAL",
+    "TYPES",
+    "WebhookDelivery",
+    "WebhookEvent",
+    "WebhookNotFound",
+    "WebhookSubscription",
+    "cloud_event",
+    "deliver_again",
+    "deliver_events",
+    "deliveries",
+    "emit",
+    "end_webhook",
+    "renew_secret",
+    "subscribe",
+    "try_webhook",
+    "webhooks",
+]
+
 TYPES = {
     "cn.doudi.referral.sent": "需求推送或转办",
     "cn.doudi.referral.accepted": "部门已接收",

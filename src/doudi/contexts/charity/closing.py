@@ -248,7 +248,8 @@ def coverage(year: int, *, rules: LinkageRules, by: User, organisation: str = ""
         Covered(
             at,
             len(homes[at] - {""}),
-            *sums[at],
+            filings=sums[at][0],
+            amount_fen=sums[at][1],
             in_need=n if (n := in_need.get(at, 0)) >= rules.smallest_cell else None,
         )
         for at in sorted({*sums, *in_need})

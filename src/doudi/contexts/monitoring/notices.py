@@ -126,7 +126,7 @@ def outbox(*, by: User, status: str = "") -> Any:
 def send_again(number: int, *, by: User) -> Push:
     """Let a message that waits or was given up be tried at once (重新发送)."""
     require(by, Act.VIEW_OUTBOX)
-    push = Push.objects.filter(pk=number, region_code__startswith=by.region_code).first()
+    push: Push | None = Push.objects.filter(pk=number, region_code__startswith=by.region_code).first()
     if push is None:
         raise DoudiError("没有找到这条外发消息。", "No such message.", code="push_not_found")
     release(push)

@@ -134,7 +134,7 @@ def add_paper(request: HttpRequest) -> HttpResponse:
     """A picture of a paper from who applied; what is missing is shown anew."""
     form = PictureForm(request.POST, request.FILES)
     if not form.is_valid():
-        words = "；".join(text for texts in form.errors.values() for text in texts)
+        words = "；".join(str(text) for texts in form.errors.values() for text in texts)
         return _told(request, problem=DoudiError(words, words, code="picture_refused"))
     code, picture = form.cleaned_data["code"], form.cleaned_data["picture"].read()
     return _told(
