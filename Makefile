@@ -26,8 +26,8 @@ setup: $(VENV)/.installed ## 准备环境、前端文件、翻译 prepare everyt
 demo: setup ## 演示：http://127.0.0.1:8000（PORT=… 换端口）the demonstration
 	@$(BIN)/doudi demo --port $(PORT)
 
-test: setup ## 跑测试（SQLite，不需要任何服务）the tests, no service needed
-	@$(BIN)/pytest -n 2 -q --dist loadfile
+test: setup ## 跑测试（SQLite，不需要服务和浏览器）the tests, no service and no browser needed
+	@$(BIN)/pytest -n 2 -q --dist loadfile --nomigrations --ignore=tests/journeys
 
 test-postgres: setup ## 同一套测试在 PostgreSQL 上 the same tests on PostgreSQL
 	@DOUDI_DATABASE_URL=$${DOUDI_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432/test} $(BIN)/pytest -n 2 -q --dist loadfile tests/contexts tests/web tests/api
@@ -37,6 +37,9 @@ test-browser: setup ## 浏览器里的全程 journeys in Chromium
 
 test-faults: setup ## 随机时刻杀进程 kill the process at many points
 	@$(BIN)/pytest -q tests/faults --rounds $(ROUNDS)
+
+fuzz: setup ## 对每个解析器做模糊测试（SECONDS=60，atheris 首次自动安装）every parser under atheris
+	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60)
 
 prove: setup ## 逐条证明 docs/reference/assurance.md 的承诺 every promise of the assurance page
 	@$(BIN)/python tools/prove.py $(ONLY)
@@ -83,4 +86,4 @@ lock: ## 更新锁定文件（需要 uv）refresh the lock
 clean: ## 删除环境和演示数据 remove the environment and ./var
 	@rm -rf $(VENV) var node_modules
 
-.PHONY: prove wheelhouse install-offline help setup demo test test-postgres test-browser test-faults lint check bench bench-officers docs screenshots lock clean
+.PHONY: fuzz prove wheelhouse install-offline help setup demo test test-postgres test-browser test-faults lint check bench bench-officers docs screenshots lock clean

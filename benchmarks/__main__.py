@@ -21,6 +21,7 @@ _OWN_ARGUMENTS = {
     "bench_siting": (["--only", "coverage 2000x500"], []),
     "bench_linkage": (["--persons", "4000", "--large", "0"], []),
     "bench_till": (["--sites", "10", "--diners", "10", "--minutes", "0.5"], []),
+    "bench_verification": (["--persons", "100000", "--households", "20"], []),
     "bench_routing": (["--seconds", "2", "--large-seconds", "10", "--stops", "200"], []),
 }
 

@@ -85,10 +85,11 @@ def fill(entries: int) -> list[Any]:
     return funds
 
 
-def timed(ask: Any, answers: list[int]) -> float:
-    began = time.perf_counter()
+def timed(ask: Any, answers: list[int]) -> tuple[float, float]:
+    """Milliseconds by the clock and of the processor: on a shared machine the first counts what others did."""
+    began, busy = time.perf_counter(), time.process_time()
     answers.append(ask())
-    return (time.perf_counter() - began) * 1000
+    return (time.perf_counter() - began) * 1000, (time.process_time() - busy) * 1000
 
 
 def run(entries: int) -> dict[str, Any]:
@@ -103,7 +104,9 @@ def run(entries: int) -> dict[str, Any]:
     filled = time.monotonic() - began
     rng = np.random.default_rng(SEED + 1)
     days = [FIRST + timedelta(days=int(day)) for day in rng.integers(0, 365 * YEARS, len(funds))]
-    ledger.balance(funds[-1], "money")  # the connection is opened before anything is timed
+    # the connection is opened, and both questions compiled, before anything is timed
+    ledger.balance(funds[-1], "money")
+    ledger.balance_on(funds[-1], "money", days[-1])
     now: list[int] = []
     then: list[int] = []
     plain: list[int] = []
@@ -135,9 +138,15 @@ def run(entries: int) -> dict[str, Any]:
     }
 
 
-def _figures(took: list[float]) -> dict[str, float]:
-    late = sorted(took)[int(len(took) * 0.99) - 1]
-    return {"median": round(statistics.median(took), 3), "p99": round(late, 3), "worst": round(max(took), 3)}
+def _figures(took: list[tuple[float, float]]) -> dict[str, float]:
+    clock, busy = ([row[at] for row in took] for at in (0, 1))
+    late = sorted(clock)[int(len(clock) * 0.99) - 1]
+    return {
+        "median": round(statistics.median(clock), 3),
+        "p99": round(late, 3),
+        "worst": round(max(clock), 3),
+        "worst_cpu": round(max(busy), 3),
+    }
 
 
 def main() -> None:

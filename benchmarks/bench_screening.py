@@ -105,9 +105,7 @@ def part_strings(persons: int) -> Answer:
     register = parts.pop("household_register")
     specs, pack = load_feed_specs(REFERENCE / "feeds"), load_pack(REFERENCE)
     folder, to = _fresh("resolved-in-bulk"), _fresh("screen-strings")
-    done, resolving = timed(
-        lambda: resolve_bulk(specs, register, parts, folder, key=b"benchmark", memory="2500MB")
-    )
+    done, resolving = timed(lambda: resolve_bulk(specs, register, parts, folder, key=b"benchmark"))
     result, screening = timed(lambda: screen(pack, snapshots(folder), to=to))
     _, peer = timed(lambda: _scan(read))
     warned, changed = _warned(to)

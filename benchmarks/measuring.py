@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.population import OUT, ROOT
 
 _PACKAGES = {
+    "atheris": ("atheris",),
     "openfisca": ("openfisca-core", "pandas", "pyarrow"),
     "recordlinkage": ("recordlinkage", "pandas"),
     "spark": ("pyspark",),

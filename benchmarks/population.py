@@ -36,6 +36,7 @@ AS_OF = date(2024, 11, 15)
 SEED = 20241115
 
 _COUNTIES = sorted({f"{p}{c:02d}{d:02d}" for p in (52, 61, 14, 51) for c in range(1, 6) for d in range(1, 6)})
+_PREFECTURES = 5  # in a province
 _TOWNSHIPS = 20
 _HOUSEHOLD_SIZES = (0.30, 0.27, 0.20, 0.14, 0.06, 0.03)
 _MEAN_SIZE = sum(size * share for size, share in enumerate(_HOUSEHOLD_SIZES, 1))
@@ -498,7 +499,6 @@ def tile(base: Path, folder: Path, times: int) -> None:
     """Repeat a resolved population side by side under new keys: a country of ``times`` such provinces.
 
     Drawing 80 million people takes an hour; a screen costs the same whether the tenth province resembles the first.
-    Department files are not repeated.
     """
     growing = folder.with_name(folder.name + ".growing")
     shutil.rmtree(growing, ignore_errors=True)
@@ -519,7 +519,50 @@ def tile(base: Path, folder: Path, times: int) -> None:
             connection.execute(
                 f"COPY ({tiles}) TO '{to}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
             )
+    for source in sorted((base / "departments").rglob("*.parquet")):
+        to = growing / source.relative_to(base)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.with_name(f"tile-00-{source.name}").hardlink_to(source)
+        for t in range(1, times):
+            _elsewhere(source, to.with_name(f"tile-{t:02d}-{source.name}"), t)
     growing.rename(folder)
+
+
+def _elsewhere(source: Path, to: Path, t: int) -> None:
+    """A department's part again, of other people in other prefectures, row group by row group."""
+    listed = [name for name in ("region_code", "name") if name in pq.read_schema(source).names]
+    with pq.ParquetFile(source, read_dictionary=listed) as file:
+        writer: pq.ParquetWriter | None = None
+        for number in range(file.metadata.num_row_groups):
+            table = file.read_row_group(number)
+            ids = (
+                np.frombuffer(table["id_number"].combine_chunks().buffers()[2], np.uint8)
+                .reshape(-1, 18)
+                .copy()
+            )
+            prefecture = (ids[:, 2] - 48) * 10 + ids[:, 3] - 48 + _PREFECTURES * t
+            ids[:, 2:4] = _digits(prefecture.astype(np.int64), 2)
+            moved: dict[str, pa.Array] = {"id_number": _fixed(_checked(ids))}
+            if "region_code" in table.column_names:
+                codes = table["region_code"].combine_chunks()
+                there = [
+                    f"{c[:2]}{int(c[2:4]) + _PREFECTURES * t:02d}{c[4:]}"
+                    for c in codes.dictionary.to_pylist()
+                ]
+                moved["region_code"] = pa.DictionaryArray.from_arrays(
+                    codes.indices, pa.array(there, pa.string())
+                )
+            if "household_no" in table.column_names:
+                moved["household_no"] = pc.replace_substring(
+                    table["household_no"], "H", chr(ord("H") + t), max_replacements=1
+                )
+            for name, column in moved.items():
+                table = table.set_column(table.column_names.index(name), name, column)
+            if writer is None:
+                writer = pq.ParquetWriter(to, table.schema, compression="zstd", store_schema=False)
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
 
 
 _MOVED = ("household_key", "person_key", "household_no")

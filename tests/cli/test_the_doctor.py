@@ -110,6 +110,18 @@ def test_old_backups_and_silent_workers(office, check, file, age, level):
     assert check().level == level
 
 
+def test_a_backup_on_the_disk_of_the_data_is_told(office):
+    kept = office / "kept"
+    kept.touch()
+    (office / "last-backup.json").write_text(
+        json.dumps({"at": datetime.now(UTC).isoformat(), "file": str(kept)})
+    )
+
+    found = checks.backup()
+
+    assert (found.level, "同一块盘" in found.said) == ("advice", True)
+
+
 def test_a_note_that_cannot_be_read_is_no_note(office):
     (office / "worker.json").write_text("{")
 

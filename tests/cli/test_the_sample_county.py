@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,3 +169,48 @@ def test_a_threshold_is_put_to_the_past_and_a_number_in_the_formula_is_refused(l
     assert present["total"] == sum(month["new"] for month in present["months"]) > 0
     assert lower["total"] != present["total"]
     assert refused.status == 1 and "人均可支配收入" in refused.err and refused.out == ""
+
+
+_SEED = """
+from doudi.cli.shell import open_office
+open_office(quiet=True)
+from doudi.cli import demonstration
+from doudi.cli.seeds import verifying
+from doudi.contexts.accounts.services import system_user
+from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.verification.models import Report
+by = system_user()
+township = demonstration._busiest_township(by)
+case = list(monitoring.warnings(by=by, region_code=township))[-1]
+verifying.seed(demonstration._staff(by, township), case.household_no)
+print(Report.objects.get().number)
+"""
+
+
+def test_a_report_of_the_demonstration_is_checked_equal_after_a_restart_and_a_changed_byte_is_found(
+    screened, run_doudi, tmp_path: Path
+):
+    home = tmp_path / "home"
+    shutil.copytree(screened[0], home)
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("DOUDI_", "DJANGO_"))}
+    environment = {**ours, "DOUDI_HOME": str(home)}
+    made = subprocess.run(
+        [sys.executable, "-c", _SEED], env=environment, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    number, paper = made.stdout.split()[-1], tmp_path / "report.json"
+
+    # each command is a process of its own: nothing is left of the one that issued it
+    assert run_doudi(home, "verify", "report", number, "--to", paper, "--as", "verifier").status == 0
+    assert run_doudi(home, "verify", "check", number, "--json").json == {
+        "report": number, "equal": True, "differences": [],
+    }  # fmt: skip
+    assert run_doudi(home, "verify", "check", paper, "--json").json["equal"] is True
+    whole = paper.read_bytes()
+    assert b"known" in whole  # something was found in the files that were asked for real
+    at = whole.index(b'"declared":') + len(b'"declared":')
+    paper.write_bytes(whole[:at] + (b"1" if whole[at : at + 1] != b"1" else b"2") + whole[at + 1 :])
+    changed = run_doudi(home, "verify", "check", paper, "--json")
+    assert changed.status == 1
+    assert [line["path"] for line in changed.json["differences"]] != []
+    assert changed.json["equal"] is False

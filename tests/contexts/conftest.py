@@ -30,3 +30,12 @@ def make_user(db: None) -> Callable:
         )
 
     return make
+
+
+@pytest.fixture
+def nobody_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small county's only old man stands in its file of deaths; a story about something else leaves that file out."""
+    from doudi.chain import dining
+
+    told = dining._stays
+    monkeypatch.setattr(dining, "_stays", lambda feed, *more: [] if feed == "death" else told(feed, *more))

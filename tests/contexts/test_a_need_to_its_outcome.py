@@ -16,6 +16,7 @@ from doudi.contexts.charity import services as charity
 from doudi.contexts.charity.models import AidFiling, Claim, Consent, Need
 from doudi.contexts.charity.services import StepRefused
 from tests.cast import CHARITY, UNION, assemble
+from tests.linked_county import small_cells as small_county_cells
 from tests.small_county import WANG_QIANG
 
 SCAN = b"%PDF-1.4 signed by hand"
@@ -33,12 +34,8 @@ def today(monkeypatch):
 
 @pytest.fixture
 def small_cells(monkeypatch):
-    """The small county holds three households: its pack asks for two alike."""
-    from dataclasses import replace
-
-    rules = replace(chain.linkage_rules(), smallest_cell=2)
-    monkeypatch.setattr("doudi.chain.packs.linkage_rules", lambda: rules)
-    return rules
+    small_county_cells(monkeypatch)
+    return chain.linkage_rules()
 
 
 @pytest.fixture
@@ -211,23 +208,25 @@ def test_a_text_that_gives_a_person_away_is_not_published(cast, text, code) -> N
 def test_the_place_is_widened_until_enough_households_are_alike(cast, small_cells) -> None:
     from dataclasses import replace
 
-    from doudi.contexts.charity.publishing import place_to_show
+    from doudi.contexts.charity.publishing import Shown, what_to_show
 
     # two households live in the township, three in the county
-    assert place_to_show("520102016", "ILL", small_cells, on=TODAY) == ("520102016", 2)
-    assert place_to_show("520102017", "ILL", small_cells, on=TODAY) == ("520102", 3)
+    assert what_to_show("520102016", "ILL", "LIVING", small_cells, on=TODAY) == Shown(
+        "520102016", "LIVING", 2
+    )
+    assert what_to_show("520102017", "ILL", "LIVING", small_cells, on=TODAY) == Shown("520102", "LIVING", 3)
     # only the third has a living member over 60 no more: nobody is alike
     with pytest.raises(StepRefused) as refused:
-        place_to_show("520102016", "ELDER", small_cells, on=TODAY)
+        what_to_show("520102016", "ELDER", "LIVING", small_cells, on=TODAY)
     assert refused.value.code == "cell_small"
     with pytest.raises(StepRefused):
-        place_to_show("520102016", "ILL", replace(small_cells, smallest_cell=5), on=TODAY)
+        what_to_show("520102016", "ILL", "LIVING", replace(small_cells, smallest_cell=5), on=TODAY)
 
 
 def test_a_group_the_register_cannot_count_is_not_shown_to_the_village(cast, small_cells) -> None:
-    from doudi.contexts.charity.publishing import place_to_show
+    from doudi.contexts.charity.publishing import what_to_show
 
-    assert place_to_show("520102016001", "ILL", small_cells, on=TODAY)[0] == "520102016"
+    assert what_to_show("520102016001", "ILL", "LIVING", small_cells, on=TODAY).place == "520102016"
 
 
 def test_consent_ends_and_the_need_is_gone_without_anybody_doing_anything(cast, today) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from doudi import chain
@@ -265,3 +266,33 @@ def test_a_catalogue_with_a_fault_is_refused_and_names_it(tmp_path: Path) -> Non
         with pytest.raises(DoudiError) as refused:
             load_care(tmp_path)
         assert refused.value.code == "care_invalid"
+
+
+def test_an_order_ends_by_itself_once_late_proofs_had_their_days(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, waiting = desk.given(), desk.order(units=2)
+    desk.visit(served)
+    last = served.ends_on + timedelta(days=chain.care_rules().grace_days)
+
+    for day, ended in ((last, 0), (last + timedelta(days=1), 2), (last + timedelta(days=2), 0)):
+        with monkeypatch.context() as clock:
+            clock.setattr(timezone, "localdate", lambda *_a, day=day: day)
+            assert chain.end_due_care() == ended
+
+    told = [one.timeline.order_by("-pk").first() for one in (served, waiting)]
+    assert [line.text for line in told if line] == [
+        "结束：服务期满，用去 1/4 次", "结束：服务期满，一直没有派单，用去 0/2 次",
+    ]  # fmt: skip
+    with pytest.raises(StepRefused):
+        desk.visit(served, day=4)
+
+
+@pytest.mark.parametrize(
+    "said", ["update assistance_carevisit set units = 9", "delete from assistance_carevisit"]
+)
+def test_no_road_changes_a_recorded_visit(desk: Desk, said: str) -> None:
+    desk.visit(desk.given())
+    with pytest.raises((IntegrityError, DatabaseError)), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(said)
+    assert care.CareVisit.objects.get().units == 1

@@ -523,7 +523,21 @@ def test_delegated_decisions_are_sampled_by_a_seed_that_anybody_can_check(
         "checked_on": today,
         "by": cast.county,
     }
-    assistance.record_sample_result(draw.number, decided.number, **terms)
+    visit = assistance.sample_visits(by=cast.county, open_only=True, mine=True).get()
+    assert (visit.decision_number, visit.assigned_to) == (decided.number, "county")
+    assert visit.due_on == add_workdays(today, rules.sample_limit.amount)
+    other = make_user("county-two", "county", "520102")
+    for wrong in ("head", "stranger"):
+        with pytest.raises(assistance.StepRefused, match="另一名经办"):
+            assistance.assign_sample(draw.number, decided.number, to=wrong, by=cast.county)
+    assistance.assign_sample(draw.number, decided.number, to="county-two", by=cast.county)
+    with pytest.raises(assistance.StepRefused, match="county-two 抽查"):
+        assistance.record_sample_result(draw.number, decided.number, **terms)
+    assert assistance.remind_samples() == 0
+    later = today + timedelta(days=60)
+    assert (assistance.remind_samples(today=later), assistance.remind_samples(today=later)) == (1, 0)
+    assistance.record_sample_result(draw.number, decided.number, **{**terms, "by": other})
+    assert not assistance.sample_visits(by=cast.county, open_only=True).exists()
     with pytest.raises(assistance.StepRefused, match="已登记"):
         assistance.record_sample_result(draw.number, decided.number, **terms)
 

@@ -270,3 +270,14 @@ def test_a_number_with_a_wrong_check_digit_is_not_noted(office, make_user):
             relation="本人",
             by=make_user("admin", "admin"),
         )
+
+
+def test_what_is_kept_of_sessions_that_are_over_goes_with_the_jobs(db):
+    from django.contrib.sessions.models import Session
+
+    now = timezone.now()
+    for key, shift in (("over", -1), ("open", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=now + timedelta(hours=shift))
+
+    assert accounts.drop_expired_sessions() == 1
+    assert [one.session_key for one in Session.objects.all()] == ["open"]

@@ -7,9 +7,12 @@ from datetime import date
 import pytest
 
 from doudi import chain
+from doudi.chain import packs
 from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import in_force
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.models import CategoryRecord, FeedLoad, Membership, Person
+from doudi.engine import feeds
 from doudi.engine.errors import DoudiError
 from tests import small_county as sc
 
@@ -36,6 +39,29 @@ def test_a_file_before_its_register_is_graded_when_the_register_comes(office, by
 
     assert registry.counts_of(first.load)["grades"] == {"A": 1, "B": 0, "C": 0}
     assert registry.counts_of(first.load)["not_registered"] == 0
+
+
+def test_a_file_is_read_once_and_its_sealed_original_gives_the_same_snapshot(
+    office, by, tmp_path, monkeypatch
+):
+    medical = sc.write_csv(tmp_path / "医疗结算.csv", sc.MEDICAL_HEADER, sc.MEDICAL)
+    register = sc.write_csv(tmp_path / "花名册.csv", sc.REGISTER_HEADER, sc.REGISTER)
+    chain.take_in_file("household_register", register, as_of=D, by=by)
+    read: list[str] = []
+    parse_file = feeds.parse_file
+    monkeypatch.setattr(
+        feeds, "parse_file", lambda spec, *a, **k: read.append(spec.name) or parse_file(spec, *a, **k)
+    )
+
+    chain.take_in_file("medical", medical, as_of=D, by=by)
+
+    assert read == ["medical"]
+    [resolved] = in_force.folder_of_register_on(D).glob("medical-*.parquet")
+    at_hand = resolved.read_bytes()
+    resolved.unlink()
+    registry.bring_up_to_date(packs.rules()[0].feeds)
+    assert read == ["medical", "medical"]
+    assert resolved.read_bytes() == at_hand
 
 
 def test_a_later_register_grades_the_kept_files_again(office, by, tmp_path):

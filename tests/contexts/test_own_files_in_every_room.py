@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import pytest
 from django.apps import apps
 
+from doudi import chain
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.models import AuditEntry
-from doudi.contexts.assistance import care_orders, payroll
+from doudi.contexts.assistance import care_orders, payroll, upward
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.charity import services as charity
 from doudi.contexts.meals import services as meals
-from doudi.contexts.meals import volunteer_register
+from doudi.contexts.meals import volunteer_register, volunteering
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
@@ -98,6 +99,7 @@ READINGS = {
         lambda row, by: payroll.paid_rows(row.household_no, by=by),
     ),
     "assistance.PayItem": Reading("county", lambda by: payroll.items_of(_batch(), by=by), None),
+    "assistance.UpwardRow": Reading("county", lambda by: upward.upward_rows(_report(), by=by), None),
     "assistance.FollowUp": Reading(
         "county", lambda by: payroll.follow_ups(by=by), lambda row, by: payroll.follow_up_of(row.pk, by=by)
     ),
@@ -145,6 +147,10 @@ NO_READING = {
 
 def _roster() -> Any:
     return apps.get_model("assistance", "RosterRow").objects.get(household_no=HOME).roster
+
+
+def _report() -> Any:
+    return apps.get_model("assistance", "UpwardRow").objects.get(household_no=HOME).batch
 
 
 def _batch() -> Any:
@@ -252,3 +258,39 @@ def test_what_names_kin_only_through_another_row_is_closed_too(kin, by):
         assert row not in listed(by=officer)
     with pytest.raises(accounts.OwnFile):
         charity.refuse_proposal(proposal.pk, ground="不合适这个项目", by=officer)
+    apps.get_model("charity", "MatchRun").objects.filter(pk=run.pk).update(
+        unserved=[{"need": need.code, "why": "没有项目"}]
+    )
+    for who, seen in ((colleague, 1), (officer, 0)):
+        assert len(chain.explain_pairs(run.number, by=who)) == seen
+        assert len(charity.left_over(run.number, by=who)) == seen
+
+
+def test_what_volunteers_do_by_kin_or_for_kin_is_closed_too(kin, by):
+    officer, colleague = kin("county")
+    blind = registry.person_by_id(sc.WANG_QIANG).id_blind
+    site = made(apps.get_model("meals", "Site"), region_code=AREA)
+    brother = made(apps.get_model("meals", "Volunteer"), id_blind=blind, site=site)
+    diner = made(apps.get_model("meals", "Diner"), household_no=HOME, id_blind=b"another", site=site)
+    helps, helped = (
+        made(apps.get_model("meals", "Shift"), site=site, receiver=receiver) for receiver in (None, diner)
+    )
+    by_kin = made(apps.get_model("meals", "Service"), shift=helps, volunteer=brother, state="out")
+    for_kin = made(apps.get_model("meals", "Service"), shift=helped, state="out")
+    group = made(apps.get_model("meals", "MutualGroup"), site=site)
+    for one in ({"volunteer": brother}, {"diner": diner}):
+        made(apps.get_model("meals", "GroupMember"), group=group, **{"volunteer": None, "diner": None} | one)
+
+    listed = {volunteering.services: {by_kin, for_kin}, volunteering.to_confirm: {by_kin, for_kin}}
+    listed |= {volunteering.shifts: {helped}}
+    for reading, rows in listed.items():
+        assert rows <= set(reading(by=colleague))
+        assert not rows & set(reading(by=officer))
+    assert helps in volunteering.shifts(by=officer), "others' shifts stay"
+    assert [volunteering.members(group, by=who).count() for who in (colleague, officer)] == [2, 0]
+    rules = chain.volunteer_rules()
+    for row in (by_kin, for_kin):
+        with pytest.raises(accounts.OwnFile):
+            volunteering.confirm_by_call(row.pk, rules=rules, by=officer)
+    with pytest.raises(accounts.OwnFile):
+        volunteering.shift(helped.number, by=officer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -240,6 +241,7 @@ def test_all_guizhou_with_its_floors_is_planned_and_proven(office, db) -> None:
         username="province", password="a-long-test-password", display_name="省厅", role=Role.COUNTY,
         region_code="52", by=system_user(),
     )  # fmt: skip
+    began = time.process_time()
     plan = planning.make_plan(
         planning.province_question(asked, sites_at_most=300, radius=5000),
         token="g" * 32, name="贵州省示范选址", region_code="52", by=province,
@@ -254,5 +256,5 @@ def test_all_guizhou_with_its_floors_is_planned_and_proven(office, db) -> None:
     assert all(2 <= chosen[code] <= 3 for code in SEATS) and all(2 <= chosen[code] <= 5 for code in MORE)
     assert plan.result["total"] == 5_931_357, "the 60+ of the 2020 census"
     assert sum(asked.real) == 164, "165 places of GeoNames, two of them in one township"
-    assert plan.result["seconds"] < 10
+    assert time.process_time() - began < 10, "processor seconds: a busy machine is no slower plan"
     assert "合成" in plan.notes[0][0]

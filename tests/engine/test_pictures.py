@@ -34,7 +34,11 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def test_a_png_loses_text_and_exif() -> None:
-    head, data, end = chunk(b"IHDR", b"x" * 13), chunk(b"IDAT", b"y"), chunk(b"IEND", b"")
+    head, data, end = (
+        chunk(b"IHDR", bytes([0, 0, 0, 9, 0, 0, 0, 9, 8, 2, 0, 0, 0])),
+        chunk(b"IDAT", b"y"),
+        chunk(b"IEND", b""),
+    )
 
     stripped = pictures.strip(
         b"\x89PNG\r\n\x1a\n" + head + chunk(b"eXIf", b"GPS") + chunk(b"tEXt", b"who") + data + end + b"more"
@@ -72,3 +76,14 @@ def test_a_real_photo_still_shows_the_same_image() -> None:
 
     assert b"telephone" in out.getvalue() and b"telephone" not in stripped
     assert image.open(io.BytesIO(stripped)).tobytes() == image.open(io.BytesIO(out.getvalue())).tobytes()
+
+
+def test_a_small_file_that_unfolds_to_a_giant_is_refused():
+    wide = (60_000).to_bytes(4, "big")
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", wide + wide + b"\x08\x02\x00\x00\x00") + chunk(b"IEND", b"")
+    frame = segment(0xC2, b"\x08" + wide[2:] + wide[2:] + b"\x01\x01\x11\x00")
+
+    for giant in (png, b"\xff\xd8" + JFIF + frame + SCAN + END):
+        with pytest.raises(pictures.PictureRefused) as refused:
+            pictures.strip(giant)
+        assert "太大" in refused.value.zh

@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+PATIENCE = int(os.environ.get("DOUDI_JOURNEY_SECONDS", "20"))
+"""How long a page may take; more where many people share the machine."""
 CHROMIUM = os.environ.get("DOUDI_CHROMIUM", "/usr/bin/chromium")
+PATIENCE = int(os.environ.get("DOUDI_PATIENCE", "20"))
+"""Seconds that a page may take; more on a machine that others work on too."""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -29,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
 
 
-def until(page: object, expression: str, *, seconds: float = 20) -> None:
+def until(page: object, expression: str, *, seconds: float = PATIENCE) -> None:
     """Ask the page until ``expression`` is true.
 
     Playwright's own ``wait_for_function`` asks again from inside the page by ``eval``, which the pages' content
@@ -88,7 +92,7 @@ def sit_down(chromium, transactional_db: None, live_server) -> Callable[..., Des
         username: str, *, size: tuple[int, int] = (1366, 768), language: str = "zh-hans", **more: object
     ) -> Desk:
         window = chromium.new_context(viewport={"width": size[0], "height": size[1]}, **more)
-        window.set_default_timeout(20_000)
+        window.set_default_timeout(PATIENCE * 1000)
         window.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])
         desk = Desk(window.new_page(), live_server.url)
         desk.page.on("console", lambda said: said.type == "error" and desk.troubles.append(said.text))
@@ -101,3 +105,27 @@ def sit_down(chromium, transactional_db: None, live_server) -> Callable[..., Des
         return desk
 
     return sign_in
+
+
+@pytest.fixture
+def telephones(
+    transactional_db: None, live_server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., object]]:
+    """Switch telephones on, each with a storage of its own that outlives its browser."""
+    from playwright.sync_api import sync_playwright
+
+    from doudi.web.translations import compile_catalogue
+
+    compile_catalogue()
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made: list = []
+    with sync_playwright() as play:
+
+        def switch_on(kind: type, name: str) -> object:
+            made.append(kind(play, live_server.url, tmp_path / f"telephone-{name}"))
+            return made[-1]
+
+        yield switch_on
+        for one in made:
+            one.context.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -108,16 +109,16 @@ def test_from_enrolment_to_the_monthly_settlement(cast, canteen, sit_down) -> No
 
 
 def test_a_door_that_stays_shut_becomes_a_visit(cast, canteen, sit_down) -> None:
-    from doudi import chain
-
-    person = enrol(
+    enrol(
         cast, canteen, delivered=True, longitude=106.705, latitude=26.571, address="虚构路9号", phone="10012340002",
         carer_name="何女", carer_phone="10012340003",
     )  # fmt: skip
-    chain.place_order(
-        person.number, site_code=canteen.code, day=today(), meal="lunch", channel="phone", by=cast.canteen
-    )
-    meals.plan_delivery(canteen, day=today(), meal="lunch", rules=chain.meal_network(), by=cast.canteen)
+    kitchen = sit_down("canteen")
+    kitchen.open("/meals/orders/phone/?text=10012340002")
+    kitchen.page.fill("input[name=day]", f"{today()}")
+    kitchen.press("button:has-text('订餐')")
+    kitchen.open(f"/meals/deliveries/?day={today()}&meal=lunch")
+    kitchen.press("button:has-text('按订单排路线')")
 
     # nobody opens; the person and the daughter do not answer
     road = sit_down("courier", size=(390, 844))
@@ -137,16 +138,17 @@ def test_a_door_that_stays_shut_becomes_a_visit(cast, canteen, sit_down) -> None
     assert case.number in county.text()
     county.open(f"/warnings/{case.number}/")
     assert "送餐敲门无人应" in county.text()
-    chain.dispatch(case.number, to=TOWNSHIP_A, by=cast.county)
+    county.page.select_option("#dispatch_to", TOWNSHIP_A)
+    county.press("form[action$='/dispatch/'] button")
     office = sit_down("township")
-    office.open(f"/warnings/{case.number}/")
-    assert "待核实" in office.text()
-    done = chain.record_visit(
-        case.number, visited_on=today(), visitors=["李乡办", "村医"], result_code="A", finding="老人摔倒，已送医。",
-        by=cast.township,
-    )  # fmt: skip
-    assert done.case.number == case.number
-    kitchen = sit_down("canteen")
+    office.press(f"a:has-text('{case.number}'), main table a")
+    assert "待核实" in office.text() and "送餐敲门无人应" in office.text()
+    for field, typed in {"visitor_1": "李乡办", "visitor_2": "村医", "finding": "老人摔倒，已送医。"}.items():
+        office.page.fill(f"#visit_{field}", typed)
+    office.page.click("input[name=result_code][value=A]")
+    office.press("form[action$='/visit/'] button")
+    assert "入户核实已记录" in office.page.inner_text("#messages")
+    assert monitoring.warning(case.number, by=cast.county).status == "visited"
     kitchen.open("/meals/deliveries/")
     assert case.number in kitchen.text()
     assert [desk.troubles for desk in (road, county, office, kitchen)] == [[]] * 4
@@ -172,3 +174,110 @@ def test_a_till_goes_on_while_the_network_is_cut(cast, canteen, sit_down) -> Non
     served = meals.servings(by=cast.canteen)
     assert served.count() == 3
     assert sorted(served.values_list("subsidy_fen", flat=True)) == [0, 200, 200]
+
+
+def test_an_order_by_telephone_is_a_number_and_two_enters(cast, canteen, sit_down) -> None:
+    person = enrol(cast, canteen, phone="10012340009")
+    desk = sit_down("canteen")
+    desk.open("/meals/orders/phone/")
+    began = time.monotonic()
+
+    # the field is ready: eleven digits, Enter finds the caller, Enter orders
+    for key in ("10012340009", None):
+        if key:
+            desk.page.keyboard.type(key)
+        with desk.page.expect_navigation():
+            desk.page.keyboard.press("Enter")
+
+    took = time.monotonic() - began
+    assert f"{person.name} 的午餐已订" in desk.page.inner_text("#messages")
+    assert took < 20, f"{took:.1f} s"
+    # and the field is ready for the next caller
+    assert desk.page.evaluate("document.activeElement.id") == "t-text"
+    assert desk.troubles == []
+
+
+def test_a_gift_pays_for_meals_and_the_donor_reads_how_many(cast, canteen, sit_down) -> None:
+    from doudi.contexts.charity import giving
+    from tests.giving import open_house
+
+    open_house(cast)
+    person = enrol(cast, canteen)
+
+    # the charity opens a fund for meals, takes a gift in and proposes its use; another person decides
+    keeper = sit_down("charity")
+    keeper.open("/funds/new/")
+    keeper.page.select_option("select[name=kind]", value="restricted")
+    keeper.page.fill("input[name=name]", "幸福餐桌")
+    keeper.page.check("input[name=purposes][value=MEALS]")
+    keeper.press("main form button")
+    fund_page = keeper.page.url
+    step(keeper, "gift", amount="100", donor_name="热心市民", handler="冯经手", receipt_no="黔捐0008")
+    keeper.page.goto(fund_page)
+    step(keeper, "use", amount="60", purpose="MEALS", use="补老人午餐")
+    use = giving.allocations(by=cast.charity).get().number
+    decider = sit_down("decider")
+    decider.open(f"/funds/uses/{use}/")
+    decider.page.check("input[name=approve][value=yes]")
+    decider.press("form[action$='/do/decide/'] button")
+
+    # it stands behind the meals of a place; the receipt names the fund
+    keeper.open(f"/funds/uses/{use}/")
+    keeper.page.click("summary:has-text('用于助餐')")
+    keeper.page.select_option("#meals_site_code", value=CANTEEN)
+    keeper.page.fill("#meals_per_meal", "3")
+    keeper.page.fill("#meals_since", f"{today() - timedelta(days=40)}")
+    keeper.page.fill("#meals_until", f"{today() + timedelta(days=40)}")
+    keeper.press("form[action$='/do/meals/'] button")
+    assert "幸福餐桌" not in keeper.page.inner_text("#messages") and "全部助餐对象" in keeper.text()
+    till = sit_down("canteen")
+    till.open("/meals/till/?meal=lunch")
+    till.page.fill("#l-key", person.code)
+    till.page.keyboard.press("Enter")
+    till.page.wait_for_selector("#h-given")
+    assert "慈善资金“幸福餐桌”捐助 3.00元" in till.text() and "13.00" in till.text()
+
+    # the month is over: settled and checked by the county, paid by the charity's cashier to the fen
+    last = today().replace(day=1) - timedelta(days=1)
+    meals.MealServed.objects.update(day=last, at=timezone.now() - timedelta(days=31))
+    county = sit_down("county")
+    county.open("/meals/settlements/")
+    county.press("button:has-text('编制结算')")
+    county.press("td a")
+    assert "慈善资金另付" in county.text() and "3.00" in county.text()
+    number = county.page.url.rstrip("/").rpartition("/")[2]
+    leader = sit_down("director")
+    leader.open(f"/meals/settlements/{number}/")
+    leader.press("button:has-text('复核同意')")
+    payer = sit_down("payer")
+    payer.open(f"/funds/uses/{use}/")
+    payer.press("form[action$='/do/meals-pay/'] button")
+    assert "已按结算拨付" in payer.page.inner_text("#messages")
+    standing = meals.gift_standing(use, by=cast.charity)
+    assert (standing.given_fen, standing.paid_fen, standing.whole) == (300, 300, True)
+
+    # the donor, without an account, reads the meals and nobody's name
+    gift = giving.donations(by=cast.charity).get()
+    donor = sit_down("volunteer", size=(390, 844))
+    donor.open("/charity/gift/")
+    donor.page.fill("#number", "黔捐0008")
+    donor.page.fill("#code", giving.code_of(gift))
+    donor.press("main form.card button")
+    assert "已为老人补 1 餐" in donor.text() and person.name not in donor.text()
+    desks = (keeper, decider, till, county, leader, payer, donor)
+    assert [desk.troubles for desk in desks] == [[]] * len(desks)
+
+
+def step(desk, name: str, **typed: str) -> None:
+    """Open a step's form on a page, fill it in and send it."""
+    form = desk.page.locator(f"form[action$='/do/{name}/']")
+    box = form.locator("xpath=ancestor::details")
+    if box.get_attribute("open") is None:
+        box.locator("summary").first.click()
+    for field, value in typed.items():
+        found = form.locator(f"[name={field}]").first
+        if found.evaluate("one => one.tagName") == "SELECT":
+            found.select_option(value=value)
+        else:
+            found.fill(value)
+    desk.press(f"form[action$='/do/{name}/'] button:not([type=button])")

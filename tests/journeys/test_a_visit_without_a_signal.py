@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from doudi import chain
 from doudi.contexts.accounts.services import system_user
 from doudi.contexts.monitoring import services as monitoring
-from tests.cast import PASSWORD, Cast, assemble
-from tests.journeys.conftest import CHROMIUM, FLAGS, until
+from tests.cast import Cast, assemble
+from tests.journeys import telephone as telephone_of
+from tests.journeys.conftest import until
+from tests.journeys.telephone import PIN, a_photo
 from tests.small_county import TOWNSHIP_A
 
 WANG = "YJ20241115-H002"
-PIN = "xiang2024"
 FINDING = "住院自付三万元，家中无其他收入。"
 SECRETS = ("王强", "虚构路2号", "10087654321", FINDING, "李乡办", WANG)
 
@@ -30,58 +31,16 @@ def cast(county: Path) -> Cast:
     return cast
 
 
-class Telephone:
-    """A telephone with its storage: it can be switched off and on, and carried out of reach of the network."""
-
-    def __init__(self, play: Any, url: str, profile: Path) -> None:
-        self._play, self.url, self.profile = play, url, profile
-        self.troubles: list[str] = []
-        self._on()
-
-    def _on(self) -> None:
-        self.context = self._play.chromium.launch_persistent_context(
-            self.profile, executable_path=CHROMIUM, args=FLAGS, viewport={"width": 390, "height": 844}
-        )
-        self.context.set_default_timeout(30_000)
-        # a photo goes up in parts, which takes its time on a busy machine
-        expect.set_options(timeout=30_000)
-        self.page: Page = self.context.pages[0]
-        self.page.on("pageerror", lambda fault: self.troubles.append(str(fault)))
-        self.page.on("dialog", lambda question: question.accept())
-
-    def switch_off_and_on(self) -> None:
-        self.context.close()
-        self._on()
+class Telephone(telephone_of.Telephone):
+    """A township officer's telephone with the offline visit."""
 
     def sign_in(self, username: str = "township") -> None:
-        self.page.goto(f"{self.url}/login/?next=/field/")
-        self.page.fill("#id_username", username)
-        self.page.fill("#id_password", PASSWORD)
-        self.page.click("main button")
-        self.page.wait_for_url(f"{self.url}/field/")
-
-    def set_pin(self) -> None:
-        self.page.fill("#pin1", PIN)
-        self.page.fill("#pin2", PIN)
-        self.page.click("#setup button")
-        expect(self.page.locator("#list")).to_be_visible()
-
-    def unlock(self, pin: str = PIN) -> None:
-        self.page.fill("#pin", pin)
-        self.page.click("#unlock button:not([type])")
+        super().sign_in(username)
 
     def take_along(self) -> None:
         self.page.click("#take")
         expect(self.page.locator("#tasks article")).to_have_count(1)
-        # the shell is kept before anybody walks out of reach
-        self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        until(self.page, "navigator.serviceWorker.controller !== null")
-
-    def away(self) -> None:
-        self.context.set_offline(True)
-
-    def back(self) -> None:
-        self.context.set_offline(False)
+        self.shell_kept()
 
     def fill_in(self, *, photo: bool = True) -> None:
         page = self.page
@@ -95,16 +54,6 @@ class Telephone:
             expect(page.locator("#photos img")).to_have_count(1)
             self.sign()
 
-    def sign(self) -> None:
-        pad = self.page.locator("#pad")
-        pad.scroll_into_view_if_needed()
-        box = pad.bounding_box()
-        self.page.mouse.move(box["x"] + 30, box["y"] + 40)
-        self.page.mouse.down()
-        for step in range(1, 8):
-            self.page.mouse.move(box["x"] + 30 + 25 * step, box["y"] + 40 + 30 * (step % 2))
-        self.page.mouse.up()
-
     def done(self) -> None:
         self.page.click("#done")
         expect(self.page.locator("#list")).to_be_visible()
@@ -112,45 +61,10 @@ class Telephone:
     def state(self) -> str:
         return self.page.inner_text("#visits")
 
-    def stored(self) -> bytes:
-        """Everything the browser wrote to disk for this site, after it was closed."""
-        return b"".join(
-            path.read_bytes() for path in self.profile.rglob("*") if path.is_file() and not path.is_symlink()
-        )
-
-
-def a_photo() -> bytes:
-    """A large photo of noise with the place it was taken at."""
-    image = pytest.importorskip("PIL.Image")
-    made = image.effect_noise((2400, 1800), 60).convert("RGB")
-    exif = image.Exif()
-    exif[0x010F] = "SECRET-TELEPHONE"
-    out = io.BytesIO()
-    made.save(out, "jpeg", exif=exif, quality=80)
-    return out.getvalue()
-
 
 @pytest.fixture
-def telephone(
-    transactional_db: None, live_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Telephone]]:
-    from playwright.sync_api import sync_playwright
-
-    from doudi.web.translations import compile_catalogue
-
-    compile_catalogue()
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    made: list[Telephone] = []
-    with sync_playwright() as play:
-
-        def switch_on(name: str = "one") -> Telephone:
-            made.append(Telephone(play, live_server.url, tmp_path / f"telephone-{name}"))
-            return made[-1]
-
-        yield switch_on
-        for one in made:
-            one.context.close()
+def telephone(telephones: Callable[..., Any]) -> Callable[..., Telephone]:
+    return lambda name="one": telephones(Telephone, name)
 
 
 def test_days_without_a_signal_lose_nothing_and_leave_nothing_readable(
@@ -220,11 +134,7 @@ def test_days_without_a_signal_lose_nothing_and_leave_nothing_readable(
     assert max(image.size) == 1280
 
     # the telephone has nothing left of it, and the warning's page shows the pictures
-    left = phone.page.evaluate(
-        "new Promise((done) => { const ask = indexedDB.open('doudi-field'); ask.onsuccess = () => {"
-        " const count = ask.result.transaction('files').objectStore('files').count(); count.onsuccess = () => done(count.result); }; })"
-    )
-    assert left == 0
+    assert phone.files_kept("doudi-field") == 0
     phone.page.goto(f"{phone.url}/warnings/{WANG}/")
     expect(phone.page.locator(".pictures img")).to_have_count(2)
     phone.page.locator(".pictures").scroll_into_view_if_needed()

@@ -21,6 +21,7 @@ PUBLIC = {
     "tell_status",
     "apply",
     "apply_progress",
+    "apply_papers",
     "charity_home",
     "charity_ventures",
     "charity_campaigns",
@@ -35,12 +36,17 @@ PUBLIC = {
     "field",
     "field_worker",
     "field_manifest",
+    "courier",
+    "courier_worker",
+    "courier_manifest",
     "open_scores",
     "rate_meal",
     "meal_family",
     "meal_join",
     "complain_of_meal",
     "service_receipt",
+    "sign_on",
+    "sign_on_back",
 }
 WARNING = "YJ20241115-H002"
 ARGUMENTS = {

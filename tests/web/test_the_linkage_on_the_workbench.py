@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -67,7 +68,7 @@ def test_the_union_sees_its_own_rows_and_no_household(linked, browser) -> None:
             continue
         for more in places.get(route.name, [{}]):
             answer = desk.get(address(route, **more))
-            page = answer.content.decode(errors="replace")
+            page = answer.getvalue().decode(errors="replace")
             for secret in others:
                 if secret in str(ARGUMENTS.values()) and answer.status_code >= 400:
                     continue
@@ -287,3 +288,14 @@ def test_a_body_that_is_not_entered_is_told_so(county, browser) -> None:
 def test_a_person_named_is_masked_for_who_may_not_see_identity(linked, browser) -> None:
     assert "王强" not in browser(linked.cast.auditor).get(reverse("filings")).content.decode()
     assert chain.received("H002", by=linked.cast.auditor).lines
+
+
+def test_a_bodys_year_draws_on_a_map_what_its_table_says(linked, browser) -> None:
+    desk = browser(linked.cast.member)
+    page = desk.get(reverse("filing_year"), {"year": linked.filing.aided_on.year}).content.decode()
+
+    drawn = json.loads(re.search(r'<script id="pictures"[^>]*>(.*?)</script>', page)[1])["map"]
+    assert "备案 1 笔" in drawn["tips"]["520102"]
+    assert set(drawn["counts"]) == set(drawn["tips"])
+    borders = desk.get(reverse("coverage_boundaries"))
+    assert (borders.status_code, borders["Content-Type"]) == (200, "application/geo+json")

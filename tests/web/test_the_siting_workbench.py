@@ -64,6 +64,65 @@ def test_what_cannot_be_read_or_solved_is_said_on_the_form_and_keeps_what_was_ty
     assert "无解" in page and "超过总点数2" in page
 
 
+def roads(*lines: str, name: str = "路.csv") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, "\n".join(("from,to,metres", *lines)).encode())
+
+
+def test_a_road_table_takes_the_place_of_straight_lines_and_is_checked(cast, browser) -> None:
+    desk = browser(cast.county)
+    at = "52010201700"
+
+    # two kilometres straight, but the table knows a path of 2.1 km between the last three villages and no other
+    answer = ask(desk, radius="2200", sites="1", roads_file=roads(f"{at}2,{at}3,2100", f"{at}3,{at}4,2150"))
+    plan = SitePlan.objects.get()
+    page = desk.get(answer["Location"]).content.decode()
+    tried = desk.post(
+        reverse("try_plan", args=[plan.number]), {"token": "r" * 32, "move": f"{at}3 106.7 26.6"}
+    )
+    kilometres = ask(desk, roads_file=roads(f"{at}2,{at}3,2.1"))
+    twice = ask(desk, roads_file=roads(f"{at}2,{at}3,2100", f"{at}2,{at}3,2200"))
+
+    assert plan.result["sites"] == [f"{at}3"] and plan.result["covered"] == 100
+    assert "按路网距离表" in page and "2 个候选点不在路网距离表里" in page
+    assert kilometres.status_code == 422 and "单位是不是公里" in kilometres.content.decode()
+    assert twice.status_code == 422 and "第3行" in twice.content.decode()
+    # the moved place is reckoned by coordinates: the village where it now stands, not the three of the table
+    moved = SitePlan.objects.get(number=tried["Location"].split("/")[-2])
+    assert moved.result["covered"] == 10 and SitePlan.objects.count() == 2
+
+
+def test_a_workbook_is_as_good_as_a_list(cast, browser) -> None:
+    book = openpyxl.Workbook()
+    for line in DEMAND.splitlines():
+        book.active.append([int(cell) if cell.isdigit() else cell for cell in line.split(",")])
+    out = io.BytesIO()
+    book.save(out)
+
+    ask(browser(cast.county), demand_file=SimpleUploadedFile("需求.xlsx", out.getvalue()))
+
+    assert SitePlan.objects.get().result["sites"] == ["520102017002", "520102017004"]
+
+
+def test_the_aims_stand_in_their_order_with_a_gap_each(cast, browser) -> None:
+    desk = browser(cast.county)
+    ask(desk, demand=DEMAND.replace("0,26.6,10,0", "0,26.6,10,5").replace(",26.6,10,0,", ",26.6,10,5,"))
+    plan = SitePlan.objects.get()
+    page = desk.get(reverse("site_plan", args=[plan.number])).content.decode()
+    answer = desk.post(
+        reverse("try_plan", args=[plan.number]),
+        {"token": "a" * 32, "close": ["520102017000"], "open": ["520102017004"]},
+    )
+    tried = SitePlan.objects.get(number=answer["Location"].split("/")[-2])
+
+    assert [step[:3] for step in plan.result["steps"][:2]] == [["hard", 5, 5], ["all", 60, 60]]
+    assert "目标，按先后次序" in page and "先：困难老人覆盖（人）" in page
+    # more are covered now, but the five in difficulty are not: that is where the comparison ends
+    assert tried.result["covered"] == 80 and tried.result["steps"] == [["hard", 0.0, 5.0, None]]
+    desk.cookies["django_language"] = "en"
+    english = desk.get(reverse("site_plan", args=[plan.number])).content.decode()
+    assert "First: elders in difficulty covered" in english
+
+
 def test_a_change_is_tried_and_compared(cast, browser, plan) -> None:
     desk = browser(cast.county)
 

@@ -10,7 +10,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from doudi import chain
-from doudi.contexts.verification import services as verification
 from doudi.contexts.verification.models import (
     Authorisation,
     Query,
@@ -126,6 +125,6 @@ def test_supporters_are_stated_on_the_page_and_shown_in_the_comparison(
         "公式核算"
         in browser(county.verifier).get(reverse("verification_report", args=[report.number])).content.decode()
     )
-    paper = verification.report_paper(report.number, form="docx", address="", by=county.verifier)
+    paper = chain.report_paper(report.number, form="docx", address="", by=county.verifier)
     assert paper[:2] == b"PK"
     assert chain.check_report(report.number, by=county.verifier).equal

@@ -27,7 +27,9 @@ from doudi.api import (
     payroll,
     privacy,
     registry,
+    rounds,
     thresholds,
+    upward,
     verification,
     window,
 )
@@ -85,7 +87,7 @@ def api() -> NinjaAPI:
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
         accounts, changes, window, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts,
-        thresholds, verification, linkage, giving, dining, kitchen, payroll, care,
+        thresholds, verification, linkage, giving, dining, rounds, kitchen, payroll, care, upward,
     )  # fmt: skip
     for module in faces:
         made.add_router("", module.router)

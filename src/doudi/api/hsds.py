@@ -56,4 +56,10 @@ urlpatterns = [
     path("organizations/<str:key>", _one(hsds.one_organization), name="hsds_organization"),
     path("locations", _listed(hsds.locations_page), name="hsds_locations"),
     path("locations/<str:key>", _one(hsds.one_location), name="hsds_location"),
+    path("service_at_locations", _listed(hsds.services_at_locations_page), name="hsds_ats"),
+    path("service_at_locations/<str:key>", _one(hsds.one_service_at_location), name="hsds_at"),
+    path("taxonomies", _listed(hsds.taxonomies_page), name="hsds_taxonomies"),
+    path("taxonomies/<str:key>", _one(hsds.one_taxonomy), name="hsds_taxonomy"),
+    path("taxonomy_terms", _listed(hsds.taxonomy_terms_page), name="hsds_terms"),
+    path("taxonomy_terms/<str:key>", _one(hsds.one_taxonomy_term), name="hsds_term"),
 ]

@@ -14,11 +14,11 @@ from pydantic import Field, StringConstraints
 
 from doudi import chain
 from doudi.api.door import behind, caller
-from doudi.api.registry import shown_name
 from doudi.api.shapes import Body, Day, Line, Number, Page, Paging, RetryKey, page_of, retriable
 from doudi.contexts.accounts.services import Act, User
 from doudi.contexts.verification import services as verification
 from doudi.engine import identity
+from doudi.engine.verification import Obligor
 from doudi.house import signing
 
 router = Router(tags=["verification 核对"])
@@ -94,12 +94,13 @@ def _row(found: verification.VerificationRequest) -> dict[str, Any]:
 
 def _whole(found: verification.VerificationRequest, by: User) -> RequestWhole:
     missing = {gap.person.pk for gap in verification.gaps(found)}
+    sight = chain.sight(by=by)
     return RequestWhole(
         **_row(found),
         people=[
             VerifiedPersonOut(
                 position=person.position,
-                name=shown_name(person.name, by),
+                name=sight.name(person.name),
                 id_shown=identity.mask_id(person.id_number),
                 relation=person.relation,
                 authorised=person.pk not in missing,
@@ -259,6 +260,50 @@ def query(request: HttpRequest, number: Number, retry_key: RetryKey = None) -> A
     return retriable(request, retry_key, None, act)
 
 
+Fen = Annotated[int, Field(ge=0, le=10**13)]
+Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=20)]
+
+
+class ObligorIn(Body):
+    """A legal supporter who lives apart."""
+
+    name: Line = Field(title="姓名", min_length=1)
+    relation: Word = Field("", title="与被赡养人关系")
+    supported: list[Position] = Field(
+        title="赡养哪几位成员", description="人员次序", min_length=1, max_length=20
+    )
+    judged: Fen | None = Field(None, title="判决、调解或协议", description="分/月，每位老人；没有的不填")
+    paid: Fen | None = Field(None, title="实际支付", description="分/月，每位老人；没有的不填")
+    category: Word = Field("", title="义务人类别")
+    persons: int = Field(0, ge=0, le=30, title="义务人家庭人口")
+    income: Fen = Field(0, title="义务人家庭月收入", description="分/月")
+    parents: int = Field(0, ge=0, le=4, title="赡养老人数", description="含双方父母")
+
+
+class SupportIn(Body):
+    """All supporters of a request; an empty list says there is none."""
+
+    obligors: list[ObligorIn] = Field(title="不共同生活的法定赡养人", max_length=20)
+
+
+@router.post(
+    "/verification/requests/{number}/support",
+    response=RequestWhole,
+    summary="登记赡养情况",
+    **behind(Act.COLLECT_AUTHORISATION),
+)
+def state_support(request: HttpRequest, number: Number, asked: SupportIn, retry_key: RetryKey = None) -> Any:
+    """登记全部不共同生活的法定赡养人；空列表即没有。先看判决协议，再看实际支付，都没有的按政策包公式。再登记一次替换上一次，原登记保留。"""
+    by = caller(request)
+    obligors = [Obligor(**{**one.model_dump(), "supported": tuple(one.supported)}) for one in asked.obligors]
+
+    def act() -> RequestWhole:
+        chain.state_support(number, obligors, by=by)
+        return _whole(verification.request_of(number, by=by), by)
+
+    return retriable(request, retry_key, asked, act)
+
+
 class SourceOut(Schema):
     """How a source does."""
 
@@ -285,15 +330,94 @@ class SourceOut(Schema):
 def sources(request: HttpRequest) -> Any:
     """各来源在本辖区的情况。"""
     board = verification.source_board(chain.verification_rules(), by=caller(request))
-    same = set(SourceOut.model_fields) - {"source", "label", "sensitivity"}
+    same = set(SourceOut.model_fields) - {"source", "label"}
     return [
         SourceOut(
             source=row["source"].code,
             label=row["source"].label,
-            sensitivity=row["source"].sensitivity,
             **{name: row[name] for name in same},
         )
         for row in board
+    ]
+
+
+class ElementOut(Schema):
+    """A data element with its marks."""
+
+    column: str = Field(title="列", description="来源.列名")
+    code: str = Field(title="数据元")
+    label: str = Field(title="名称")
+    major: str = Field(title="大类")
+    unit: str = Field(title="单位")
+    grade: str = Field(title="敏感", description="低、中、高")
+    mask: str = Field(title="遮蔽后的样子")
+    roles: list[str] = Field(title="看明文的角色")
+    days: int | None = Field(title="报告定稿后保存天数", description="空为随案卷")
+    left: str = Field(title="到期留下", description="合计、无，或空")
+
+
+@router.get(
+    "/verification/elements",
+    response=list[ElementOut],
+    summary="数据元和敏感信息标识",
+    **behind(Act.VIEW_VERIFICATION),
+)
+def elements(request: HttpRequest) -> Any:
+    """各来源的列是什么数据元、谁看得见、保存多久；页面、报告、接口、导出都照此遮蔽。"""
+    same = set(ElementOut.model_fields) - {"column", "roles"}
+    return [
+        ElementOut(
+            column=f"{row['source'].code}.{column.name}",
+            roles=sorted(one.roles),
+            **{name: getattr(one, name) for name in same},
+        )
+        for row in chain.source_catalogue(by=caller(request))
+        for column, (_label, one) in zip(row["spec"].columns, row["fields"], strict=True)
+    ]
+
+
+class FoundColumn(Schema):
+    """A column of what was found."""
+
+    label: str = Field(title="表头")
+    element: str = Field(title="数据元")
+    grade: str = Field(title="敏感")
+
+
+class FoundRow(Schema):
+    """A row of what was found."""
+
+    position: int = Field(title="人员次序")
+    name: str = Field(title="姓名", description="按标识遮蔽")
+    as_of: date = Field(title="数据日期")
+    cells: list[str] = Field(title="单元格", description="次序同列；角色不可见的已遮蔽")
+
+
+class FoundOut(Schema):
+    """What one source returned."""
+
+    source: str = Field(title="来源")
+    columns: list[FoundColumn] = Field(title="列")
+    rows: list[FoundRow] = Field(title="记录")
+
+
+@router.get(
+    "/verification/requests/{number}/rows",
+    response=list[FoundOut],
+    summary="查得明细（按标识遮蔽）",
+    **behind(Act.VIEW_VERIFICATION),
+)
+def found_rows(request: HttpRequest, number: Number) -> Any:
+    """各来源返回的记录，逐格按数据元标识显示或遮蔽；查看记入审计日志。"""
+    return [
+        FoundOut(
+            source=entry["source"],
+            columns=[
+                FoundColumn(label=label, element=one.code, grade=one.grade) for label, one in entry["columns"]
+            ],
+            rows=[FoundRow(**row) for row in entry["rows"]],
+        )
+        for entry in chain.found_rows(number, by=caller(request))
     ]
 
 
@@ -304,7 +428,7 @@ def sources(request: HttpRequest) -> Any:
     **behind(Act.VIEW_VERIFICATION),
 )
 def report(request: HttpRequest, number: Number) -> Any:
-    """报告的规范 JSON，逐字节与出具时相同，可用 doudi verify check 查验；导出记入审计日志。"""
+    """报告的规范 JSON，逐字节与出具时相同，可用 doudi verify check 查验；含本角色不可见的数据元时拒绝；导出记入审计日志。"""
     return HttpResponse(chain.report_file(number, by=caller(request)), content_type="application/json")
 
 

@@ -5,7 +5,7 @@ there are no queries and no rules here.
 
 The chapters, in the order of the loop: ``evidence`` (files, screens, explanation) → ``indicators`` → ``warnings`` with
 ``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``applying`` (window to
-decision) → ``doubts`` (to the money); ``people`` and ``lists``
+decision) → ``upward`` (to the systems above); ``people`` and ``lists``
 ``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``doubts`` (to the money) → ``paying``; ``people`` and ``lists``
 serve them all, ``packs`` holds the rules in force.
 """
@@ -23,6 +23,7 @@ from doudi.chain.applying import (
     end_decision,
     extend_application,
     give_opinion,
+    hand_in_paper,
     issue_letter,
     letters_due,
     pause_application,
@@ -40,7 +41,14 @@ from doudi.chain.applying import (
     verify_application,
 )
 from doudi.chain.batches import ask_batch, begin_recheck, request_batch, sift_batch
-from doudi.chain.caring import assign_care, care_providers, care_rules, order_care, record_care_visit
+from doudi.chain.caring import (
+    assign_care,
+    care_providers,
+    care_rules,
+    end_due_care,
+    order_care,
+    record_care_visit,
+)
 from doudi.chain.dining import (
     door_shut,
     enrol_by_oneself,
@@ -55,6 +63,8 @@ from doudi.chain.dining import (
     quote_meal,
     record_call,
     serve_meal,
+    take_door_act,
+    take_rounds_along,
 )
 from doudi.chain.doubts import (
     assign_doubt,
@@ -82,8 +92,10 @@ from doudi.chain.field import (
 )
 from doudi.chain.giving import (
     find_gift,
+    keep_meal_gift,
     pay_use,
     propose_for_claim,
+    release_use,
 )
 from doudi.chain.indicators import (
     decide_threshold,
@@ -96,6 +108,7 @@ from doudi.chain.linkage import (
     assign_columns,
     claim_need,
     close_month,
+    coverage,
     demand,
     explain_pairs,
     file_aid,
@@ -137,6 +150,7 @@ from doudi.chain.packs import (
     rules,
     siting_rules,
     tails,
+    upward_rules,
     verification_rules,
     volunteer_rules,
 )
@@ -174,13 +188,16 @@ from doudi.chain.resources import (
     entitlements,
     keep_resource,
     referral_workbook,
+    subscribe_webhook,
     take_referral_workbook,
     take_resource_workbook,
 )
+from doudi.chain.upward import make_upward, take_upward_return, upward_file, upward_standing
 from doudi.chain.verifying import (
     accept_verification,
     ask_connected_sources,
     ask_explanations,
+    ask_loaded,
     ask_source,
     authorise_verification,
     carry_entrusted,
@@ -189,6 +206,7 @@ from doudi.chain.verifying import (
     entrust_check,
     entrusted_answers,
     erase_raw,
+    found_rows,
     issue_report,
     locked_query_list,
     mark_source_failed,
@@ -198,6 +216,10 @@ from doudi.chain.verifying import (
     query_list,
     query_sources,
     report_file,
+    report_paper,
+    report_shown,
+    sight,
+    source_catalogue,
     state_support,
     suspend_source,
     take_entrusted,
@@ -238,6 +260,7 @@ __all__ = [
     "ask_batch",
     "ask_connected_sources",
     "ask_explanations",
+    "ask_loaded",
     "ask_source",
     "assign_care",
     "assign_columns",
@@ -263,6 +286,7 @@ __all__ = [
     "close_notice",
     "complete_papers",
     "compute_roster",
+    "coverage",
     "decide_application",
     "decide_exit",
     "decide_export",
@@ -278,6 +302,7 @@ __all__ = [
     "drop_key",
     "duplicate_rules",
     "end_decision",
+    "end_due_care",
     "enrol_by_oneself",
     "enrol_diner",
     "entitlements",
@@ -300,16 +325,19 @@ __all__ = [
     "find_gift",
     "follow_register",
     "food_safety",
+    "found_rows",
     "give_consent",
     "give_measure",
     "give_opinion",
     "giving_rules",
     "grant_claim",
+    "hand_in_paper",
     "hand_over",
     "identify",
     "issue_family_code",
     "issue_letter",
     "issue_report",
+    "keep_meal_gift",
     "keep_resource",
     "letters_due",
     "linkage_rules",
@@ -317,6 +345,7 @@ __all__ = [
     "locked_query_list",
     "looks_paper",
     "make_batch",
+    "make_upward",
     "mark_source_failed",
     "marked_batch",
     "meal_network",
@@ -365,9 +394,12 @@ __all__ = [
     "record_visit",
     "rectify",
     "referral_workbook",
+    "release_use",
     "reopen_pair",
     "replay",
     "report_file",
+    "report_paper",
+    "report_shown",
     "request_batch",
     "request_export",
     "reroute_transfer",
@@ -383,16 +415,20 @@ __all__ = [
     "settle_field_visit",
     "settle_restored",
     "sift_batch",
+    "sight",
     "simulate",
     "siting_rules",
+    "source_catalogue",
     "start_application",
     "start_by_oneself",
     "state_support",
+    "subscribe_webhook",
     "suspend_clock",
     "suspend_source",
     "tails",
     "take_bank_return",
     "take_batch",
+    "take_door_act",
     "take_entrusted",
     "take_export",
     "take_field_visit",
@@ -405,11 +441,16 @@ __all__ = [
     "take_reply",
     "take_report",
     "take_resource_workbook",
+    "take_rounds_along",
+    "take_upward_return",
     "taper_benefit",
     "tell_missing",
     "transfer_application",
     "unbooked_decisions",
     "undo_change",
+    "upward_file",
+    "upward_rules",
+    "upward_standing",
     "verification_rules",
     "verify_application",
     "verify_household",

@@ -31,6 +31,15 @@ def application_progress(receipt: str, tail: str, *, address: str = "") -> assis
     )
 
 
+def hand_in_paper(
+    receipt: str, tail: str, code: str, picture: bytes, *, address: str = ""
+) -> assistance.Progress:
+    """Take a picture of a paper from who applied (手机补交材料)."""
+    return assistance.hand_in_paper(
+        receipt, tail, code, picture, rules=packs.procedures(), limits=packs.outreach(), address=address
+    )
+
+
 def take_paper(number: str, code: str, *, by: User, **paper: Any) -> Any:
     """Take a paper of an application (收件)."""
     return assistance.take_paper(number, code, rules=packs.procedures(), by=by, **paper)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from doudi.contexts.accounts.services import User
+from doudi.contexts.accounts.services import User, system_user
 from doudi.contexts.assistance import care
 from doudi.contexts.charity import services as charity
 from doudi.engine.packs.care_services import CareRules, load_care
@@ -27,6 +27,11 @@ def care_rules() -> CareRules:
 def order_care(**told: Any) -> care.CareOrder:
     """Order a service; the arguments are those of :func:`care.order_care`."""
     return care.order_care(rules=care_rules(), **told)
+
+
+def end_due_care() -> int:
+    """End the orders whose time is over (到期结束)."""
+    return care.end_due_care(rules=care_rules(), by=system_user())
 
 
 def care_providers(*, by: User) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from doudi.contexts.accounts.services import Act, User, take_turn
 from doudi.contexts.meals import services as meals
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
+from doudi.house.attachments import keep_attachment
 
 
 def enrol_diner(told: meals.Enrolment, *, by: User) -> meals.Diner:
@@ -64,17 +65,21 @@ def follow_register(*, on: date, by: User) -> meals.Followed:
         standing,
         _stays("custody", "from_on", "to_on", on),
         hospital=_stays("hospital", "admitted_on", "discharged_on", on),
+        deaths=_stays("death", "died_on", "", on),
         by=by,
     )
 
 
 def _stays(feed: str, begins: str, ends: str, on: date) -> list[tuple[int, date, date | None]]:
-    """What the loads in force of a feed say of stays; rows that match a person by name alone are no proof."""
+    """What the loads in force of a feed say of stays; rows that match a person by name alone are no proof.
+
+    ``ends`` is empty where nothing ends: a death.
+    """
     spec = packs.rules()[0].feeds.get(feed)
     if spec is None:
         return []
     return [
-        (told.person_id, told.values[begins], told.values[ends])
+        (told.person_id, told.values[begins], told.values[ends] if ends else None)
         for load in registry.loads_in_force(spec, on)
         for told in registry.reported_in(load, spec)
         if told.grade != "C"
@@ -128,17 +133,57 @@ def hand_over(stop: int, tap: meals.Tap, *, by: User) -> meals.Given:
 
 
 @transaction.atomic
-def door_shut(stop: int, *, by: User) -> meals.DoorStop:
+def door_shut(stop: int, *, by: User, at: datetime | None = None) -> meals.DoorStop:
     """Nobody opened; where there is nobody to call, a warning is raised at once (敲门无人应)."""
     take_turn()
-    return _raise_if_unreachable(meals.door_shut(stop, by=by), by)
+    return _raise_if_unreachable(meals.door_shut(stop, at=at, by=by), by)
 
 
 @transaction.atomic
-def record_call(stop: int, *, whom: str, result: str, by: User, note: str = "") -> meals.DoorStop:
+def record_call(
+    stop: int, *, whom: str, result: str, by: User, note: str = "", at: datetime | None = None
+) -> meals.DoorStop:
     """Keep what a call brought; after the last one in vain a warning is raised (联络)."""
     take_turn()
-    return _raise_if_unreachable(meals.record_call(stop, whom=whom, result=result, note=note, by=by), by)
+    done = meals.record_call(stop, whom=whom, result=result, note=note, at=at, by=by)
+    return _raise_if_unreachable(done, by)
+
+
+def take_rounds_along(*, by: User) -> list[meals.TakenRound]:
+    """Today's rounds for a courier's telephone (带走路线)."""
+    return meals.take_rounds_along(rules=packs.meal_network().door, by=by)
+
+
+@transaction.atomic
+def take_door_act(sent: meals.SentAct, *, by: User) -> meals.DoorAct:
+    """What a courier's telephone kept of a door, taken in once (手机补传): handed over, nobody opened, a call."""
+    take_turn()
+    before = meals.door_act_before(sent, by=by)
+    if before is not None:
+        return before
+    state = meals.judge_door_act(sent, by=by)
+    if state is meals.DoorAct.State.RECORDED:
+        at = meals.moment_of(sent, by=by)
+        if sent.kind == meals.DoorAct.Kind.HAND:
+            hand_over(sent.stop, _tap(sent, at, by), by=by)
+        elif sent.kind == meals.DoorAct.Kind.SHUT:
+            door_shut(sent.stop, at=at, by=by)
+        else:
+            record_call(sent.stop, whom=sent.whom, result=sent.result, note=sent.note, at=at, by=by)
+    return meals.keep_door_act(sent, state, by=by)
+
+
+def _tap(sent: meals.SentAct, at: datetime, by: User) -> meals.Tap:
+    """The hand-over with its proof: a code or card that was shown, else the picture that came before it."""
+    meal = meals.stop_of(sent.stop, by=by).order.meal
+    if sent.key:
+        proof = "code" if len(sent.key.strip()) == 6 else "card"
+        return meals.Tap(sent.token, sent.key, meal, at, proof=proof, offline=True)
+    kind, kept = "photo", ""
+    if sent.picture:
+        kind, content = monitoring.hand_on_file(sent.token, sent.picture, by=by)
+        kept = keep_attachment(content).digest
+    return meals.Tap(sent.token, "", meal, at, proof=kind, proof_file=kept, offline=True)
 
 
 def _raise_if_unreachable(found: meals.DoorStop, by: User) -> meals.DoorStop:

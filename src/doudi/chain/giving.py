@@ -11,6 +11,7 @@ from doudi.chain import packs
 from doudi.contexts.accounts.services import User, take_turn
 from doudi.contexts.charity import giving
 from doudi.contexts.charity import services as charity
+from doudi.contexts.meals import services as meals
 from doudi.contexts.monitoring import services as monitoring
 
 
@@ -26,6 +27,10 @@ def pay_use(
     """Pay out of a fund; where it is for a claimed need the need's gap and the filing follow at once (拨付)."""
     take_turn()
     use = giving.allocation_of(number, by=by)
+    if meals.is_meal_gift(use.number):
+        raise meals.StepRefused(
+            "这项安排用于助餐，请按助餐结算拨付。", "It pays for meals: pay it by their settlement.", code="pays_meals"
+        )  # fmt: skip
     paid = giving.pay(number, on=on, amount_fen=amount_fen, token=token, by=by)
     if use.claim and charity.claim_of(use.claim, by=by).status == charity.Claim.Status.RESERVED:
         charity.grant_claim(
@@ -39,6 +44,19 @@ def pay_use(
             by=by,
         )
     return paid
+
+
+@transaction.atomic
+def release_use(number: str, *, reason: str, by: User) -> giving.Allocation:
+    """Give back what is held and no longer needed; not while it stands behind meals that are eaten and unpaid (撤回安排)."""
+    take_turn()
+    meals.refuse_release(giving.allocation_of(number, by=by).number)
+    return giving.release(number, reason=reason, by=by)
+
+
+def keep_meal_gift(allocation: str, *, by: User, **how: Any) -> Any:
+    """Put a fund's money behind the meals of a place (登记助餐捐助)."""
+    return meals.keep_meal_gift(allocation, rules=packs.meal_network(), by=by, **how)
 
 
 @transaction.atomic

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from doudi.chain import linkage, packs, paying, verifying
+from doudi.chain import caring, linkage, packs, paying, verifying
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.assistance import services as assistance
+from doudi.contexts.assistance import webhooks
 from doudi.contexts.charity import giving
 from doudi.contexts.meals import safety, volunteering
 from doudi.contexts.monitoring import services as monitoring
@@ -21,7 +22,10 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "clocks_resumed": ("申请中止期满", lambda: assistance.resume_where_over(by=accounts.system_user())),
     "decisions_ended": ("认定有效期满", lambda: assistance.end_expired(by=accounts.system_user())),
     "transfers_told": ("转办督办", assistance.remind_transfers),
+    "samples_told": ("抽查入户超期", assistance.remind_samples),
+    "care_ended": ("服务单到期", caring.end_due_care),
     "exports_dropped": ("清除过期导出文件", lambda: registry.drop_expired_exports(packs.rules()[1].exports)),
+    "sessions_dropped": ("清除过期登录", accounts.drop_expired_sessions),
     **linkage.DUE,
     "follow_ups": ("安排随访", paying.plan_follow_ups),
     "reviews": ("到期复查", paying.open_reviews),
@@ -31,6 +35,7 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
     "security_raised": ("安全预警", verifying.watch_security),
     "raw_erased": ("到期删除原始记录", verifying.erase_raw),
+    "events_sent": ("部门事件推送", webhooks.deliver_events),
     "entrusted_carried": ("异地协查往来", verifying.carry_every_entrusted),
 }
 """By the key of its count: the words before it, and the service that does it and says how many."""

@@ -152,6 +152,11 @@ def received(household_no: str, *, by: User) -> charity.Received:
     return charity.received(household_no, rules=packs.linkage_rules(), by=by)
 
 
+def coverage(year: int, *, organisation: str = "", by: User) -> list[charity.Covered]:
+    """Where a body's aid of a year went, beside where households are in need (覆盖情况)."""
+    return charity.coverage(year, organisation=organisation, rules=packs.linkage_rules(), by=by)
+
+
 def take_in_goods(*, by: User, **lot: Any) -> charity.GoodsLot:
     """Take goods in (入库)."""
     return charity.take_in_goods(rules=packs.linkage_rules(), by=by, **lot)

@@ -25,6 +25,7 @@ from doudi.engine.packs.outreach import Outreach, load_outreach
 from doudi.engine.packs.privacy import PrivacyRules, load_privacy
 from doudi.engine.packs.procedures import Procedures, load_procedures
 from doudi.engine.packs.siting import SitingRules, load_siting_rules
+from doudi.engine.packs.upward import UpwardRules, load_upward
 from doudi.engine.packs.volunteers import VolunteerRules, load_volunteer_rules
 from doudi.engine.verification import Rules as VerificationRules
 from doudi.engine.verification import load_rules as load_verification_rules
@@ -94,6 +95,16 @@ def _procedures(folder: Path) -> Procedures:
 def procedures() -> Procedures:
     """How the pack has applications handled (申请办理规程); read once a process."""
     return _procedures(settings.PACK)
+
+
+@lru_cache(maxsize=4)
+def _upward(folder: Path) -> UpwardRules:
+    return load_upward(folder)
+
+
+def upward_rules() -> UpwardRules:
+    """In which layouts the pack has rows sent to the systems above (上报包); read once a process."""
+    return _upward(settings.PACK)
 
 
 @lru_cache(maxsize=4)

@@ -99,12 +99,14 @@ REFERENCES: dict[str, str] = {
     "assistance.OffsetAgreement.household_no": "kept with its household",
     "assistance.CareOrder.household_no": "kept with its household",
     "assistance.CareOrder.person_id": "kept: whom it was ordered for; settling reads it as the kept record",
+    "assistance.UpwardRow.household_no": "kept: what was reported then",
     "assistance.FollowUp.household_no": "kept with its household",
     "assistance.Review.household_no": "kept with its household",
     "assistance.WorkRefusal.household_no": "kept with its household",
     "assistance.WorkRefusal.person_id": "kept: an offer made to that record; counted with the kept one",
     "charity.AidFiling.household_no": "kept: a filing is corrected by reversal",
     "charity.Need.household_no": "kept with its household",
+    "assistance.WebhookEvent.subject": "the number of a referral, and nobody of the registry",
     "charity.AgendaItem.subject": "names a matter and nobody of the registry",
 }
 """Every column that points to a person or a household, and what becomes of it when two people are merged."""

@@ -9,6 +9,7 @@ from typing import Any
 from doudi.chain import evidence, packs, warnings
 from doudi.contexts.accounts.services import User
 from doudi.contexts.assistance import services as assistance
+from doudi.contexts.assistance import webhooks
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
@@ -58,3 +59,8 @@ def take_referral_workbook(path: Path, *, by: User) -> assistance.Answered:
         answer=warnings.answer_referral,
         send_back=warnings.return_referral,
     )
+
+
+def subscribe_webhook(*, by: User, **asked: Any) -> tuple[webhooks.WebhookSubscription, str]:
+    """Let a department's events go to its own system (部门接口推送); gives the secret, told once."""
+    return webhooks.subscribe(handling=packs.rules()[1], by=by, **asked)

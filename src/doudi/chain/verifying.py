@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,20 @@ def authorise_verification(*, by: User, **authorisation: Any) -> verification.Au
 
 
 def query_sources(number: str, *, by: User, **how: Any) -> dict[str, int]:
-    """Ask every source about who authorised it (查询)."""
-    return verification.start_queries(number, rules=packs.verification_rules(), by=by, **how)
+    """Ask every source about who authorised it (查询); those whose files are loaded here answer at once."""
+    counts = verification.start_queries(number, rules=packs.verification_rules(), by=by, **how)
+    try:
+        told = ask_loaded(number, by=by)
+    except verification.ConnectorsInvalid:
+        return counts  # the source board says what is wrong with the file
+    return {**counts, "answered": told["known"] + told["no_record"]}
+
+
+def ask_loaded(number: str, *, by: User) -> dict[str, int]:
+    """Answer what is open of a request from the files that are loaded here (本地快照)."""
+    return verification.ask_loaded(
+        number, rules=packs.verification_rules(), specs=packs.rules()[0].feeds, by=by
+    )
 
 
 def locked_query_list(source: str, *, by: User) -> tuple[verification.QueryBatch, bytes]:
@@ -224,7 +236,36 @@ def check_report(report_number: str, *, by: User, given: bytes | None = None) ->
 
 def report_file(report_number: str, *, by: User) -> bytes:
     """A report's canonical content, with the export in the audit log (导出报告)."""
-    return verification.export_report(report_number, by=by)
+    return verification.export_report(report_number, rules=packs.verification_rules(), by=by)
+
+
+def report_paper(report_number: str, *, form: str, address: str, by: User) -> bytes:
+    """A report as PDF or Word (报告文书)."""
+    return verification.report_paper(
+        report_number, form=form, address=address, rules=packs.verification_rules(), by=by
+    )
+
+
+def report_shown(content: Mapping[str, Any], *, by: User) -> dict[str, Any]:
+    """A report's content as an account may see it (按标识遮蔽)."""
+    return verification.content_shown(content, sight(by=by))
+
+
+def sight(*, by: User) -> verification.Sight:
+    """What an account sees of the pack's data elements (敏感信息标识)."""
+    return verification.sight_of(packs.verification_rules(), by)
+
+
+def found_rows(number: str, *, by: User) -> list[dict[str, Any]]:
+    """What each source returned, cell by cell as the account may see it (查得明细)."""
+    return verification.found_rows(
+        number, rules=packs.verification_rules(), specs=packs.rules()[0].feeds, by=by
+    )
+
+
+def source_catalogue(*, by: User) -> list[dict[str, Any]]:
+    """The sources with their fields, marks, owner, basis, lag and users (来源目录)."""
+    return verification.source_catalogue(packs.verification_rules(), packs.rules()[0].feeds, by=by)
 
 
 def erase_raw() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -30,6 +30,8 @@ _GROUPS = {
     ),
     "doubts": ("doudi.cli.doubts", "疑点核查 doubts of an audit: find, report"),
     "roster": ("doudi.cli.roster", "发放名册 rosters: open, compute, tie-out, prove"),
+    "care": ("doudi.cli.care", "救助服务 services: orders, settle"),
+    "upward": ("doudi.cli.upward", "上报 reports to systems above: export, return, standing"),
     "pack": ("doudi.cli.pack", "政策包 policy packs: check, test, diff, show, new"),
     "verify": ("doudi.cli.verify", "核对 verification: list, reply, report, check"),
     "meals": ("doudi.cli.meals", "老年助餐 elderly meals: plan, price, route"),
@@ -95,8 +97,38 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except DoudiError as problem:
-        say_error(problem)
-        if "--json" in arguments:
-            told = {"code": problem.code, "zh": problem.zh, "en": problem.en}
-            print(json.dumps({"error": told}, ensure_ascii=False))
-        sys.exit(1)
+        _refuse(problem, arguments)
+    except Exception as fault:
+        if not _of_the_database(fault):
+            raise
+        said = (str(fault).strip().splitlines() or [type(fault).__name__])[0]
+        _refuse(
+            DoudiError(
+                f"数据库没有完成这一步：{said}。没做完的已撤回。请确认数据库已启动、磁盘未满（doudi doctor），再运行同一命令。",
+                f"The database did not end this step: {said}. What was not done is undone. See that the database runs "
+                "and the disk has room (doudi doctor), then run the same command again.",
+                code="database_failed",
+                retry=True,
+            ),
+            arguments,
+        )
+
+
+def _refuse(problem: DoudiError, arguments: list[str]) -> NoReturn:
+    say_error(problem)
+    if "--json" in arguments:
+        told = {"code": problem.code, "zh": problem.zh, "en": problem.en}
+        print(json.dumps({"error": told}, ensure_ascii=False))
+    sys.exit(1)
+
+
+def _of_the_database(fault: Exception) -> bool:
+    """Whether the database broke off: its session ended, it is down, locked or full. Nothing is imported to know that."""
+    django_db, psycopg = sys.modules.get("django.db"), sys.modules.get("psycopg")
+    kinds = [
+        getattr(module, name)
+        for module in (django_db, psycopg)
+        if module
+        for name in ("OperationalError", "InterfaceError")
+    ]
+    return isinstance(fault, tuple(kinds))

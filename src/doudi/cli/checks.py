@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from doudi.engine.errors import DoudiError
@@ -121,7 +122,18 @@ def backup() -> Finding:
     said = f"最近一次 {_ago(when)}：{last.get('file', '')}"
     if datetime.now(UTC) - when > _BACKUP_AGE:
         return Finding("备份", WRONG, f"{said}，已超过 {_BACKUP_AGE.days} 天。请运行 doudi backup")
+    if last.get("file") and _on_one_disk(Path(last["file"]), home().root):
+        return Finding(
+            "备份", ADVICE, f"{said}，和数据在同一块盘上，盘坏了会一起丢。请备份到另一块盘或另一台机器"
+        )
     return Finding("备份", WELL, said)
+
+
+def _on_one_disk(backup: Path, state: Path) -> bool:
+    try:
+        return backup.stat().st_dev == state.stat().st_dev
+    except OSError:
+        return False  # it was taken away, which is what one should do
 
 
 def worker() -> Finding:

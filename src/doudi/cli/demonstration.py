@@ -5,24 +5,20 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
-from dateutil.relativedelta import relativedelta
 from django.conf import settings
 from django.utils import timezone
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from doudi import chain
-from doudi.cli.seeds import ROOMS
+from doudi.cli.seeds import ROOMS, verifying
+from doudi.cli.seeds.dining import family_note
 from doudi.cli.shell import console
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
-from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import write_aside
 from doudi.house.paths import home
@@ -154,48 +150,9 @@ def _work_in_hand(people: dict[Role, User], township: str) -> None:
         text="老人独居，上月摔伤后没有人照看，靠邻居送饭。",
     )
     chain.find_doubts(as_of=AS_OF, by=county)
-    _verification(people, monitoring.warning(mine[-1], by=county).household_no)
+    verifying.seed(people, monitoring.warning(mine[-1], by=county).household_no)
     for room in ROOMS:
         room.seed(people, township)
-
-
-def _verification(people: dict[Role, User], household_no: str) -> None:
-    """Two requests for a household: one with its report, one that waits for authorisations."""
-    window, verifier = people[Role.TOWNSHIP], people[Role.VERIFIER]
-    asked: dict[str, Any] = {
-        "kind": "new",
-        "as_of": AS_OF,
-        "requested_by": "街道社会救助窗口（演示）",
-        "declared": {},
-    }
-    done = chain.verify_household(household_no, purpose="dibao", by=window, **asked)
-    signers = list(done.people.all())
-    adult = next(person for person in signers if person.relation == "户主")
-    for person in signers:
-        age = relativedelta(timezone.localdate(), identity.birth_date_of(person.id_number)).years
-        chain.authorise_verification(
-            name=person.name,
-            id_number=person.id_number,
-            region_code=done.region_code,
-            purposes=["dibao"],
-            sources=done.sources,
-            signed_on=timezone.localdate(),
-            way="paper",
-            signer=person.name if age >= 18 else adult.name,
-            guardian_relation="" if age >= 18 else "监护人",
-            evidence=b"%PDF-1.4 invented authorisation of " + str(person.pk).encode(),
-            evidence_name="授权书（虚构）.pdf",
-            by=window,
-        )
-    chain.query_sources(done.number, by=verifier)
-    with TemporaryDirectory() as folder:
-        for source in done.sources:
-            spec = chain.rules()[0].feeds[chain.verification_rules().sources[source].feed]
-            path = Path(folder) / f"{source}.csv"
-            path.write_text(",".join(column.label for column in spec.columns) + "\n", encoding="utf-8")
-            chain.take_reply(source, path, as_of=AS_OF, by=verifier)
-    chain.issue_report(done.number, by=verifier)
-    chain.verify_household(household_no, purpose="marginal", by=window, **asked)
 
 
 def welcome(port: int | None) -> None:
@@ -222,5 +179,8 @@ def welcome(port: int | None) -> None:
     ):
         table.add_row(name, role, first)
     console.print(table)
+    if family_note().is_file():
+        told = family_note().read_text(encoding="utf-8").strip()
+        console.print(f"家属订餐 a relative orders  /meals/family/  {told}")
     if port is not None:
         console.print(f"打开 / open  http://127.0.0.1:{port}/   （Ctrl+C 停止 / to stop）")

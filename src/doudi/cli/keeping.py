@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -93,7 +94,7 @@ def restore(
             {"file": str(told.file), "made_at": told.made_at, "version": told.version, "database": told.database,
              "files": told.files, "bytes": told.size, "whole": True},
             as_json=as_json,
-            words=f"{told.file} 完整：{told.files} 个文件，{told.made_at} 制作 / whole",
+            words=f"{told.file} 完整：{told.files} 个文件，{_local(told.made_at)} 制作 / whole",
         )  # fmt: skip
         return
     told = restore_backup(source, given=given)
@@ -108,11 +109,16 @@ def restore(
          "database": told.database, "files": told.files, "bytes": told.size, "seconds": told.seconds,
          "audit_entries": report.entries, "audit_whole": report.whole},
         as_json=as_json,
-        words=f"已恢复到 {home().root}：{told.files} 个文件，备份制作于 {told.made_at}；审计链 {report.entries} 条，"
+        words=f"已恢复到 {home().root}：{told.files} 个文件，备份制作于 {_local(told.made_at)}；审计链 {report.entries} 条，"
         + ("完整 / restored, the log is whole" if report.whole else f"第 {report.first_break} 条处断开 / the log is broken"),
     )  # fmt: skip
     if not report.whole:
         raise typer.Exit(1)
+
+
+def _local(made_at: str) -> str:
+    """The moment by this machine's clock, as people read it."""
+    return f"{datetime.fromisoformat(made_at).astimezone():%Y-%m-%d %H:%M}"
 
 
 def _ask(*, twice: bool) -> str:

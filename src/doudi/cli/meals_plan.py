@@ -12,11 +12,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from doudi.engine.siting import CoordinateSystem, Model, Plan, plan_sites, reach_of, read_lists
+from doudi.engine.siting import Aim, CoordinateSystem, Model, Plan, plan_sites, reach_of, read_lists
 
 
 def plan(
-    demand: Annotated[Path, typer.Option(help="需求点 · demand: id, lon, lat, weight[, group, radius]")],
+    demand: Annotated[
+        Path, typer.Option(help="需求点 · demand: id, lon, lat, weight[, hard, group, radius]")
+    ],
     candidates: Annotated[
         Path, typer.Option(help="候选点 · candidates: id, lon, lat[, capacity, cost, group]")
     ],
@@ -123,12 +125,24 @@ def as_answer(made: Plan) -> dict[str, Any]:
             name: {"covered_weight": _plain(part.covered), "total_weight": _plain(part.total)}
             for name, part in made.groups.items()
         },
+        "objectives": [
+            {"aim": str(step.aim), "value": _plain(step.value), "bound": _plain(step.bound), "gap": step.gap}
+            for step in made.steps
+        ],
     }
 
 
 def _plain(value: float | None) -> float | int | None:
     """A whole number without its ``.0``: people are counted."""
     return int(value) if value is not None and value == int(value) and abs(value) < 2**53 else value
+
+
+_AIMS = {
+    Aim.HARD: "先 first: 困难老人 in difficulty",
+    Aim.ALL: "再 then: 全部老人 all elders",
+    Aim.DISTANCE: "再 then: 人均路程（米） metres a person",
+    Aim.COST: "再 then: 费用 cost",
+}
 
 
 def _show(made: Plan) -> None:
@@ -145,6 +159,9 @@ def _show(made: Plan) -> None:
         say.print(f"目标 objective {made.objective:g}  界 bound {made.bound:g}  差 gap {gap}")
         say.print(f"覆盖 covered {made.covered_weight:g} / {made.total_weight:g} ({share:.1%})")
         say.print(f"站点 sites ({len(made.sites)}): " + "、".join(made.sites))
+    for step in made.steps:
+        gap = "?" if step.gap is None else f"{step.gap:.3%}"
+        say.print(f"{_AIMS[step.aim]} {step.value:g}  界 bound {step.bound:g}  差 gap {gap}")
     if made.groups:
         table = Table("分组 group", "覆盖 covered", "合计 total", "%")
         for name, part in made.groups.items():

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -171,8 +173,10 @@ def _refusal(status: int, zh: str, en: str) -> tuple[int, bytes, dict[str, str]]
     return status, json.dumps({"zh": zh, "en": en}, ensure_ascii=False).encode(), {}
 
 
-def serve(source: ReferenceSource, *, port: int = 0, host: str = "127.0.0.1") -> ThreadingHTTPServer:
-    """A listening server; the caller runs ``serve_forever``. Port 0 takes a free one."""
+def serve(
+    source: ReferenceSource, *, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> ThreadingHTTPServer:
+    """A listening server, over HTTPS with ``tls``; the caller runs ``serve_forever``. Port 0 takes a free one."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -205,6 +209,10 @@ def serve(source: ReferenceSource, *, port: int = 0, host: str = "127.0.0.1") ->
 
         do_GET = do_POST = _do
 
+        def handle(self) -> None:
+            with suppress(ssl.SSLError, ConnectionError):  # who shows no certificate gets no answer
+                super().handle()
+
         def log_message(self, *_arguments: Any) -> None:
             """Nothing of a request, which names people, goes to a log."""
 
@@ -212,4 +220,17 @@ def serve(source: ReferenceSource, *, port: int = 0, host: str = "127.0.0.1") ->
         daemon_threads = True
         request_queue_size = 128
 
-    return Server((host, port), Handler)
+    server = Server((host, port), Handler)
+    if tls is not None:
+        # the handshake is made by each line's own thread: a slow one keeps nobody else waiting
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return server
+
+
+def mutual_tls(certificate: Path, private_key: Path, clients: Path) -> ssl.SSLContext:
+    """TLS that lets nobody in without a certificate signed by ``clients`` (双向认证)."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(clients))
+    context.load_cert_chain(certificate, private_key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

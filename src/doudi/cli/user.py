@@ -18,6 +18,66 @@ def _group() -> None:
     """账号 accounts."""
 
 
+def _typed_password() -> str:
+    return getpass.getpass("密码 / password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
+@app.command(name="list")
+def list_all(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """列出账号：角色、辖区、是否停用、最近登录 / every account: role, area, whether closed, last sign-in."""
+    open_office(quiet=as_json)
+    from django.utils import timezone
+
+    from doudi.contexts.accounts.services import Role, system_user, users
+
+    found = list(users(by=system_user()))
+    told = [
+        {
+            "username": one.username, "name": one.display_name, "role": one.role, "region": one.region_code,
+            "active": one.is_active, "second_factor": one.second_factor, "last_login": one.last_login,
+        }
+        for one in found
+    ]  # fmt: skip
+    lines = [
+        "  ".join(
+            (
+                one.username,
+                one.display_name,
+                Role(one.role).label,
+                one.region_code or "全部辖区",
+                "在用" if one.is_active else "已停用",
+                f"最近登录 {timezone.localtime(one.last_login):%Y-%m-%d %H:%M}"
+                if one.last_login
+                else "没有登录过",
+            )
+        )
+        for one in found
+    ]
+    answer(
+        {"users": told},
+        as_json=as_json,
+        words="\n".join(lines) or "还没有账号，请运行 doudi user add / no account yet",
+    )
+
+
+@app.command()
+def password(
+    username: Annotated[str, typer.Argument(help="账号 / account")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """重设密码，如管理员忘了自己的密码；从终端或标准输入读取 / a new password, read from the terminal or standard input."""
+    open_office(quiet=as_json)
+    from doudi.contexts.accounts.services import account, set_password, system_user
+
+    account(username)  # a wrong name is told before a password is asked for
+    done = set_password(username, _typed_password(), by=system_user())
+    answer(
+        {"username": done.username, "password_set": True},
+        as_json=as_json,
+        words=f"已重设 {done.username} 的密码，原来的登录已失效 / the password is set, earlier sessions are over",
+    )
+
+
 @app.command()
 def add(
     username: Annotated[str, typer.Argument(help="登录名 / log-in name")],
@@ -48,12 +108,9 @@ def add(
 
     if role not in set(Role):
         raise typer.BadParameter(f"角色只有 {'、'.join(Role)} / unknown role")
-    password = (
-        getpass.getpass("密码 / password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    )
     user = create_user(
         username=username,
-        password=password,
+        password=_typed_password(),
         display_name=name,
         role=Role(role),
         region_code=region,

@@ -104,6 +104,86 @@ def ask(
         raise typer.Exit(1)
 
 
+_OBLIGOR = {
+    "姓名": "name", "与被赡养人关系": "relation", "赡养成员次序": "supported", "判决协议": "judged", "实际支付": "paid",
+    "义务人类别": "category", "家庭人口": "persons", "家庭月收入": "income", "赡养老人数": "parents",
+}  # fmt: skip
+"""Header of the table of supporters → field; amounts in 元 a month, the members' positions joined by ;"""
+
+
+def _obligors(path: Path) -> list[Any]:
+    """The supporters of a CSV (UTF-8); raises :class:`DoudiError` with the line."""
+    import csv
+
+    from doudi.engine import money
+    from doudi.engine.verification import Obligor
+
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        lines = list(csv.DictReader(handle))
+    told = []
+    for place, line in enumerate(lines, 2):
+        given = {field: (line.get(header) or "").strip() for header, field in _OBLIGOR.items()}
+        try:
+            amounts = {
+                field: None if given[field] == "" else money.parse_fen(given[field])
+                for field in ("judged", "paid", "income")
+            }
+            if any(amount is not None and amount[0] is None for amount in amounts.values()):
+                raise ValueError("金额")
+            fen = {field: None if amount is None else amount[0] for field, amount in amounts.items()}
+            told.append(
+                Obligor(
+                    name=given["name"],
+                    relation=given["relation"],
+                    supported=tuple(int(part) for part in given["supported"].split(";") if part),
+                    judged=fen["judged"],
+                    paid=fen["paid"],
+                    category=given["category"],
+                    persons=int(given["persons"] or 0),
+                    income=fen["income"] or 0,
+                    parents=int(given["parents"] or 0),
+                )
+            )
+        except ValueError:
+            raise DoudiError(
+                f"{path.name} 第 {place} 行读不懂。金额写元，人数写整数；表头：{'、'.join(_OBLIGOR)}。",
+                f"{path.name}, line {place} cannot be read; the headers are {', '.join(_OBLIGOR)}.",
+                code="support_unreadable",
+            ) from None
+    return told
+
+
+@app.command()
+def support(
+    number: Annotated[str, typer.Argument(help="委托单号 / request number")],
+    acting: As,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="赡养人的 CSV，每人一行 / a CSV of the supporters", exists=True),
+    ] = None,
+    nobody: Annotated[
+        bool, typer.Option("--none", help="没有不共同生活的法定赡养人 / there is none")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """登记不共同生活的法定赡养人（整张表替换上一次）/ state the legal supporters who live apart; the whole list each time."""
+    if (file is None) != nobody:
+        raise typer.BadParameter("--file 和 --none 二选一 / give one of them")
+    open_office(quiet=as_json)
+    from doudi import chain
+
+    obligors = _obligors(file) if file is not None else []
+    if file is not None and not obligors:
+        raise DoudiError(
+            f"{file.name} 里没有赡养人。确实没有的用 --none。",
+            f"{file.name} names nobody; use --none if there is none.",
+            code="support_incomplete",
+        )
+    statement = chain.state_support(number, obligors, by=_acting(acting))
+    told = {"request": number, "statement": statement.pk, "obligors": len(obligors)}
+    answer(told, as_json=as_json, words=f"委托单 {number}：登记赡养人 {len(obligors)} 名")
+
+
 @app.command()
 def batch(
     file: Annotated[
@@ -221,6 +301,21 @@ def serve_source(
     secret_env: Annotated[
         str, typer.Option("--secret-env", help="密钥所在的环境变量 / variable with the secret")
     ] = "DOUDI_SOURCE_SECRET",  # noqa: S107 — the name of a variable
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--certificate", help="本服务的证书，启用 HTTPS 双向认证 / this server's certificate", exists=True
+        ),
+    ] = None,
+    private_key: Annotated[
+        Path | None, typer.Option("--private-key", help="证书的私钥 / its private key", exists=True)
+    ] = None,
+    client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--client-ca", help="签发查询方证书的 CA / the CA of the asking house's certificate", exists=True
+        ),
+    ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option("--fault", help="slow|fail|cut|lie=比例，可多次 / a fault and how often"),
@@ -250,10 +345,14 @@ def serve_source(
             raise typer.BadParameter(f"--fault {text}: slow|fail|cut|lie=0..1")
     rows = reference_source.load_rows(folder, load_pack(pack).feeds)
     peer = reference_source.ReferenceSource(rows, {key: given}, as_of, faults)
-    with reference_source.serve(peer, port=port) as server:
-        console.print(
-            f"参考来源 http://127.0.0.1:{server.server_address[1]}/ ：{'、'.join(rows) or '没有文件'}（Ctrl+C 停 / stops）"
-        )
+    tls = None
+    if certificate or private_key or client_ca:
+        if not (certificate and private_key and client_ca):
+            raise typer.BadParameter("--certificate、--private-key、--client-ca 要一起给 / go together")
+        tls = reference_source.mutual_tls(certificate, private_key, client_ca)
+    with reference_source.serve(peer, port=port, tls=tls) as server:
+        address = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}/"
+        console.print(f"参考来源 {address} ：{'、'.join(rows) or '没有文件'}（Ctrl+C 停 / stops）")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -280,7 +379,7 @@ def report(
 
     form = to.suffix.lower().lstrip(".")
     if form in verification.FORMS:
-        content = verification.report_paper(number, form=form, address=address, by=_acting(acting))
+        content = chain.report_paper(number, form=form, address=address, by=_acting(acting))
     else:
         content = chain.report_file(number, by=_acting(acting))
     write_aside(to, content)

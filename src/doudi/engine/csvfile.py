@@ -1,7 +1,7 @@
-"""Read one planning list from a CSV file, so that every refusal names the file, the row and the column.
+"""Read one planning list from a CSV file or a workbook, so that every refusal names the file, the row and the column.
 
-In comes a path; out come the columns as text, in the order of the file. UTF-8 (with or without BOM) and
-GB18030 are read; nothing is guessed about the meaning of a cell.
+In comes a path; out come the columns as text, in the order of the file. UTF-8 (with or without BOM) and GB18030
+are read, and the first filled sheet of an Excel workbook; nothing is guessed about the meaning of a cell.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ import pyarrow as pa
 from pyarrow import csv
 
 from doudi.engine.errors import DoudiError
+from doudi.engine.feeds.containers import open_file
+from doudi.engine.feeds.tables import Cell
+
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How a file of Excel begins, new and old."""
 
 
 class TableError(DoudiError):
@@ -27,7 +32,7 @@ class TableError(DoudiError):
 
 
 class CsvFile:
-    """One CSV list with a header row: columns of text by name.
+    """One list with a header row, CSV or the first filled sheet of a workbook: columns of text by name.
 
     ``required`` columns must be in the header; any other column of the header may be asked for with
     :meth:`text` and gives ``""`` in each row where it is absent. Blank lines are passed over.
@@ -183,6 +188,8 @@ def _utf8(path: Path) -> bytes:
         raise TableError(
             f"读不到文件 {path}：{reason}。请检查路径。", f"Cannot read {path}: {reason}. Check the path."
         ) from None
+    if raw.startswith(_WORKBOOKS):
+        return _sheet(path)
     try:
         raw.decode()
         return raw.removeprefix(codecs.BOM_UTF8)
@@ -195,3 +202,57 @@ def _utf8(path: Path) -> bytes:
             f"{path.name} 的编码不是 UTF-8 或 GB18030。请另存为 CSV UTF-8。",
             f"{path.name} is neither UTF-8 nor GB18030. Save it as CSV UTF-8.",
         ) from None
+
+
+def _sheet(path: Path) -> bytes:
+    """The first filled sheet as CSV, a line per row so that row numbers stay those of the sheet."""
+    sheet = open_file(path).tables[0]
+    out = io.StringIO()
+    write = plain_csv.writer(out, lineterminator="\n")
+    width = max((len(row) for row in sheet.top), default=0)
+    told = 0
+    for block in sheet.blocks(below=0, width=width):
+        if not told:
+            out.write("\n" * (block.first_row - 1))
+        for row in range(block.height):
+            cells = [_plain(cell) for cell in block.row(row)]
+            if any(cells):
+                write.writerow(cells)
+            else:
+                out.write("\n")
+        told += block.height
+    return out.getvalue().encode()
+
+
+def _plain(cell: Cell) -> str:
+    """A cell as the clerk sees it: no line breaks, a whole number without its ``.0``."""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return "" if cell is None else " ".join(str(cell).split())
+
+
+def _sheet(path: Path) -> bytes:
+    """The first filled sheet as CSV, a line per row so that row numbers stay those of the sheet."""
+    sheet = open_file(path).tables[0]
+    out = io.StringIO()
+    write = plain_csv.writer(out, lineterminator="\n")
+    width = max((len(row) for row in sheet.top), default=0)
+    told = 0
+    for block in sheet.blocks(below=0, width=width):
+        if not told:
+            out.write("\n" * (block.first_row - 1))
+        for row in range(block.height):
+            cells = [_plain(cell) for cell in block.row(row)]
+            if any(cells):
+                write.writerow(cells)
+            else:
+                out.write("\n")
+        told += block.height
+    return out.getvalue().encode()
+
+
+def _plain(cell: Cell) -> str:
+    """A cell as the clerk sees it: no line breaks, a whole number without its ``.0``."""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return "" if cell is None else " ".join(str(cell).split())

@@ -15,6 +15,12 @@ _ADOBE = 0xEE
 """APP14 says how the colours are coded; without it some pictures turn green."""
 
 
+MOST_PIXELS = 60_000_000
+"""Width times height: more than any telephone takes, less than what brings down who opens it."""
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers of a JPEG that say how large it is (ITU-T T.81 table B.1)."""
+
+
 class PictureRefused(DoudiError):
     """Not a picture of a form that is taken, or a broken one."""
 
@@ -39,6 +45,14 @@ def _broken() -> PictureRefused:
     return PictureRefused("图片不完整或已损坏，请重拍。", "The picture is broken; take it again.")
 
 
+def _refuse_giants(width: bytes, height: bytes) -> None:
+    """A small file may unfold to a picture that no machine can open."""
+    if int.from_bytes(width, "big") * int.from_bytes(height, "big") > MOST_PIXELS:
+        raise PictureRefused(
+            "图片的尺寸太大，请用手机相机重新拍。", "The picture is too large; take it again with a camera."
+        )
+
+
 def _strip_jpeg(content: bytes) -> bytes:
     """Drop the application segments (ITU-T T.81 B.2.4.6) but JFIF and Adobe, and comments; stop at the scan."""
     kept = [content[:2]]
@@ -59,6 +73,8 @@ def _strip_jpeg(content: bytes) -> bytes:
                 raise _broken()
             # what follows the end of the image may hold a second picture or a film
             return b"".join([*kept, content[at : stop + 2]])
+        if marker in _FRAMES:
+            _refuse_giants(content[at + 7 : at + 9], content[at + 5 : at + 7])
         if not (0xE1 <= marker <= 0xEF and marker != _ADOBE) and marker != _COMMENT:
             kept.append(content[at:end])
         at = end
@@ -74,6 +90,8 @@ def _strip_png(content: bytes) -> bytes:
         if end > len(content):
             raise _broken()
         kind = content[at + 4 : at + 8]
+        if kind == b"IHDR":
+            _refuse_giants(content[at + 8 : at + 12], content[at + 12 : at + 16])
         if kind in _PNG_KEPT:
             kept.append(content[at:end])
         if kind == b"IEND":

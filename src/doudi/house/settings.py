@@ -83,6 +83,34 @@ def _address(name: str) -> str:
     return given
 
 
+def _of_sign_on(name: str) -> str:
+    """An address of the single sign-on, which must be there once its issuer is named, and say nothing in the clear."""
+    given = _address(name)
+    if OIDC_ISSUER and not given:
+        raise ImproperlyConfigured(
+            f"设了 DOUDI_OIDC_ISSUER 就必须设 {name} {name} is needed beside DOUDI_OIDC_ISSUER"
+        )
+    parts = urlsplit(given)
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ImproperlyConfigured(f"{name}={given!r} 必须是 https 地址 must begin with https://")
+    return given
+
+
+def _origins(*addresses: str) -> list[str]:
+    """Where the addresses lie, each place once."""
+    parts = (urlsplit(address) for address in addresses if address)
+    return list(dict.fromkeys(f"{one.scheme}://{one.netloc}" for one in parts))
+
+
+def _signature_way(name: str) -> str:
+    given = os.environ.get(name, "").strip() or "RS256"
+    if given not in ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512"):
+        raise ImproperlyConfigured(
+            f"{name}={given!r} 只能是 RS256/384/512 或 ES256/384/512 is none of RS256/384/512, ES256/384/512"
+        )
+    return given
+
+
 def _secret_key() -> str:
     """The signing key of sessions: given, or made once and kept with the other keys."""
     given = os.environ.get("DOUDI_SECRET_KEY", "").strip()
@@ -112,7 +140,32 @@ DEMONSTRATION = _flag("DOUDI_DEMO", False)
 
 # the gateway that takes messages out of the house (短信、政务通知): one HTTP POST each; none by default
 PUSH_URL = _address("DOUDI_PUSH_URL")
+WEBHOOK_HOSTS = frozenset(_words("DOUDI_WEBHOOK_HOSTS", ""))
+"""Hosts that events of departments may be sent to; none declared: none leave."""
 PUSH_TOKEN = os.environ.get("DOUDI_PUSH_TOKEN", "").strip()
+
+# the government's single sign-on (统一身份认证, OpenID Connect), in the names of mozilla-django-oidc; off without an issuer
+OIDC_ISSUER = os.environ.get("DOUDI_OIDC_ISSUER", "").strip()
+OIDC_NAME = os.environ.get("DOUDI_OIDC_NAME", "").strip() or "统一身份认证"
+OIDC_CLAIM = os.environ.get("DOUDI_OIDC_CLAIM", "").strip() or "sub"
+OIDC_OP_AUTHORIZATION_ENDPOINT = _of_sign_on("DOUDI_OIDC_AUTHORIZE_URL")
+OIDC_OP_TOKEN_ENDPOINT = _of_sign_on("DOUDI_OIDC_TOKEN_URL")
+OIDC_OP_JWKS_ENDPOINT = _of_sign_on("DOUDI_OIDC_KEYS_URL")
+OIDC_OP_USER_ENDPOINT = _of_sign_on("DOUDI_OIDC_USERINFO_URL")
+OIDC_LOGOUT_URL = _address("DOUDI_OIDC_LOGOUT_URL")
+OIDC_RP_CLIENT_ID = os.environ.get("DOUDI_OIDC_CLIENT_ID", "").strip()
+OIDC_RP_CLIENT_SECRET = os.environ.get("DOUDI_OIDC_CLIENT_SECRET", "").strip()
+if OIDC_ISSUER and not (OIDC_RP_CLIENT_ID and OIDC_RP_CLIENT_SECRET):
+    raise ImproperlyConfigured(
+        "设了 DOUDI_OIDC_ISSUER 就必须设 DOUDI_OIDC_CLIENT_ID 和 DOUDI_OIDC_CLIENT_SECRET "
+        "both are needed beside DOUDI_OIDC_ISSUER"
+    )
+OIDC_RP_SCOPES = os.environ.get("DOUDI_OIDC_SCOPES", "").strip() or "openid"
+OIDC_RP_SIGN_ALGO = _signature_way("DOUDI_OIDC_ALGORITHM")
+OIDC_USE_PKCE = True
+OIDC_TIMEOUT = 10
+OIDC_MAX_STATES = 10
+OIDC_AUTHENTICATION_CALLBACK_URL = "sign_on_back"
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -216,7 +269,8 @@ CONTENT_SECURITY_POLICY = {
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
-        "form-action": ["'self'"],
+        # a browser holds the way on from a form to this too: linking begins and logging out ends at the single sign-on
+        "form-action": ["'self'", *_origins(OIDC_OP_AUTHORIZATION_ENDPOINT, OIDC_LOGOUT_URL)],
     }
 }
 

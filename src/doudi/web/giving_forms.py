@@ -286,6 +286,57 @@ class PayForm(TokenForm):
     on = day(gettext_lazy("拨付日期"))
 
 
+class MealGiftForm(forms.Form):
+    """Which meals a fund's money pays for."""
+
+    site_code = forms.ChoiceField(label=gettext_lazy("助餐点"))
+    per_meal = YuanField(
+        label=gettext_lazy("每餐最多补（元）"),
+        help_text=gettext_lazy("政府补贴之后再补；老人至少付的部分不补"),
+    )
+    categories = forms.MultipleChoiceField(
+        label=gettext_lazy("补给谁（不选为全部助餐对象）"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    since = day(gettext_lazy("从哪天起"))
+    until = forms.DateField(label=gettext_lazy("到哪天止"), widget=DayInput())
+
+    def __init__(self, *args: Any, places: Any = (), groups: Any = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choose: Any = self.fields
+        choose["site_code"].choices = [(place.code, place.name) for place in places]
+        choose["categories"].choices = groups
+
+
+class MealPayForm(forms.Form):
+    """A settlement of meals that a fund pays its part of."""
+
+    settlement = forms.ChoiceField(label=gettext_lazy("助餐结算"))
+    on = day(gettext_lazy("拨付日期"))
+
+    def __init__(self, *args: Any, due: Any = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choose: Any = self.fields
+        choose["settlement"].choices = [
+            (
+                one.settlement,
+                _("%(month)s：%(meals)d 餐，%(people)d 人，%(yuan)s 元")
+                % {
+                    "month": one.month,
+                    "meals": one.meals,
+                    "people": one.people,
+                    "yuan": f"{one.fen / 100:.2f}",
+                },
+            )
+            for one in due
+        ]
+
+
+class EmptyForm(forms.Form):
+    """A step that asks for nothing but the press of its button."""
+
+
 class BackForm(TokenForm):
     """Money or goods that came back."""
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from doudi.contexts.accounts.services import Act, Role, User, may
+from doudi.contexts.accounts.services import Act, Role, User, acts_of
 from doudi.contexts.monitoring import services as monitoring
 
 LARGE_COOKIE = "doudi_large"
@@ -51,6 +51,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("inbox", gettext_noop("部门推送"), Act.VIEW_REFERRALS),
             ("resources", gettext_noop("资源清单"), Act.VIEW_RESOURCES),
             ("care_list", gettext_noop("救助服务"), Act.VIEW_CARE),
+            ("webhooks", gettext_noop("部门接口推送"), Act.VIEW_WEBHOOKS),
         ),
     ),
     (
@@ -60,6 +61,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("payments", gettext_noop("发放和回盘"), Act.VIEW_ROSTERS),
             ("pay_accounts", gettext_noop("收款账户"), Act.VIEW_ROSTERS),
             ("pay_statistics", gettext_noop("发放统计"), Act.VIEW_ROSTERS),
+            ("upward", gettext_noop("上报"), Act.VIEW_UPWARD),
             ("outcomes", gettext_noop("救助成效"), Act.VIEW_ROSTERS),
             ("reviews", gettext_noop("定期复查"), Act.VIEW_ROSTERS),
             ("doubts", gettext_noop("疑点核查"), Act.VIEW_DOUBTS),
@@ -96,15 +98,10 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
             ("meal_menus", gettext_noop("菜单"), Act.VIEW_SITES),
             ("deliveries", gettext_noop("送餐"), Act.VIEW_DINERS),
             ("rounds", gettext_noop("送餐路线"), Act.DELIVER_MEAL),
-            ("meal_sites", gettext_noop("助餐点"), Act.VIEW_SITES),
-            ("settlements", gettext_noop("助餐结算"), Act.VIEW_SETTLEMENT),
-        ),
-    ),
-    (
-        gettext_noop("助餐监管与志愿"),
-        (
-            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
             ("safety", gettext_noop("食品安全"), Act.VIEW_SAFETY),
+            ("meal_sites", gettext_noop("助餐点"), Act.VIEW_SITES),
+            ("site_plans", gettext_noop("助餐选址"), Act.VIEW_PLANS),
+            ("settlements", gettext_noop("助餐结算"), Act.VIEW_SETTLEMENT),
             ("volunteers", gettext_noop("志愿服务"), Act.VIEW_VOLUNTEERS),
         ),
     ),
@@ -130,6 +127,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, Act | None], ...]], ...] = (
 _BELOW = {
     "care_list": ("/care-settlements/", "/care-visits/"),
     "households": ("/persons/", "/exports/", "/linkage/received/"),
+    "webhooks": ("/webhook-events/",),
     "needs": ("/linkage/matching/",),
     "filings": ("/linkage/books/",),
     "projects": ("/linkage/stock/",),
@@ -151,14 +149,15 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
     if isinstance(user, User):
         at = request.path
-        frame["can"] = {act.value: may(user, act) for act in Act}
+        acts = acts_of(user)
+        frame["can"] = {act.value: act in acts for act in Act}
         frame["unread"] = monitoring.unread_count(user)
         frame["role_label"] = _(Role(user.role).label)
-        frame["menu"], frame["submenu"] = _menu(user, at)
+        frame["menu"], frame["submenu"] = _menu(acts, at)
     return frame
 
 
-def _menu(user: User, at: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _menu(acts: frozenset[Act], at: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rooms and the pages of the room one stands in; an account with few pages sees them all in one row."""
     home = reverse("home")
     first = {"href": home, "label": _("今日待办"), "current": at == home}
@@ -171,7 +170,7 @@ def _menu(user: User, at: str) -> tuple[list[dict[str, Any]], list[dict[str, Any
                 "current": at.startswith((href, *_BELOW.get(name, ()))),
             }
             for name, label, act in pages
-            if act is None or may(user, act)
+            if act is None or act in acts
             for href in (reverse(name),)
         ]
         if shown:

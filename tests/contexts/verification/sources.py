@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +21,16 @@ AS_OF = date(2024, 11, 10)
 
 
 @contextmanager
-def department(rows: dict[str, Any], **more: Any) -> Iterator[tuple[ReferenceSource, str]]:
+def department(
+    rows: dict[str, Any], *, tls: ssl.SSLContext | None = None, **more: Any
+) -> Iterator[tuple[ReferenceSource, str]]:
     """A department server on the loopback with rows by feed and ID; gives it and its address."""
     peer = ReferenceSource(rows, {"longli": SECRET}, AS_OF, **more)
-    server = serve(peer)
+    server = serve(peer, tls=tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield peer, f"http://127.0.0.1:{server.server_address[1]}/bank"
+        yield peer, f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}/bank"
     finally:
         server.shutdown()
         server.server_close()

@@ -42,8 +42,10 @@ def words(content: bytes) -> str:
     return "\n".join([p.text for p in document.paragraphs] + cells + heads)
 
 
-def test_the_word_paper_says_what_the_report_says(report, verifier, make_user):
-    told = words(verification.report_paper(report.number, form="docx", address=ADDRESS, by=verifier))
+def test_the_word_paper_says_what_the_report_says(report, rules, verifier, make_user):
+    told = words(
+        verification.report_paper(report.number, form="docx", address=ADDRESS, rules=rules, by=verifier)
+    )
     for part in (
         report.number, "张伟", "失败", "部分结果", "待核", "是审核确认的参考依据，不是决定", report.sha256, report.sm3,
         report.check_code, "盖章", "verifier1", "意见：需入户核实", "社会救助暂行办法",
@@ -55,28 +57,28 @@ def test_the_word_paper_says_what_the_report_says(report, verifier, make_user):
     assert (entry.detail["report"], entry.detail["form"]) == (report.number, "docx")
 
 
-def test_the_pdf_is_set_with_a_code_a_seal_place_and_rare_characters(report, verifier):
-    made = verification.report_paper(report.number, form="pdf", address=ADDRESS, by=verifier)
+def test_the_pdf_is_set_with_a_code_a_seal_place_and_rare_characters(report, rules, verifier):
+    made = verification.report_paper(report.number, form="pdf", address=ADDRESS, rules=rules, by=verifier)
     assert made.startswith(b"%PDF-")
     assert made.count(b"/FontFile") >= 1  # fonts are inside: an office without them reads the same
-    paper = _paper(report, ADDRESS, verifier)
+    paper = _paper(report, ADDRESS, verification.sight_of(rules, verifier), verifier)
     assert paper.code == f"{ADDRESS}/check/{report.check_code}/"
     # a name outside the basic plane is set, and from a font that has it, where this machine has one
     rare = documents.Paper("核对报告", "𠮷㼆䶮", (documents.text("𠮷㼆䶮"),), ())
     assert documents.to_pdf(rare).startswith(b"%PDF-")
 
 
-def test_who_may_not_see_identities_gets_surnames(report, make_user):
+def test_who_may_not_see_identities_gets_surnames(report, rules, make_user):
     auditor = make_user("auditor1", "auditor", "520102")
-    told = words(verification.report_paper(report.number, form="docx", address="", by=auditor))
+    told = words(verification.report_paper(report.number, form="docx", address="", rules=rules, by=auditor))
     assert "张伟" not in told
     assert "张*" in told
     with pytest.raises(ReportNotFound):
         verification.report_paper(
-            report.number, form="pdf", address="", by=make_user("far", "verifier", "610102")
+            report.number, form="pdf", address="", rules=rules, by=make_user("far", "verifier", "610102")
         )
     with pytest.raises(StepRefused):
-        verification.report_paper(report.number, form="exe", address="", by=auditor)
+        verification.report_paper(report.number, form="exe", address="", rules=rules, by=auditor)
 
 
 def test_a_stranger_with_the_code_learns_whether_it_stands_and_nothing_of_the_family(report):

@@ -103,8 +103,8 @@ def test_ones_own_kin_is_closed_everywhere_and_flagged(
     roads = (
         lambda: verification.look_at_request(request.number, by=other),
         lambda: verification.look_at_report(report.number, by=other),
-        lambda: verification.export_report(report.number, by=other),
-        lambda: verification.report_paper(report.number, form="docx", address="", by=other),
+        lambda: verification.export_report(report.number, rules=rules, by=other),
+        lambda: verification.report_paper(report.number, form="docx", address="", rules=rules, by=other),
         lambda: verification.start_queries(request.number, rules=rules, by=other, again=["deposit"]),
     )
     for road in roads:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from doudi.engine.feeds import Grades, build_register, resolve_feed
+from doudi.engine.feeds import Grades, build_register, is_whole_register, resolve_feed
+from doudi.engine.identity import birth_date_of
 from tests.engine.feeds.outbox import MEDICAL, REGISTER, bill, blind, csv_file, member, number, read
 
 PEOPLE = [
@@ -56,6 +57,25 @@ def test_households_and_persons_are_numbered_in_the_agreed_order(tmp_path: Path)
     assert built.rows["id_number"].to_pylist() == [number(n) for n in (1, 2, 2, 3, 4)]
 
 
+def test_a_register_of_an_earlier_version_gets_the_births_it_lacks_and_keeps_what_lies_beside(
+    tmp_path: Path,
+) -> None:
+    parsed = read("household_register", csv_file(tmp_path, [REGISTER, *PEOPLE]))
+    folder = tmp_path / "register"
+    build_register(parsed, folder, blind=blind)
+    whole = pq.read_table(folder / "members.parquet")
+    pq.write_table(whole.drop_columns(["birth_on"]), folder / "members.parquet")
+    (folder / "death-1.parquet").write_bytes(b"resolved")
+    assert not is_whole_register(folder)
+
+    build_register(parsed, folder, blind=blind)
+
+    assert is_whole_register(folder)
+    assert pq.read_table(folder / "members.parquet").equals(whole)
+    assert whole["birth_on"].to_pylist() == [birth_date_of(number(n)) for n in (1, 2, 2, 3, 4)]
+    assert (folder / "death-1.parquet").read_bytes() == b"resolved"
+
+
 def test_the_members_file_has_the_agreed_columns(register: Path) -> None:
     schema = pq.read_schema(register / "members.parquet")
 
@@ -70,6 +90,7 @@ def test_the_members_file_has_the_agreed_columns(register: Path) -> None:
         "urban_rural": "string",
         "region_code": "string",
         "is_head": "bool",
+        "birth_on": "date32[day]",
     }
 
 

@@ -27,7 +27,7 @@ _MEMBERS = pa.schema(
         ("household_key", pa.int64()), ("person_key", pa.int64()), ("relation", pa.string()),
         ("living_together", pa.bool_()), ("left_on", pa.date32()), ("category", pa.string()),
         ("category_since", pa.date32()), ("urban_rural", pa.string()), ("region_code", pa.string()),
-        ("is_head", pa.bool_()),
+        ("is_head", pa.bool_()), ("birth_on", pa.date32()),
     ]
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -19,6 +20,8 @@ from doudi.contexts.meals import services as meals
 from doudi.contexts.registry import services as registry
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
+from doudi.house.keyring import write_aside
+from doudi.house.paths import home
 
 _SEAT = (106.977, 26.453)
 _DISHES: tuple[tuple[str, list[str], list[str], list[str], list[str], dict[str, float]], ...] = (
@@ -66,7 +69,9 @@ def seed(people: dict[Role, User], township: str) -> None:
     for back in range(4):
         _serve(diners, last - timedelta(days=back), cook, everybody=back == 0)
     meals.make_settlement(canteen, month=f"{last:%Y-%m}", rules=chain.meal_network(), by=county)
+    _in_hospital(diners[-1], people[Role.TOWNSHIP])
     _today(diners, canteen, cook, people[Role.COURIER])
+    _family(diners[0], cook, township)
 
 
 def _places(county: User, organisation: str, township: str) -> tuple[meals.Site, meals.Site]:
@@ -234,3 +239,41 @@ def _today(diners: list[meals.Diner], canteen: meals.Site, cook: User, courier: 
         token = uuid5(NAMESPACE_URL, f"doudi-demo/{person.number}/{today}")
         tap = meals.Tap(token, person.code, "lunch", timezone.now())
         chain.serve_meal(person.site.code, tap, by=cook)
+
+
+def _in_hospital(person: meals.Diner, clerk: User) -> None:
+    """The reference pack has no file of the insurer's: the township enters the stay, and nothing is subsidised."""
+    since = timezone.localdate() - timedelta(days=2)
+    meals.record_stop(person, kind="hospital", since=since, source="村医（虚构）", by=clerk)
+
+
+def family_note() -> Path:
+    """Where the demonstration keeps the code of its invented daughter; a code is told once, by whoever issued it."""
+    return home().root / "demonstration-family"
+
+
+def _family(mother: meals.Diner, cook: User, township: str) -> None:
+    """A daughter with a code and her first order, and an old man who asked for meals himself and waits."""
+    code = chain.issue_family_code(mother.number, who="女儿（虚构）", consent_how="本人签字", by=cook)
+    tail = mother.id_number[-4:]
+    note = f"家属码 code {code}　老人证件末四位 last four {tail}\n"
+    write_aside(family_note(), note.encode())
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    slots = chain.family_view(code, tail).slots
+    later = [slot.key for slot in slots if slot.day > tomorrow][:2]
+    chain.family_order(code, tail, shown=later, wanted=later)
+    first = "52273019470203001"
+    chain.enrol_by_oneself(
+        meals.Enrolment(
+            name="骆大爷",
+            id_number=first + identity.check_digit(first),
+            region_code=township,
+            site_code=mother.site.code,
+            channel="self",
+            consent_on=timezone.localdate(),
+            consent_by="本人",
+            consent_how=meals.CONSENT_ONLINE,
+            phone="10010009999",
+            address="虚构村99号",
+        )
+    )

@@ -98,6 +98,10 @@ class Act(StrEnum):
     SETTLE_CARE = "settle_care"
     CHECK_CARE = "check_care"
     PAY_CARE = "pay_care"
+    VIEW_UPWARD = "view_upward"
+    REPORT_UPWARD = "report_upward"
+    VIEW_WEBHOOKS = "view_webhooks"
+    KEEP_WEBHOOKS = "keep_webhooks"
     # member bodies, charities, needs (慈善衔接)
     VIEW_NEEDS = "view_needs"
     RAISE_NEED = "raise_need"
@@ -265,6 +269,10 @@ ACT_LABELS = {
     A.SETTLE_CARE: "编制服务结算",
     A.CHECK_CARE: "复核服务结算",
     A.PAY_CARE: "拨付服务结算",
+    A.VIEW_UPWARD: "查看上报",
+    A.REPORT_UPWARD: "上报和核销",
+    A.VIEW_WEBHOOKS: "查看部门接口推送",
+    A.KEEP_WEBHOOKS: "管理部门接口推送",
     # member bodies, charities, needs
     A.VIEW_NEEDS: "查看帮扶需求",
     A.RAISE_NEED: "登记帮扶需求",

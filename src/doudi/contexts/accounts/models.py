@@ -194,6 +194,18 @@ class RecoveryCode(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "digest"], name="one_row_per_recovery_code")]
 
 
+class LinkedIdentity(models.Model):
+    """The government's sign-on account that opens an account (统一身份认证绑定). What it is called there is not kept."""
+
+    user = models.OneToOneField(
+        User, on_delete=models.CASCADE, related_name="linked_identity", verbose_name="账号"
+    )
+    identity_blind = BlindIndexField("标识索引", unique=True, db_index=False)
+    tail = models.CharField("标识末四位", max_length=4)
+    linked_by = models.CharField("绑定人", max_length=150)
+    linked_at = models.DateTimeField("绑定时间", auto_now=True)
+
+
 class SignIn(models.Model):
     """A session of an account (登录会话): from where, since when, and when it ended."""
 

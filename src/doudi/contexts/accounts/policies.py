@@ -6,6 +6,7 @@ A scope is applied in the query, never in a template. What is not in the table i
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING
 
 from doudi.contexts.accounts.acts import ACT_LABELS, Act
@@ -247,6 +248,15 @@ POLICY: dict[Act, dict[Role, Scope]] = {
     A.SETTLE_CARE: {R.COUNTY: Scope.REGION},
     A.CHECK_CARE: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION},
     A.PAY_CARE: {R.COUNTY: Scope.REGION},
+    A.VIEW_UPWARD: {R.COUNTY: Scope.REGION, R.DIRECTOR: Scope.REGION, R.AUDITOR: Scope.REGION},
+    A.REPORT_UPWARD: {R.COUNTY: Scope.REGION},
+    # where a department's events go is the county's to say, who answers for what leaves the house
+    A.VIEW_WEBHOOKS: {
+        R.COUNTY: Scope.REGION,
+        R.DEPARTMENT: Scope.DEPARTMENT,
+        R.AUDITOR: Scope.REGION,
+    },
+    A.KEEP_WEBHOOKS: {R.COUNTY: Scope.REGION},
     A.FOLLOW_UP: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     A.REVIEW_BENEFIT: {R.COUNTY: Scope.REGION, R.TOWNSHIP: Scope.REGION},
     # member bodies, charities, needs
@@ -429,6 +439,19 @@ def scope_of(user: User, act: Act) -> Scope | None:
 def may(user: User, act: Act) -> bool:
     """Whether ``user`` may do ``act`` anywhere."""
     return scope_of(user, act) is not None
+
+
+@cache
+def _acts_of_role(role: Role) -> frozenset[Act]:
+    return frozenset(act for act, scopes in POLICY.items() if role in scopes)
+
+
+def acts_of(user: User) -> frozenset[Act]:
+    """All that ``user`` may do anywhere: the acts for which :func:`may` says yes, asked at once for a page's frame."""
+    if not user.is_active:
+        return frozenset()
+    acts = _acts_of_role(Role(user.role))
+    return acts if user.narrowed_to is None else acts & user.narrowed_to
 
 
 def require(

@@ -55,6 +55,7 @@ from doudi.contexts.accounts.policies import (
     NotAllowed,
     Role,
     Scope,
+    acts_of,
     is_office_hand,
     may,
     require,
@@ -91,12 +92,22 @@ from doudi.contexts.accounts.second_factor import (
 from doudi.contexts.accounts.sessions import (
     Admission,
     admit,
+    came_by_sign_on,
+    drop_expired_sessions,
     end_sessions,
     end_this,
     note_sign_in,
+    note_sign_on,
     own_sessions,
     previous_sign_in,
     second_factor_passed,
+)
+from doudi.contexts.accounts.single_sign_on import (
+    SignOnRefused,
+    account_of_identity,
+    link_identity,
+    linked_identity,
+    unlink_identity,
 )
 from doudi.engine.errors import DoudiError
 
@@ -125,9 +136,12 @@ __all__ = [
     "PurposeState",
     "Role",
     "Scope",
+    "SignOnRefused",
     "TimelineLine",
     "User",
     "account",
+    "account_of_identity",
+    "acts_of",
     "admit",
     "anchor_audit",
     "anchor_if_due",
@@ -138,6 +152,7 @@ __all__ = [
     "assessments",
     "audit_entries",
     "begin_second_factor",
+    "came_by_sign_on",
     "check_second_factor",
     "close_account",
     "codes_left",
@@ -149,6 +164,7 @@ __all__ = [
     "data_requests",
     "decide_assessment",
     "decide_request",
+    "drop_expired_sessions",
     "end_second_factor",
     "end_sessions",
     "end_this",
@@ -158,6 +174,8 @@ __all__ = [
     "is_office_hand",
     "key_uri",
     "last_entry_at",
+    "link_identity",
+    "linked_identity",
     "looks_at",
     "managed_account",
     "may",
@@ -165,6 +183,7 @@ __all__ = [
     "needs_second_factor",
     "note_own_person",
     "note_sign_in",
+    "note_sign_on",
     "once",
     "own_blinds",
     "own_people",
@@ -184,6 +203,7 @@ __all__ = [
     "system_user",
     "take_turn",
     "told",
+    "unlink_identity",
     "user_of_api_key",
     "usernames",
     "users",
@@ -330,8 +350,9 @@ def any_users() -> bool:
 
 
 def users(*, by: User) -> QuerySet[User]:
-    """The accounts that an administrator looks after."""
-    require(by, Act.MANAGE_USERS)
+    """The accounts that an administrator looks after; all of them at the command line."""
+    if not is_office_hand(by):
+        require(by, Act.MANAGE_USERS)
     return User.objects.filter(region_code__startswith=by.region_code).order_by("role", "username")
 
 

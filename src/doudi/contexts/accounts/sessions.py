@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 
@@ -21,6 +22,7 @@ from doudi.contexts.accounts.second_factor import needs_second_factor
 
 _NOTED_EVERY = 60
 _SESSION, _SEEN, _SINCE, _FACTOR = "sign_in", "seen", "since", "second_factor"
+_SIGN_ON = "single_sign_on"
 
 
 class Admission(StrEnum):
@@ -58,7 +60,8 @@ def admit(user: User, session: MutableMapping[str, Any], *, address: str, device
         SignIn.objects.filter(pk=session[_SESSION]).update(seen_at=now)
     if user.second_factor and not session.get(_FACTOR):
         return Admission.TYPE_CODE
-    if user.must_change_password:
+    # somebody else knows the first password; whom the sign-on let in did not use it
+    if user.must_change_password and not came_by_sign_on(session):
         return Admission.CHANGE_PASSWORD
     if not user.second_factor and needs_second_factor(user):
         return Admission.SET_UP_CODE
@@ -118,14 +121,24 @@ def end_sessions(user: User, *, by: User, but: MutableMapping[str, Any] | None =
     return ended
 
 
-def note_sign_in(user: User, *, address: str) -> None:
+def came_by_sign_on(session: MutableMapping[str, Any]) -> bool:
+    """Whether the government's sign-on opened the session, and not a password."""
+    return bool(session.get(_SIGN_ON))
+
+
+def note_sign_on(session: MutableMapping[str, Any]) -> None:
+    """Note in the session that the government's sign-on opened it."""
+    session[_SIGN_ON] = True
+
+
+def note_sign_in(user: User, *, address: str, session: MutableMapping[str, Any]) -> None:
     """Put a sign-in at the workbench into the log."""
     record(
         by=user,
         act="sign_in",
         subject=f"user:{user.username}",
         region_code=user.region_code,
-        detail={"address": address},
+        detail={"address": address} | ({"way": _SIGN_ON} if came_by_sign_on(session) else {}),
     )
 
 
@@ -133,3 +146,9 @@ def note_sign_in(user: User, *, address: str) -> None:
 def end_this(session: MutableMapping[str, Any]) -> None:
     """The person signs out."""
     _end(SignIn.objects.filter(pk=session.get(_SESSION, 0), ended_at=None), "signed_out")
+
+
+def drop_expired_sessions() -> int:
+    """Remove what is kept of sessions that are over; their sign-ins stay in the account's list."""
+    gone, _what = Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    return gone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -27,12 +26,10 @@ from doudi.contexts.assistance.applications import (
 )
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.procedure import State
-from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.registry.services import ID_PURPOSE
 from doudi.engine import identity
 from doudi.engine.clocks import Pause
-from doudi.engine.packs.outreach import Outreach
 from doudi.engine.packs.procedures import PaperAsked, Procedure, Procedures
 from doudi.house.attachments import keep_attachment, open_attachment
 from doudi.house.keyring import keyring
@@ -379,44 +376,3 @@ def paper_scan(pk: int, *, by: User) -> tuple[bytes, str]:
         detail={"paper": paper.code},
     )
     return open_attachment(paper.evidence_hash)
-
-
-# ---- who applied asks --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What an applicant is told of the own application: how far, since when, until when, what is missing."""
-
-    found: bool
-    state: str = ""
-    kind: str = ""
-    submitted_on: date | None = None
-    accepted_on: date | None = None
-    due_on: date | None = None
-    missing: tuple[str, ...] = ()
-
-
-@transaction.atomic
-def application_progress(
-    receipt: str, tail: str, *, rules: Procedures, limits: Outreach, address: str = ""
-) -> Progress:
-    """How far an application is, by its code and the last four of the applicant's number; wrong ones count."""
-    take_turn()
-    monitoring.let_through("progress", address, limits.looks_per_address, minutes=limits.window_minutes)
-    written = receipt.strip().upper().replace("-", "").replace(" ", "")
-    found = Application.objects.filter(receipt=written).first()
-    if found is None or len(tail.strip()) != 4 or found.id_number[-4:] != tail.strip().upper():
-        # no exception: it would undo the count
-        return Progress(False)
-    kind = rules.of(found.kind, found.region_code)
-    missing = missing_papers(found, kind) if found.state == State.SUPPLEMENT else []
-    return Progress(
-        True,
-        State(found.state).label,
-        kind.label,
-        found.submitted_on,
-        found.accepted_on,
-        found.due_on,
-        tuple(paper.label for paper in missing),
-    )

@@ -314,6 +314,22 @@ class SampleDraw(AppendOnly):
         ordering = ["-pk"]
 
 
+class SampleVisit(models.Model):
+    """Who of the county goes to a sampled household, and by when (抽查入户)."""
+
+    draw = models.ForeignKey(SampleDraw, on_delete=models.PROTECT, related_name="visits")
+    decision_number = models.CharField("决定文号", max_length=40)
+    assigned_to = models.CharField("抽查人", max_length=150, blank=True, db_index=True)
+    due_on = models.DateField("入户期限")
+    done_on = models.DateField("办结日期", null=True)
+
+    class Meta:
+        ordering = ["due_on", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["draw", "decision_number"], name="each_sampled_visited_once")
+        ]
+
+
 class SampleResult(AppendOnly):
     """What the county found at a sampled household (抽查结果)."""
 

@@ -213,6 +213,22 @@ def end_care(number: str, *, reason: str, by: User) -> CareOrder:
     return found
 
 
+@transaction.atomic
+def end_due_care(*, rules: CareRules, by: User) -> int:
+    """End the orders whose last day lies further back than the pack's days for late proofs (到期结束); returns how many."""
+    require(by, Act.ORDER_CARE)
+    take_turn()
+    last = timezone.localdate() - timedelta(days=rules.grace_days)
+    over = CareOrder.objects.filter(ends_on__lt=last).exclude(state=State.ENDED)
+    ended = list(over)
+    for found in ended:
+        why = "服务期满" if found.state == State.ASSIGNED else "服务期满，一直没有派单"
+        CareOrder.objects.filter(pk=found.pk).update(state=State.ENDED)
+        _say(found, by, "end", f"结束：{why}，用去 {used_units(found)}/{found.units} {found.unit}")
+        _log(found, by, "end_care", due=True)
+    return len(ended)
+
+
 # ---- visits -----------------------------------------------------------------------------------------------------------
 
 

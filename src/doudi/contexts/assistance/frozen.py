@@ -1,4 +1,4 @@
-"""The database's own guard over written-once money: no road through ORM, SQL console or another program changes it.
+"""The database's own guard over written-once money and proofs of service: no road changes it, no SQL console either.
 
 The triggers are put up after every migration (a table that SQLite rebuilds loses its triggers). Who may drop a trigger
 may do anything; the roster's hash and the audit chain tell of that.
@@ -20,6 +20,7 @@ WRITTEN_ONCE = (
     "assistance_payentry",
     "assistance_payline",
     "assistance_budget",
+    "assistance_carevisit",
 )
 """Tables whose rows are never changed or removed."""
 _SAID = "written once: correct it by a later row"

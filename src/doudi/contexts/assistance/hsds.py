@@ -1,7 +1,8 @@
 """The public part of the resource list as HSDS 3.0 (Open Referral Human Services Data Specification).
 
-A project is a service, its provider an organization, its address a location. Identifiers are UUIDs made of the
-project's number, so that the same project keeps the same one.
+A project is a service, its provider an organization, its address a location, where it is given a service at location.
+Layer, kind of help and beneficiaries are terms of three taxonomies, and a service's attributes point to them. Identifiers
+are UUIDs made of the project's number, so that the same project keeps the same one.
 """
 
 from __future__ import annotations
@@ -32,6 +33,87 @@ def organization(provider: str, county: str) -> dict[str, Any]:
         "name": provider,
         "description": f"{place}救助资源项目的提供单位",
     }
+
+
+def _taxonomies() -> dict[str, tuple[str, str, dict[str, str]]]:
+    """Taxonomy → name, description, and its terms: code → name."""
+    categories = {code: label for label, code in registry.CATEGORY_CODES.items()} | {"NONE": "不限类别"}
+    return {
+        "layer": ("救助层次", "分层分类救助的层次（国办发〔2023〕39号）", dict(Resource.Layer.choices)),
+        "content": ("帮扶内容", "给钱、给物还是服务", dict(Resource.Content.choices)),
+        "beneficiary": ("对象类别", "低收入人口类别", categories),
+    }
+
+
+def taxonomies() -> list[dict[str, Any]]:
+    """The taxonomies that the list uses."""
+    return [
+        {"id": _id("taxonomy", code), "name": name, "description": about, "version": VERSION}
+        for code, (name, about, _terms) in _taxonomies().items()
+    ]
+
+
+def _term(taxonomy: str, code: str, name: str) -> dict[str, Any]:
+    return {
+        "id": _id("term", f"{taxonomy}:{code}"),
+        "code": code,
+        "name": name,
+        "description": f"{_taxonomies()[taxonomy][0]}：{name}",
+        "taxonomy": _taxonomies()[taxonomy][0],
+        "taxonomy_id": _id("taxonomy", taxonomy),
+        "language": "zh",
+    }
+
+
+def taxonomy_terms() -> list[dict[str, Any]]:
+    """Every term of every taxonomy."""
+    return [
+        _term(taxonomy, code, str(name))
+        for taxonomy, (_name, _about, terms) in _taxonomies().items()
+        for code, name in terms.items()
+    ]
+
+
+def _attributes(found: Resource) -> list[dict[str, Any]]:
+    """What kind of service it is, as terms of the taxonomies."""
+    key = _id("service", found.resource_no)
+    said = [("layer", found.layer), ("content", found.content)]
+    said += [("beneficiary", code) for code in found.categories or ["NONE"]]
+    terms = {name: parts[2] for name, parts in _taxonomies().items()}
+    return [
+        {
+            "id": _id("attribute", f"{found.resource_no}:{taxonomy}:{code}"),
+            "link_id": key,
+            "link_entity": "service",
+            "taxonomy_term_id": _id("term", f"{taxonomy}:{code}"),
+            "taxonomy_term": _term(taxonomy, code, str(terms[taxonomy].get(code, code))),
+        }
+        for taxonomy, code in said
+    ]
+
+
+def _at(found: Resource) -> dict[str, Any] | None:
+    """Where a service is given, with the telephone there."""
+    where = _location(found)
+    if where is None:
+        return None
+    key = _id("at", found.resource_no)
+    said: dict[str, Any] = {
+        "id": key,
+        "service_id": _id("service", found.resource_no),
+        "location_id": where["id"],
+        "description": f"{found.name}，{found.address}",
+        "location": where,
+    }
+    if found.contact:
+        said["phones"] = [
+            {
+                "id": _id("phone_at", found.resource_no),
+                "service_at_location_id": key,
+                "number": found.contact,
+            }
+        ]
+    return said
 
 
 def _location(found: Resource) -> dict[str, Any] | None:
@@ -81,7 +163,6 @@ def service(found: Resource, *, full: bool = True) -> dict[str, Any]:
     said = {name: value for name, value in said.items() if value is not None}
     if not full:
         return said
-    where = _location(found)
     said["required_documents"] = [
         {"id": _id("document", f"{found.resource_no}:{paper}"), "service_id": key, "document": paper}
         for paper in filter(None, found.papers.replace("，", "、").split("、"))
@@ -98,18 +179,9 @@ def service(found: Resource, *, full: bool = True) -> dict[str, Any]:
             "name": registry.region_name(found.region_code) if found.region_code else "全国",
         }
     ]
-    said["service_at_locations"] = (
-        [
-            {
-                "id": _id("at", found.resource_no),
-                "service_id": key,
-                "location_id": where["id"],
-                "location": where,
-            }
-        ]
-        if where
-        else []
-    )
+    at = _at(found)
+    said["service_at_locations"] = [at] if at else []
+    said["attributes"] = _attributes(found)
     return said
 
 
@@ -154,6 +226,41 @@ def locations_page(page: int, size: int) -> dict[str, Any]:
 def one_location(key: str) -> dict[str, Any] | None:
     """One location by its identifier."""
     return next((where for where in _locations() if where["id"] == key), None)
+
+
+def _with_service(found: Resource) -> dict[str, Any] | None:
+    at = _at(found)
+    return None if at is None else {**at, "service": service(found, full=False)}
+
+
+def services_at_locations_page(page: int, size: int) -> dict[str, Any]:
+    """A page of services at locations."""
+    return _page([at for f in public_resources() if (at := _with_service(f)) is not None], page, size)
+
+
+def one_service_at_location(key: str) -> dict[str, Any] | None:
+    """One service at its location by its identifier."""
+    return next((_with_service(f) for f in public_resources() if _id("at", f.resource_no) == key), None)
+
+
+def taxonomies_page(page: int, size: int) -> dict[str, Any]:
+    """A page of taxonomies."""
+    return _page(taxonomies(), page, size)
+
+
+def one_taxonomy(key: str) -> dict[str, Any] | None:
+    """One taxonomy by its identifier."""
+    return next((said for said in taxonomies() if said["id"] == key), None)
+
+
+def taxonomy_terms_page(page: int, size: int) -> dict[str, Any]:
+    """A page of terms."""
+    return _page(taxonomy_terms(), page, size)
+
+
+def one_taxonomy_term(key: str) -> dict[str, Any] | None:
+    """One term by its identifier."""
+    return next((said for said in taxonomy_terms() if said["id"] == key), None)
 
 
 def _page(rows: list[dict[str, Any]], page: int, size: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from doudi.contexts.assistance.application_models import (
     ReviewMeeting,
     SampleDraw,
     SampleResult,
+    SampleVisit,
     SupplementNotice,
 )
 from doudi.contexts.assistance.benefit_models import BenefitDecision, OffsetAgreement, PayAccount
@@ -55,6 +56,8 @@ from doudi.contexts.assistance.roster_models import (
     Roster,
     RosterRow,
 )
+from doudi.contexts.assistance.upward_models import UpwardAnswer, UpwardBatch, UpwardReturn, UpwardRow
+from doudi.contexts.assistance.webhook_models import WebhookDelivery, WebhookEvent, WebhookSubscription
 from doudi.house.fields import SealedTextField
 
 if TYPE_CHECKING:
@@ -107,7 +110,15 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "RosterRow",
     "SampleDraw",
     "SampleResult",
+    "SampleVisit",
     "SupplementNotice",
+    "UpwardAnswer",
+    "UpwardBatch",
+    "UpwardReturn",
+    "UpwardRow",
+    "WebhookDelivery",
+    "WebhookEvent",
+    "WebhookSubscription",
     "WorkRefusal",
     "WriteOffRequest",
 ]

@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.assistance.application_models import Decision
 from doudi.contexts.assistance.benefit_models import BenefitDecision, PayAccount
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.pay_ledger import Account, enter
@@ -272,6 +274,28 @@ def _apart(roster: Roster, by: User) -> None:
         raise SamePerson(
             f"名册 {roster.number} 里有您登记的待遇决定，须由另一人发放。", "Who decided does not pay."
         )
+    handled = BenefitDecision.objects.filter(
+        source__in=_handled(by, roster.region_code), region_code__startswith=roster.region_code
+    ).values("number")
+    if RosterRow.objects.filter(roster=roster, decision__in=handled).exists():
+        raise SamePerson(
+            f"名册 {roster.number} 里有您受理、入户或审核确认过的申请，须由另一人发放。",
+            "Who accepted, investigated or decided an application does not pay on it.",
+        )
+
+
+def _handled(by: User, region_code: str) -> QuerySet[Decision]:
+    """The sources of benefits that rest on applications in which somebody had a hand, whoever booked them."""
+    name = by.username
+    hand = (
+        Q(decided_by=name)
+        | Q(application__accepted_by=name)
+        | Q(application__created_by=name)
+        | Q(application__visits__recorded_by=name)
+        | Q(application__opinions__given_by=name)
+    )
+    found = Decision.objects.filter(hand, region_code__startswith=region_code)
+    return found.annotate(paid_as=Concat(Value("decision:"), "number")).values("paid_as")
 
 
 def _item(batch: PayBatch, serial: int, one: Payable, rules: BenefitRules) -> PayItem:

@@ -10,9 +10,7 @@ from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require, take_turn
 from doudi.contexts.assistance.accepting import (
-    Progress,
     accept_application,
-    application_progress,
     extend_application,
     kin_records,
     missing_papers,
@@ -130,7 +128,17 @@ from doudi.contexts.assistance.resources import (
     resource,
     resources,
 )
-from doudi.contexts.assistance.sampling import draw_sample, drawn, record_sample_result, samples
+from doudi.contexts.assistance.sampling import (
+    assign_sample,
+    draw_sample,
+    drawn,
+    record_sample_result,
+    remind_samples,
+    sample_officers,
+    sample_visits,
+    samples,
+)
+from doudi.contexts.assistance.self_service import Progress, application_progress, hand_in_paper
 from doudi.contexts.assistance.sheets import Answered, SheetRefused
 from doudi.contexts.assistance.traces import known_as, traces_of
 from doudi.contexts.assistance.transfers import (
@@ -141,6 +149,7 @@ from doudi.contexts.assistance.transfers import (
     transfer_application,
     transfers_of,
 )
+from doudi.contexts.assistance.webhooks import emit
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import Handling
@@ -190,6 +199,7 @@ __all__ = [
     "application_progress",
     "applications",
     "ask_write_off",
+    "assign_sample",
     "change_decision",
     "close_notice",
     "complete_papers",
@@ -213,6 +223,7 @@ __all__ = [
     "following_states",
     "give_measure",
     "give_opinion",
+    "hand_in_paper",
     "has_pending",
     "is_stale",
     "is_stopped",
@@ -260,6 +271,7 @@ __all__ = [
     "referrals_of",
     "refund",
     "register_kin",
+    "remind_samples",
     "remind_transfers",
     "report_of_application",
     "reroute_transfer",
@@ -270,6 +282,8 @@ __all__ = [
     "resume_where_over",
     "return_referral",
     "reverse_entry",
+    "sample_officers",
+    "sample_visits",
     "samples",
     "send_referral",
     "standing_of",
@@ -387,6 +401,7 @@ def send_referral(
         region_code=region_code,
         detail={"referral": referral.number, "department": department},
     )
+    emit(referral)
     return referral
 
 
@@ -460,6 +475,7 @@ def _step(
     found.refresh_from_db()
     if found.application_number:
         settle_transfer(found, by=by)
+    emit(found)
     return found
 
 

@@ -63,28 +63,26 @@ def text_of(cell: Any) -> str:
         return f"{cell:%Y-%m-%d}"
     if isinstance(cell, date):
         return cell.isoformat()
-    return "" if cell is None else str(cell).strip()
+    return "" if cell is None else str(cell).replace("\x00", "").strip()
 
 
-def read_rows(path: Path, needed: Sequence[str]) -> Answered:
+def read_rows(path: Path, needed: Sequence[str], *, most: int = MOST_ROWS) -> Answered:
     """The rows below the header row that holds all ``needed`` labels; empty rows are passed over."""
     for table in open_file(path).tables:
         for at, top in enumerate(table.top):
             header = [text_of(cell).replace(" ", "") for cell in top]
             if set(needed) <= set(header):
-                return Answered([label for label in header if label], list(_rows(table, at, header)))
+                return Answered([label for label in header if label], list(_rows(table, at, header, most)))
     raise SheetRefused(
         f"没有找到表头。请用本系统导出的表格填写，须有这些列：{'、'.join(needed)}。",
         f"No header row; fill in the exported workbook. It needs: {', '.join(needed)}.",
     )
 
 
-def _rows(table: Any, at: int, header: list[str]) -> Iterator[Row]:
+def _rows(table: Any, at: int, header: list[str], most: int) -> Iterator[Row]:
     for block in table.blocks(below=at + 1, width=len(header)):
-        if block.first_row + block.height > MOST_ROWS + at:
-            raise SheetRefused(
-                f"超过 {MOST_ROWS} 行，请分成几个文件。", f"More than {MOST_ROWS} rows; split it."
-            )
+        if block.first_row + block.height > most + at:
+            raise SheetRefused(f"超过 {most} 行，请分成几个文件。", f"More than {most} rows; split it.")
         for place in range(block.height):
             texts = [text_of(cell) for cell in block.row(place)]
             cells = {label: text for label, text in zip(header, texts, strict=False) if label}
@@ -99,6 +97,7 @@ def written(
     marks: Sequence[str] = (),
     choices: dict[str, Sequence[str]] | None = None,
     remarks: Sequence[str] = (),
+    sheet: str | None = None,
 ) -> bytes:
     """A workbook of text cells, so that numbers keep their zeros and nothing is taken for a formula."""
     out = io.BytesIO()
@@ -111,7 +110,7 @@ def written(
             "strings_to_numbers": False,
         },
     )
-    sheet = book.add_worksheet()
+    page = book.add_worksheet(sheet)
     plain = book.add_format({"num_format": "@"})
     bold = book.add_format({"bold": True, "bg_color": "#D9E1F2", "border": 1})
     styles = {
@@ -119,23 +118,23 @@ def written(
         for mark, colour in _MARKS.items()
     }
     for line, remark in enumerate(remarks):
-        sheet.write_string(line, 0, remark)
+        page.write_string(line, 0, remark)
     top = len(remarks)
     for place, label in enumerate(header):
-        sheet.write_string(top, place, label, bold)
-        sheet.set_column(place, place, 60 if label == ANSWER else 18, plain)
+        page.write_string(top, place, label, bold)
+        page.set_column(place, place, 60 if label == ANSWER else 18, plain)
         if choices and label in choices:
-            sheet.data_validation(
+            page.data_validation(
                 top + 1,
                 place,
                 top + max(len(rows), 1),
                 place,
                 {"validate": "list", "source": list(choices[label])},
             )
-    sheet.freeze_panes(top + 1, 0)
+    page.freeze_panes(top + 1, 0)
     for number, cells in enumerate(rows):
         style = styles.get(marks[number], plain) if number < len(marks) else plain
         for place, text in enumerate(cells):
-            sheet.write_string(top + 1 + number, place, text, style)
+            page.write_string(top + 1 + number, place, text, style)
     book.close()
     return out.getvalue()

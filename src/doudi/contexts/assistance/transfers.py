@@ -16,6 +16,7 @@ from doudi.contexts.assistance.applications import application, go, note
 from doudi.contexts.assistance.errors import StepRefused
 from doudi.contexts.assistance.models import PENDING, Referral
 from doudi.contexts.assistance.procedure import State
+from doudi.contexts.assistance.webhooks import emit
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.packs.handling import Handling
@@ -72,7 +73,7 @@ def _send(found: Application, department: str, why: str, rules: Procedures, by: 
         if found.household_no
         else None
     )
-    return Referral.objects.create(
+    sent = Referral.objects.create(
         number=f"ZB-{found.number}-{count + 1}",
         application_number=found.number,
         household_no=found.household_no,
@@ -88,6 +89,8 @@ def _send(found: Application, department: str, why: str, rules: Procedures, by: 
         due_on=add_workdays(today, answer.amount if answer is not None else 15),
         sent_by=by.username,
     )
+    emit(sent)
+    return sent
 
 
 def settle_transfer(sent: Referral, *, by: User) -> None:

@@ -215,8 +215,22 @@ def year_table(year: int, *, organisation: str, by: User) -> list[MonthRow]:
     ]
 
 
-def coverage(year: int, *, by: User, organisation: str = "") -> list[tuple[str, int, int, int]]:
-    """Township (9 digits, or the county where no more is known) → households reached, filings, fen (覆盖情况)."""
+@dataclass(frozen=True)
+class Covered:
+    """A township (9 digits, or the county where no more is known): what a body's aid reached there, and who is in need.
+
+    ``in_need``: households on the register with a category; None where they are fewer than the pack's smallest cell.
+    """
+
+    area: str
+    homes: int
+    filings: int
+    amount_fen: int
+    in_need: int | None
+
+
+def coverage(year: int, *, rules: LinkageRules, by: User, organisation: str = "") -> list[Covered]:
+    """Where a body's aid of a year went, beside where households are in need, also where none went (覆盖情况)."""
     found = filings(by=by, organisation=organisation).standing().filter(aided_on__year=year)
     homes: dict[str, set[str]] = defaultdict(set)
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -225,7 +239,20 @@ def coverage(year: int, *, by: User, organisation: str = "") -> list[tuple[str, 
         homes[at].add(household)
         sums[at][0] += 1
         sums[at][1] += fen
-    return [(at, len(homes[at] - {""}), sums[at][0], sums[at][1]) for at in sorted(sums)]
+    area = by.region_code
+    if require(by, Act.VIEW_FILINGS) is Scope.ORGANISATION:
+        body = Organisation.objects.filter(code=by.organisation, closed_on=None).first()
+        area = body.region_code if body else "-"
+    in_need = registry.households_in_need(area)
+    return [
+        Covered(
+            at,
+            len(homes[at] - {""}),
+            *sums[at],
+            in_need=n if (n := in_need.get(at, 0)) >= rules.smallest_cell else None,
+        )
+        for at in sorted({*sums, *in_need})
+    ]
 
 
 def overlaps(*, by: User, organisation: str = "", year: int | None = None) -> QuerySet[FilingOverlap]:

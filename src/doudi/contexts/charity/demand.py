@@ -53,11 +53,13 @@ def demand(*, rules: LinkageRules, by: User) -> Demand:
     scope = require(by, Act.VIEW_NEEDS)
     counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for need in needs(by=by).filter(status__in=(Need.Status.PUBLISHED, Need.Status.CLAIMED)):
-        place = need.public_region if scope is Scope.ORGANISATION else need.region_code
-        cell = counts[place[:9], need.kind]
+        body = scope is Scope.ORGANISATION
+        place, kind = (need.public_region, need.public_kind) if body else (need.region_code, need.kind)
+        cell = counts[place[:9], kind]
         cell[0] += 1
         cell[1] += need.gap_fen or 0
-    kinds = tuple(kind for kind in rules.kinds if any(k == kind for _place, k in counts))
+    known = (*rules.kinds, *rules.broader_kinds)
+    kinds = tuple(kind for kind in known if any(k == kind for _place, k in counts))
     most = max((cell[0] for cell in counts.values()), default=0)
 
     def shaded(count: int, fen: int) -> Cell:
@@ -75,7 +77,7 @@ def demand(*, rules: LinkageRules, by: User) -> Demand:
         )
         for at in range(len(kinds))
     )
-    supply = _supply(kinds, by)
+    supply = _supply(kinds, rules, by)
     short = frozenset(
         kind
         for kind, total, against in zip(kinds, totals, supply, strict=True)
@@ -85,7 +87,7 @@ def demand(*, rules: LinkageRules, by: User) -> Demand:
     return Demand(kinds, rows, totals, supply, short)
 
 
-def _supply(kinds: tuple[str, ...], by: User) -> tuple[Supply, ...]:
+def _supply(kinds: tuple[str, ...], rules: LinkageRules, by: User) -> tuple[Supply, ...]:
     today = timezone.localdate()
     running = [
         one
@@ -95,7 +97,8 @@ def _supply(kinds: tuple[str, ...], by: User) -> tuple[Supply, ...]:
     left = left_of(running)
     found = []
     for kind in kinds:
-        taking = [left[one.pk].fen for one in running if not one.kinds or kind in one.kinds]
+        within = rules.kinds_in(kind)
+        taking = [left[one.pk].fen for one in running if not one.kinds or within & set(one.kinds)]
         limits = [fen for fen in taking if fen is not None]
         found.append(Supply(len(taking), sum(limits) if len(limits) == len(taking) else None))
     return tuple(found)

@@ -36,6 +36,7 @@ NEED_FIELDS: dict[str, frozenset[Viewer]] = {
     "status": _ALL,
     "public_text": _ALL,
     "public_region": _ALL,
+    "public_kind": _ALL,
     "published_on": _ALL,
     "waiting_days": _ALL,
     "need_fen": _ALL,
@@ -128,6 +129,11 @@ _DERIVED: dict[str, Callable[[Need], Any]] = {
 
 
 def need_fields(need: Need, by: User) -> dict[str, Any]:
-    """A need as an account may see it: field → value, nothing else of it leaves this context for a body."""
+    """A need as an account may see it: field → value, nothing else of it leaves this context for a body.
+
+    A body reads the kind as it was published, which may be its class.
+    """
     values = {name: _DERIVED[name](need) if name in _DERIVED else getattr(need, name) for name in NEED_FIELDS}
+    if viewer(by) is Viewer.BODY:
+        values["kind"] = need.public_kind
     return allowed(values, NEED_FIELDS, by)

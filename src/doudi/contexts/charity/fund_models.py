@@ -158,7 +158,8 @@ class FundLine(AppendOnly):
         ordering = ["pk"]
         indexes = [
             models.Index(fields=["fund", "account", "-id"], name="fund_account_latest"),
-            models.Index(fields=["fund", "account", "on"], name="fund_account_day"),
+            # the sum is in the index: the days of a busy month are added up without a look at the rows
+            models.Index(fields=["fund", "account", "on", "amount_fen"], name="fund_account_day_sum"),
         ]
 
 

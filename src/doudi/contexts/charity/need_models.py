@@ -82,6 +82,7 @@ class Need(models.Model):
     status = models.CharField("状态", max_length=10, choices=Status.choices, db_index=True)
     public_text = models.CharField("公开说明", max_length=300, blank=True)
     public_region = models.CharField("公开地区", max_length=12, blank=True)
+    public_kind = models.CharField("公开种类", max_length=20, blank=True, help_text="需求种类，或其大类")
     cell = models.PositiveIntegerField("同格户数", null=True)
     raised_at = models.DateTimeField("登记时间", auto_now_add=True)
     raised_by = models.CharField("登记人", max_length=150)

@@ -14,12 +14,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, record, require, take_turn
+from doudi.contexts.accounts.services import Act, Scope, User, record, require, take_turn
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.charity.errors import NeedNotFound, StepRefused
 from doudi.contexts.charity.models import AidFiling, Claim, Consent, Need, NeedEvent
 from doudi.contexts.charity.need_models import NeedQuerySet
-from doudi.contexts.charity.publishing import fault_in_text, place_to_show
+from doudi.contexts.charity.publishing import fault_in_text, what_to_show
 from doudi.contexts.charity.telling import tell_taken_down
 from doudi.contexts.registry import services as registry
 from doudi.engine.packs.linking import LinkageRules
@@ -42,7 +42,9 @@ def needs(*, by: User, status: str = "", kind: str = "") -> NeedQuerySet:
         found = found.filter(status__in=Need.OPEN)
     elif status:
         found = found.filter(status=status)
-    return (found.filter(kind=kind) if kind else found).order_by("tier", "published_on", "pk")
+    if kind:
+        found = found.filter(**{"public_kind" if scope is Scope.ORGANISATION else "kind": kind})
+    return found.order_by("tier", "published_on", "pk")
 
 
 def need_of(code: str, *, by: User) -> Need:
@@ -327,7 +329,7 @@ def publish_need(code: str, *, public_text: str, rules: LinkageRules, by: User) 
     """Publish a need without identity: consent stands, a gap is left, the text names nobody, the cell is large enough.
 
     Another person than who raised it; the place is widened until as many households of the register as the pack asks
-    for are alike in place and group (k-匿名).
+    for are alike in place, group and kind of need, and then the kind to its class (k-匿名).
     """
     take_turn()
     need = need_of(code, by=by)
@@ -351,22 +353,33 @@ def publish_need(code: str, *, public_text: str, rules: LinkageRules, by: User) 
         )
     recount(need, rules)
     _refuse_without_gap(need)
-    shown, cell = place_to_show(need.lives_in, need.group, rules, on=today)
+    shown = what_to_show(need.lives_in, need.group, need.kind, rules, on=today)
     fault = fault_in_text(
-        public_text, household_no=need.household_no, lives_in=need.lives_in, shown=shown, rules=rules
+        public_text,
+        household_no=need.household_no,
+        lives_in=need.lives_in,
+        kind=need.kind,
+        shown=shown,
+        rules=rules,
     )
     if fault is not None:
         raise StepRefused(fault[1], fault[2], code=fault[0])
     if not Need.objects.filter(pk=need.pk, status=_Status.RAISED).update(
-        status=_Status.PUBLISHED, public_text=public_text.strip()[:300], public_region=shown, cell=cell,
-        published_on=today, published_by=by.username,
+        status=_Status.PUBLISHED, public_text=public_text.strip()[:300], public_region=shown.place, public_kind=shown.kind,
+        cell=shown.cell,        published_on=today, published_by=by.username,
     ):  # fmt: skip
         raise StepRefused("刚被他人处理，请刷新。", "Somebody else was first; reload.", code="outrun")
     need.refresh_from_db()
-    note(need, by=by, kind="publish", text=f"审核发布：地区到 {registry.region_name(shown)}，同格 {cell} 户")
+    note(
+        need,
+        by=by,
+        kind="publish",
+        text=f"审核发布：地区到 {registry.region_name(shown.place)}，同格 {shown.cell} 户"
+        + ("" if shown.kind == need.kind else "，只公开需求大类"),
+    )
     record(
         by=by, act=Act.PUBLISH_NEED, subject=f"household:{need.household_no}", region_code=need.region_code,
-        detail={"need": code, "place": shown, "cell": cell, "k": rules.smallest_cell},
+        detail={"need": code, "place": shown.place, "kind": shown.kind, "cell": shown.cell, "k": rules.smallest_cell},
     )  # fmt: skip
     return need
 

@@ -15,7 +15,7 @@ from doudi.contexts.charity.organisation_models import Organisation, Project
 
 @dataclass(frozen=True)
 class OpenNeed:
-    """A published need as everybody may read it: no household, no sum that tells of income."""
+    """A published need as everybody may read it: no household, no sum that tells of income; ``kind`` may be a class of kinds."""
 
     code: str
     kind: str
@@ -64,10 +64,16 @@ def public_needs(*, kind: str = "") -> list[OpenNeed]:
     """Needs that wait for help and whose publication the person agrees to, the most urgent first."""
     found = Need.objects.published(timezone.localdate()).filter(status=Need.Status.PUBLISHED)
     if kind:
-        found = found.filter(kind=kind)
+        found = found.filter(public_kind=kind)
     return [
         OpenNeed(
-            need.code, need.kind, need.group, need.tier, need.public_region, need.public_text, need.gap_fen
+            need.code,
+            need.public_kind,
+            need.group,
+            need.tier,
+            need.public_region,
+            need.public_text,
+            need.gap_fen,
         )
         for need in found.order_by("tier", "published_on", "pk")[:200]
     ]

@@ -231,8 +231,9 @@ class PairExplained:
 
 
 def explain_pairs(number: str, *, rules: LinkageRules, by: User) -> list[tuple[Proposal, list[Condition]]]:
-    """Each pair of a reckoning with every condition as it stands now."""
-    pairs = list(run_of(number, by=by).proposals.select_related("need", "project__organisation"))
+    """Each pair of a reckoning with every condition as it stands now; needs of kin are somebody else's to decide."""
+    there = registry.but_own(run_of(number, by=by).proposals.all(), by=by, household="need__household_no")
+    pairs = list(there.select_related("need", "project__organisation"))
     beside = {pair.project_id: pair.project for pair in pairs}
     left = left_of(beside.values())
     tied = barred_pairs({pair.need_id: pair.need for pair in pairs}.values(), beside.values())
@@ -251,6 +252,14 @@ def explain_pairs(number: str, *, rules: LinkageRules, by: User) -> list[tuple[P
         )
         for pair in pairs
     ]
+
+
+def left_over(number: str, *, by: User) -> list[dict[str, str]]:
+    """The needs that a reckoning served by nothing, each ``need`` with its ``why``; without those of kin."""
+    rows = run_of(number, by=by).unserved
+    there = Need.objects.filter(code__in=[row["need"] for row in rows])
+    shown = set(registry.but_own(there, by=by, household="household_no").values_list("code", flat=True))
+    return [row for row in rows if row["need"] in shown]
 
 
 def why_each(code: str, *, rules: LinkageRules, by: User) -> list[PairExplained]:

@@ -26,6 +26,7 @@ from doudi.contexts.charity.claims import (
     release_claim,
 )
 from doudi.contexts.charity.closing import (
+    Covered,
     Filer,
     MonthRow,
     acknowledge_month,
@@ -135,6 +136,7 @@ from doudi.contexts.charity.proposing import (
     PairExplained,
     accept_proposal,
     explain_pairs,
+    left_over,
     propose,
     refuse_proposal,
     run_of,
@@ -167,6 +169,7 @@ __all__ = [
     "ClaimNotFound",
     "Condition",
     "Consent",
+    "Covered",
     "Demand",
     "Filer",
     "FilingBatch",
@@ -237,6 +240,7 @@ __all__ = [
     "known_as",
     "lapse_claims",
     "left_of",
+    "left_over",
     "limit",
     "look_at_filing",
     "look_at_need",

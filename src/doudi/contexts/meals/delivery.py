@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any
 
 from django.db import transaction
@@ -349,22 +349,28 @@ def hand_over(
     found = stop_of(pk, by=by)
     take_turn()
     found.refresh_from_db()
-    if found.state == Stop.State.HANDED:
-        before = MealServed.objects.filter(order=found.order, state=MealServed.State.VALID).first()
-        if before is not None:
-            return Given(before, again=True)
+    before = handed_before(found)
+    if before is not None:
+        return Given(before, again=True)
     given = serve_order(found.order, tap, prices=prices, rules=rules, pack_hash=pack_hash, by=by)
-    Stop.objects.filter(pk=found.pk).update(state=Stop.State.HANDED, done_at=timezone.now())
+    Stop.objects.filter(pk=found.pk).update(state=Stop.State.HANDED, done_at=tap.at)
     return given
 
 
+def handed_before(found: Stop) -> MealServed | None:
+    """The meal that was handed over at this door, if one was and it stands."""
+    if found.state != Stop.State.HANDED:
+        return None
+    return MealServed.objects.filter(order=found.order, state=MealServed.State.VALID).first()
+
+
 @transaction.atomic
-def door_shut(pk: int, *, by: User) -> Stop:
-    """Nobody opened (敲门无人应): the call chain begins."""
+def door_shut(pk: int, *, by: User, at: datetime | None = None) -> Stop:
+    """Nobody opened (敲门无人应), now or at a moment that a telephone kept: the call chain begins."""
     found = stop_of(pk, by=by)
     take_turn()
     done = Stop.objects.filter(pk=found.pk, state=Stop.State.WAITING).update(
-        state=Stop.State.SHUT, done_at=timezone.now()
+        state=Stop.State.SHUT, done_at=at or timezone.now()
     )
     found.refresh_from_db()
     if done:
@@ -380,7 +386,9 @@ def door_shut(pk: int, *, by: User) -> Stop:
 
 
 @transaction.atomic
-def record_call(pk: int, *, whom: str, result: str, by: User, note: str = "") -> Stop:
+def record_call(
+    pk: int, *, whom: str, result: str, by: User, note: str = "", at: datetime | None = None
+) -> Stop:
     """Keep what a call brought; the same person is called once. Who is safe ends the chain."""
     found = stop_of(pk, by=by)
     take_turn()
@@ -392,7 +400,7 @@ def record_call(pk: int, *, whom: str, result: str, by: User, note: str = "") ->
     if found.calls.filter(whom=whom).exists():
         return found
     call = DoorCall.objects.create(
-        stop=found, whom=whom, result=result, note=note.strip()[:200], by=by.username
+        stop=found, whom=whom, result=result, note=note.strip()[:200], by=by.username, at=at or timezone.now()
     )
     if result == DoorCall.Result.SAFE:
         Stop.objects.filter(pk=found.pk).update(state=Stop.State.SAFE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 from doudi.contexts.accounts.services import AppendOnly
 from doudi.contexts.meals.order_models import MealOrder
@@ -88,7 +89,32 @@ class DoorCall(AppendOnly):
     result = models.CharField("结果", max_length=10, choices=Result.choices)
     note = models.CharField("说明", max_length=200, blank=True)
     by = models.CharField("联系人", max_length=150)
-    at = models.DateTimeField("时间", auto_now_add=True)
+    at = models.DateTimeField("时间", default=timezone.now)
+
+    class Meta:
+        ordering = ["pk"]
+
+
+class DoorAct(AppendOnly):
+    """What a courier's telephone sent of a door, perhaps hours later (手机登记): the same ``token`` again is the same act."""
+
+    class Kind(models.TextChoices):
+        HAND = "hand", "交付"
+        SHUT = "shut", "敲门无人应"
+        CALL = "call", "联络"
+
+    class State(models.TextChoices):
+        RECORDED = "recorded", "已登记"
+        ALREADY = "already", "此前已登记"
+        NOTED = "noted", "只记入时间线"
+
+    token = models.UUIDField("手机编号", unique=True)
+    stop = models.ForeignKey(Stop, on_delete=models.PROTECT, related_name="acts")
+    kind = models.CharField("事项", max_length=6, choices=Kind.choices)
+    state = models.CharField("结果", max_length=10, choices=State.choices)
+    at = models.DateTimeField("手机上的时间")
+    account = models.CharField("账号", max_length=150)
+    taken_at = models.DateTimeField("收到时间", auto_now_add=True)
 
     class Meta:
         ordering = ["pk"]

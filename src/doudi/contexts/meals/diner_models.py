@@ -30,6 +30,11 @@ class Diner(models.Model):
         MINCED = "minced", "碎食"
         LIQUID = "liquid", "流食"
 
+    class Proof(models.TextChoices):
+        CODE = "code", "取餐码"
+        CARD = "card", "刷卡"
+        SIGNATURE = "signature", "签字"
+
     number = models.CharField("助餐编号", max_length=24, unique=True)
     code = models.CharField("取餐码", max_length=6, unique=True)
     status = models.CharField("状态", max_length=10, choices=Status.choices, db_index=True)
@@ -67,6 +72,8 @@ class Diner(models.Model):
     consent_on = models.DateField("同意日期", null=True)
     consent_by = models.CharField("同意人", max_length=80, blank=True)
     consent_how = models.CharField("同意方式", max_length=20, blank=True)
+    proof = models.CharField("领餐凭据", max_length=10, choices=Proof.choices, default=Proof.CODE)
+    signature = models.CharField("签字", max_length=64, blank=True, help_text="签字图的摘要，图加密保存")
     remark = models.CharField("送餐提示", max_length=200, blank=True)
     enrolled_on = models.DateField("登记日期")
     enrolled_by = models.CharField("登记人", max_length=150)

@@ -19,6 +19,7 @@ from doudi.contexts.registry import services as registry
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.meals import NetworkRules
+from doudi.house.attachments import open_attachment
 from doudi.house.keyring import keyring
 
 LEAST_AGE = 60
@@ -70,6 +71,10 @@ class Enrolment:
     remark: str = ""
     longitude: float | None = None
     latitude: float | None = None
+    proof: str = Diner.Proof.CODE
+    """By what the person is handed meals."""
+    signature: str = ""
+    """The digest of a drawn signature that was kept."""
 
 
 @transaction.atomic
@@ -136,6 +141,8 @@ def keep_enrolment(
         "consent_on": told.consent_on,
         "consent_by": told.consent_by.strip(),
         "consent_how": told.consent_how,
+        "proof": told.proof,
+        "signature": told.signature,
         "enrolled_on": today,
         "enrolled_by": by.username,
         "left_on": None,
@@ -197,6 +204,16 @@ def _checked(told: Enrolment, rules: NetworkRules, ways: tuple[str, ...]) -> str
     strange = [code for code in told.diets if code not in rules.diets]
     if strange or told.texture not in Diner.Texture.values:
         raise StepRefused("请从列表选择膳食要求和质地。", "Choose diet and texture from the list.")
+    if told.proof not in Diner.Proof.values or (told.proof == Diner.Proof.CARD and not told.card.strip()):
+        raise StepRefused(
+            "凭卡领餐的请填写就餐卡号，没有卡请改选取餐码。", "Give the card's number, or choose the meal code.",
+            code="card_missing",
+        )  # fmt: skip
+    if told.proof == Diner.Proof.SIGNATURE and not told.signature:
+        raise StepRefused(
+            "凭签字领餐的，请老人在签名框里签一次，以后好核对。", "Let the old person sign in the box, to compare with later.",
+            code="signature_missing",
+        )  # fmt: skip
     if told.living and told.living not in LIVING:
         raise StepRefused("请从列表选择居住情况。", "Choose how the person lives from the list.")
     return number
@@ -447,6 +464,22 @@ def look_at_diner(number: str, *, by: User) -> Diner:
     return found
 
 
+@transaction.atomic
+def look_at_signature(number: str, *, by: User) -> tuple[bytes, str]:
+    """The signature drawn at the enrolment, with its media type; the look is in the log."""
+    found = diner(number, by=by)
+    if not found.signature:
+        raise DinerNotFound("登记时没有留签字。", "No signature was drawn at the enrolment.")
+    record(
+        by=by,
+        act="look_at_signature",
+        subject=f"diner:{number}",
+        region_code=found.region_code,
+        detail={"sha256": found.signature},
+    )
+    return open_attachment(found.signature)
+
+
 def by_proof(key: str) -> Diner | None:
     """Who shows a card or a meal code at a till, wherever they live; for the till alone."""
     plain = key.strip()
@@ -482,5 +515,6 @@ __all__ = [
     "give_card",
     "leave",
     "look_at_diner",
+    "look_at_signature",
     "places_for",
 ]

@@ -1,7 +1,8 @@
 """Every table of the meal network, each defined in the module of its own matter."""
 
-from doudi.contexts.meals.delivery_models import Delivery, DoorCall, Round, Stop
+from doudi.contexts.meals.delivery_models import Delivery, DoorAct, DoorCall, Round, Stop
 from doudi.contexts.meals.diner_models import Diner, DinerEvent, DinerStop, FamilyCode, NeedAssessment
+from doudi.contexts.meals.gift_models import MealGift, MealGiftPayment
 from doudi.contexts.meals.order_models import (
     Dish,
     MealOrder,
@@ -53,6 +54,7 @@ __all__ = [
     "DinerStop",
     "Dish",
     "DishUse",
+    "DoorAct",
     "DoorCall",
     "FamilyCode",
     "FoodBatch",
@@ -64,6 +66,8 @@ __all__ = [
     "IncidentLine",
     "KitchenWorker",
     "Meal",
+    "MealGift",
+    "MealGiftPayment",
     "MealOrder",
     "MealServed",
     "Mending",

@@ -123,7 +123,7 @@ class MealOrder(models.Model):
 class MealServed(models.Model):
     """A meal handed out, with the proof of who got it and the receipt (就餐记录).
 
-    Money in fen: ``list_fen`` − ``discount_fen`` − ``subsidy_fen`` = ``paid_fen``. ``token`` is made where the meal is
+    Money in fen: ``list_fen`` − ``discount_fen`` − ``subsidy_fen`` − ``given_fen`` = ``paid_fen``. ``token`` is made where the meal is
     handed out, so that the same one sent again is the same one. ``kitchen`` cooked it, ``dishes`` are keys of dishes.
     """
 
@@ -155,6 +155,8 @@ class MealServed(models.Model):
     list_fen = models.BigIntegerField("标价（分）")
     discount_fen = models.BigIntegerField("折扣（分）")
     subsidy_fen = models.BigIntegerField("补贴（分）")
+    given_fen = models.BigIntegerField("慈善捐助（分）", default=0)
+    gift = models.ForeignKey("meals.MealGift", on_delete=models.PROTECT, null=True, related_name="meals")
     paid_fen = models.BigIntegerField("自付（分）")
     subsidy_code = models.CharField("补贴规则", max_length=20, blank=True)
     payer = models.CharField("补贴资金", max_length=40, blank=True)
@@ -178,7 +180,10 @@ class MealServed(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(
-                    paid_fen=models.F("list_fen") - models.F("discount_fen") - models.F("subsidy_fen")
+                    paid_fen=models.F("list_fen")
+                    - models.F("discount_fen")
+                    - models.F("subsidy_fen")
+                    - models.F("given_fen")
                 ),
                 name="a_receipt_adds_up",
             ),

@@ -9,7 +9,8 @@ class SitePlan(models.Model):
     """One siting question with its answer; another question is another plan, nothing of a plan is changed.
 
     ``demand``: [id, lon, lat, persons, hard persons, radius or null, group]; ``candidates``: [id, lon, lat, name,
-    capacity or null, cost or null, group, existing, synthetic]; coordinates are CGCS2000/WGS84.
+    capacity or null, cost or null, group, existing, synthetic]; coordinates are CGCS2000/WGS84. ``roads``: [row of
+    demand, row of candidates, metres] where the plan goes by a road table, else empty.
     """
 
     class State(models.TextChoices):
@@ -26,6 +27,7 @@ class SitePlan(models.Model):
     settings = models.JSONField("条件", default=dict)
     demand = models.JSONField("需求点", default=list)
     candidates = models.JSONField("候选点", default=list)
+    roads = models.JSONField("路网距离", default=list)
     result = models.JSONField("结果", default=dict)
     notes = models.JSONField("说明", default=list, help_text="[[中文, English]]")
     state = models.CharField("状态", max_length=10, choices=State.choices, default=State.DRAFT)

@@ -29,6 +29,22 @@ STATUS = {
     "given": "按给定的点计算",
 }
 
+AIMS = {
+    "hard": "先：困难老人覆盖（人）",
+    "all": "再：全部老年人覆盖（人）",
+    "distance": "再：平均路程（米／人）",
+    "cost": "再：费用",
+}
+"""The aims of a coverage plan in their order (docs/reference/meals-plan.md)."""
+
+
+def steps_of(plan: SitePlan) -> list[dict[str, Any]]:
+    """The aims in their order with value, bound and proven gap; none for a plan of one aim, or of an older office."""
+    return [
+        {"aim": AIMS[aim], "value": value, "bound": bound, "gap": gap}
+        for aim, value, bound, gap in plan.result.get("steps", [])
+    ]
+
 
 def sites_of(plan: SitePlan) -> list[tuple[Place, float]]:
     """The sites of a plan with the persons for whom each is the nearest within reach, most first."""
@@ -56,12 +72,16 @@ def groups_of(plan: SitePlan) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["share"] if row["share"] is not None else 2, row["group"]))
 
 
+def _percent(gap: float | None) -> str:
+    return "未得到" if gap is None else f"{gap:.2%}"
+
+
 def gap_words(plan: SitePlan) -> str:
     """How far from the best it may be, always said."""
     gap = plan.result.get("gap")
     if plan.result["status"] == "infeasible":
         return "无解"
-    return "未得到界" if gap is None else f"{gap:.2%}"
+    return "未得到界" if gap is None else _percent(gap)
 
 
 @transaction.atomic
@@ -97,8 +117,13 @@ def _facts(plan: SitePlan) -> list[tuple[str, ...]]:
         ("方案号", plan.number),
         ("状态", STATUS[result["status"]]),
         ("与最优的差距（已证明）", gap_words(plan)),
+        *(
+            (step["aim"], f"{step['value']:.10g}；界 {step['bound']:.10g}；差距 {_percent(step['gap'])}")
+            for step in steps_of(plan)
+        ),
         ("开点数", f"{len(result['sites'])}"),
         ("步行半径（米）／绕行系数", f"{asked['radius']:g} / {asked['detour']:g}"),
+        ("步行距离", "按路网距离表" if plan.roads else "按直线距离×绕行系数"),
         ("人员覆盖率（步行）", f"{result['covered']:g} / {result['total']:g} = {share}"),
         ("困难老人覆盖", f"{result['hard_covered']:g} / {result['hard_total']:g}"),
         (

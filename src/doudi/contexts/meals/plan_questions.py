@@ -6,7 +6,7 @@ Coordinates are CGCS2000/WGS84 from here on, whatever system a list came in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -21,8 +21,10 @@ from doudi.contexts.registry import services as registry
 from doudi.engine.csvfile import CsvFile
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.packs.siting import SitingRules
-from doudi.engine.siting import CoordinateSystem, Floor, to_wgs84
+from doudi.engine.siting import CoordinateSystem, Floor, Roads, Spot, read_roads, to_wgs84
 from doudi.engine.siting.guizhou import Province
+
+MOST_PAIRS = 400_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Question:
     points: tuple[Point, ...] = ()
     places: tuple[Place, ...] = ()
     notes: tuple[tuple[str, str], ...] = field(default=())
+    roads: Roads | None = None
 
 
 # ---- what goes into a question -----------------------------------------------------------------------------------
@@ -138,7 +141,7 @@ def existing_places(*, by: User) -> list[Place]:
 
 
 def read_points(path: Path, system: CoordinateSystem) -> list[Point]:
-    """Demand of a CSV file: id, lon, lat, weight[, hard, radius, group]; what is wrong is told with its row."""
+    """Demand of a list: id, lon, lat, weight[, hard, radius, group]; what is wrong is told with its row."""
     table = CsvFile(path, ["id", "lon", "lat", "weight"])
     ids = table.identifiers()
     lon, lat = _coordinates(table, system)
@@ -158,7 +161,7 @@ def read_points(path: Path, system: CoordinateSystem) -> list[Point]:
 
 
 def read_places(path: Path, system: CoordinateSystem) -> list[Place]:
-    """Candidate places of a CSV file: id, lon, lat[, name, capacity, cost, group, synthetic]."""
+    """Candidate places of a list: id, lon, lat[, name, capacity, cost, group, synthetic]."""
     table = CsvFile(path, ["id", "lon", "lat"])
     ids = table.identifiers()
     lon, lat = _coordinates(table, system)
@@ -186,6 +189,30 @@ def _coordinates(table: CsvFile, system: CoordinateSystem) -> tuple[list[float],
     lat = np.array(table.numbers("lat", low=-90, high=90))
     x, y = to_wgs84(lon, lat, system)
     return [float(v) for v in x], [float(v) for v in y]
+
+
+def by_road(question: Question, path: Path, *, rules: SitingRules) -> Question:
+    """The question by a road table (路网距离表: from, to, metres or minutes on foot) in place of straight lines.
+
+    What the table lacks, or tells differently there and back, is in the notes; what cannot be right is refused.
+    """
+    radii = [question.radius if point.radius is None else point.radius for point in question.points]
+    roads = read_roads(
+        path,
+        [Spot(point.id.removesuffix("-f"), point.lon, point.lat) for point in question.points],
+        [Spot(place.id, place.lon, place.lat) for place in question.places],
+        radius=np.array(radii),
+        detour=question.detour,
+        metres_a_minute=rules.metres_a_minute,
+    )
+    if len(roads.row) > MOST_PAIRS:
+        raise StepRefused(
+            f"路网距离表最多 {MOST_PAIRS} 对，请只留走得到的。",
+            f"At most {MOST_PAIRS} pairs of the road table; leave only what can be walked.",
+        )
+    return replace(
+        question, roads=roads, notes=(*question.notes, *((note.zh, note.en) for note in roads.notes))
+    )
 
 
 @transaction.atomic
@@ -226,7 +253,7 @@ def keep_points(
 
 
 def province_question(
-    asked: Province, *, sites_at_most: int, radius: float, time_limit: float = 20.0
+    asked: Province, *, sites_at_most: int, radius: float, time_limit: float = 60.0
 ) -> Question:
     """The shipped province as a question: elders by village, a candidate per township, the seed's floors."""
     demand, places = asked.demand, asked.candidates

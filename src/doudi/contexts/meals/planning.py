@@ -23,6 +23,7 @@ from doudi.contexts.meals.plan_questions import (
     Place,
     Point,
     Question,
+    by_road,
     elders,
     existing_places,
     keep_points,
@@ -35,13 +36,18 @@ from doudi.contexts.meals.sites import StepRefused
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.siting import CommunityCoverage
 from doudi.engine.siting import (
+    Aim,
     Candidates,
     CoordinateReach,
     Demand,
     Floor,
     Model,
     Plan,
+    Reach,
+    Roads,
+    Step,
     plan_sites,
+    road_reach,
 )
 
 __all__ = [
@@ -54,6 +60,7 @@ __all__ = [
     "Question",
     "StepRefused",
     "adopt_plan",
+    "by_road",
     "compare",
     "elders",
     "existing_places",
@@ -71,8 +78,6 @@ __all__ = [
 
 MOST_POINTS = 25_000
 MOST_SECONDS = 60.0
-HARD_FACTOR = 100
-"""A person in special difficulty counts as many others, so that they are covered first (handbook 05 §5.3)."""
 
 
 class PlanNotFound(DoudiError):
@@ -118,15 +123,15 @@ def _refuse(question: Question, name: str) -> None:
 
 def _demand(question: Question) -> Demand:
     points = question.points
-    # capacities are persons, so with them persons are what is counted
-    more = 0 if any(place.capacity is not None for place in question.places) else HARD_FACTOR - 1
     return Demand(
         ids=[point.id for point in points],
-        weight=np.array([point.persons + more * point.hard for point in points], dtype=np.float64),
+        weight=np.array([point.persons for point in points], dtype=np.float64),
         lon=np.array([point.lon for point in points]),
         lat=np.array([point.lat for point in points]),
         radius=np.array([np.nan if point.radius is None else point.radius for point in points]),
         group=[point.group for point in points],
+        # who is in special difficulty is covered first (handbook 05 §5.3)
+        hard=np.array([point.hard for point in points], dtype=np.float64),
     )
 
 
@@ -144,19 +149,31 @@ def _candidates(places: Sequence[Place], *, capacity: bool = True) -> Candidates
     )
 
 
-def _reach(question: Question, *, radius: float | None = None) -> CoordinateReach:
+def _on_foot(question: Question) -> Reach:
+    """Who walks to which place: by road where a table is given, else by straight line × detour."""
     demand, places = _demand(question), _candidates(question.places)
-    own = np.where(np.isnan(demand.radius), question.radius, demand.radius)
-    radii = own if radius is None else np.full(len(demand.ids), radius)
+    radii = np.where(np.isnan(demand.radius), question.radius, demand.radius)
+    at = (demand.lon, demand.lat), (places.lon, places.lat)
+    if question.roads is None:
+        return CoordinateReach(*at, radius=radii, detour=question.detour)
+    return road_reach(question.roads, *at, radius=radii, detour=question.detour)
+
+
+def _by_courier(question: Question) -> Reach:
+    """Who can be brought a meal: the table of ways on foot says nothing of vehicles, so by straight line × detour."""
+    demand, places = _demand(question), _candidates(question.places)
     return CoordinateReach(
-        (demand.lon, demand.lat), (places.lon, places.lat), radius=radii, detour=question.detour
+        (demand.lon, demand.lat),
+        (places.lon, places.lat),
+        radius=np.full(len(demand.ids), question.delivery_radius),
+        detour=question.detour,
     )
 
 
 def _solve(question: Question) -> Plan:
     demand = _demand(question)
     places = _candidates(question.places)
-    reach = _reach(question)
+    reach = _on_foot(question)
     return plan_sites(
         Model(question.model),
         demand,
@@ -180,6 +197,7 @@ def _result(question: Question, made: Plan) -> dict[str, Any]:
         "sites": made.sites,
         "seconds": round(made.seconds, 2),
         "reasons": [[reason.zh, reason.en] for reason in made.reasons],
+        "steps": [[str(step.aim), step.value, step.bound, step.gap] for step in made.steps],
         **_figures(question, made.sites, made.assignment),
     }
 
@@ -188,7 +206,7 @@ def _figures(
     question: Question, opened: Sequence[str], assignment: Mapping[str, str | None]
 ) -> dict[str, Any]:
     """Persons covered, by group too, and how places are served: on foot, by delivery, not at all."""
-    far = _reach(question, radius=question.delivery_radius)
+    far = _by_courier(question)
     numbers = {place.id: row for row, place in enumerate(question.places)}
     open_rows = np.array([numbers[name] for name in opened], dtype=np.int64)
     carried, _metres = (
@@ -261,13 +279,13 @@ def _keep(
             "floors": [[floor.group, floor.at_least, floor.at_most] for floor in question.floors],
             "budget": question.budget,
             "time_limit": question.time_limit,
-            "hard_factor": HARD_FACTOR,
         },
         demand=[[p.id, p.lon, p.lat, p.persons, p.hard, p.radius, p.group] for p in question.points],
         candidates=[
             [p.id, p.lon, p.lat, p.name, p.capacity, p.cost, p.group, p.existing, p.synthetic]
             for p in question.places
         ],
+        roads=_kept_roads(question),
         result=result,
         notes=[list(note) for note in question.notes],
         made_by=by.username,
@@ -280,6 +298,14 @@ def _keep(
         detail={"status": result["status"], "gap": result["gap"], "sites": len(result["sites"])},
     )
     return plan
+
+
+def _kept_roads(question: Question) -> list[list[float]]:
+    roads = question.roads
+    if roads is None:
+        return []
+    columns = roads.row.tolist(), roads.place.tolist(), np.round(roads.metres, 1).tolist()
+    return [list(pair) for pair in zip(*columns, strict=True)]
 
 
 def question_of(plan: SitePlan) -> Question:
@@ -297,13 +323,23 @@ def question_of(plan: SitePlan) -> Question:
         points=tuple(Point(*row) for row in plan.demand),
         places=tuple(Place(*row) for row in plan.candidates),
         notes=tuple((zh, en) for zh, en in plan.notes),
+        roads=_roads_of(plan.roads),
     )
+
+
+def _roads_of(kept: list[list[float]]) -> Roads | None:
+    if not kept:
+        return None
+    row, place, metres = (np.array(column) for column in zip(*kept, strict=True))
+    return Roads(row.astype(np.int64), place.astype(np.int64), metres.astype(np.float64))
 
 
 def plans(*, by: User) -> QuerySet[SitePlan]:
     """The plans of the account's area, newest first; one of a wider area is seen by who answers for that area."""
     require(by, Act.VIEW_PLANS)
-    return SitePlan.objects.filter(region_code__startswith=by.region_code).defer("demand", "candidates")
+    return SitePlan.objects.filter(region_code__startswith=by.region_code).defer(
+        "demand", "candidates", "roads"
+    )
 
 
 def site_plan(number: str, *, by: User) -> SitePlan:
@@ -352,7 +388,10 @@ def what_if(number: str, change: Change, *, token: str, name: str, by: User) -> 
     opened += [name for name in change.open if name not in opened] + [place.id for place in added]
     if not opened:
         raise StepRefused("至少留一个点。", "At least one site stays open.")
-    asked = _with(asked, places=(*places, *added), sites=len(opened))
+    moved = {row for row, place in enumerate(asked.places) if place.id in change.move}
+    asked = _with(
+        asked, places=(*places, *added), sites=len(opened), roads=_without(asked.roads, sorted(moved))
+    )
     return _keep(
         asked,
         _as_given(asked, opened),
@@ -372,26 +411,48 @@ def _moved(place: Place, change: Change) -> Place:
     )
 
 
+def _without(roads: Roads | None, moved: list[int]) -> Roads | None:
+    """The table without the places that moved: their ways are reckoned anew, by coordinates."""
+    if roads is None or not moved:
+        return roads
+    stays = ~np.isin(roads.place, moved)
+    return Roads(roads.row[stays], roads.place[stays], roads.metres[stays])
+
+
 def _with(asked: Question, **changed: Any) -> Question:
     return Question(**{**{name: getattr(asked, name) for name in Question.__dataclass_fields__}, **changed})
 
 
 def _as_given(asked: Question, opened: list[str]) -> dict[str, Any]:
-    """Figures of a given set, its objective, and the bound that the best set of as many sites cannot pass."""
+    """Figures of a given set, its objective, and the bound that the best set of as many sites cannot pass.
+
+    Where people in difficulty come first, the aims are compared in their order up to the first that falls short.
+    """
     began = time.monotonic()
-    reach = _reach(asked)
+    reach = _on_foot(asked)
     numbers = {place.id: row for row, place in enumerate(asked.places)}
     served, metres = reach.nearest_of(np.array([numbers[name] for name in opened], dtype=np.int64))
-    weight = _demand(asked).weight
+    demand = _demand(asked)
     covered = served >= 0
     best = _solve(_with(asked, floors=()))
-    distance = asked.model == Model.MEDIAN
-    objective = float(weight[covered] @ metres[covered]) if distance else float(weight[covered].sum())
-    if asked.model == Model.COVER_ALL:
+    objective, bound = float(demand.weight[covered].sum()), best.bound
+    steps: list[list[Any]] = []
+    if asked.model == Model.MEDIAN:
+        objective = float(demand.weight[covered] @ metres[covered])
+    elif asked.model == Model.COVER_ALL:
         objective = float(len(opened))
+    for step in best.steps:
+        if step.aim not in (Aim.HARD, Aim.ALL):
+            break
+        of = demand.hard if step.aim is Aim.HARD else demand.weight
+        given = Step(step.aim, float(of[covered].sum()), step.bound)
+        objective, bound = given.value, given.bound
+        steps.append([str(given.aim), given.value, given.bound, given.gap])
+        if given.value < step.value - 1e-9:
+            break
     gap = None
-    if best.bound is not None and objective:
-        gap = abs(best.bound - objective) / abs(objective)
+    if bound is not None and objective:
+        gap = abs(bound - objective) / abs(objective)
     assignment = {
         point.id: asked.places[j].id if j >= 0 else None
         for point, j in zip(asked.points, served.tolist(), strict=True)
@@ -406,11 +467,12 @@ def _as_given(asked: Question, opened: list[str]) -> dict[str, Any]:
     return {
         "status": "given",
         "objective": objective,
-        "bound": best.bound,
+        "bound": bound,
         "gap": gap,
         "sites": opened,
         "seconds": round(time.monotonic() - began, 2),
         "reasons": reasons,
+        "steps": steps,
         **_figures(asked, opened, assignment),
     }
 

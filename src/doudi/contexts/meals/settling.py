@@ -36,7 +36,7 @@ ANOMALIES = {
     "custody": "在押期间",
 }
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-_COUNTS = (SettlementLine.State.DUE, SettlementLine.State.ALLOWED)
+COUNTS = (SettlementLine.State.DUE, SettlementLine.State.ALLOWED)
 
 
 class SettlementNotFound(DoudiError):
@@ -76,7 +76,8 @@ def make_settlement(place: Site, *, month: str, rules: NetworkRules, by: User) -
         settlement__state=Settlement.State.WITHDRAWN
     )
     due = list(
-        MealServed.objects.filter(site=place, state=MealServed.State.VALID, subsidy_fen__gt=0, day__lte=last)
+        MealServed.objects.filter(site=place, state=MealServed.State.VALID, day__lte=last)
+        .filter(Q(subsidy_fen__gt=0) | Q(given_fen__gt=0))
         .exclude(pk__in=settled.values("serving"))
         .order_by("day", "at", "pk")
     )
@@ -95,6 +96,7 @@ def make_settlement(place: Site, *, month: str, rules: NetworkRules, by: User) -
             settlement=kept,
             serving=one,
             amount_fen=one.subsidy_fen,
+            given_fen=one.given_fen,
             anomalies=list(odd.get(one.pk, ())),
             state=SettlementLine.State.DUE
             if one.pk in allowed or one.pk not in odd
@@ -107,7 +109,8 @@ def make_settlement(place: Site, *, month: str, rules: NetworkRules, by: User) -
         kept,
         by,
         "make",
-        f"编制 {month} 结算：补贴 {kept.meals} 餐，应拨 {show_yuan(kept.due_fen)}，存疑 {kept.disputed_meals} 餐",
+        f"编制 {month} 结算：补贴 {kept.meals} 餐，应拨 {show_yuan(kept.due_fen)}，"
+        f"慈善另付 {show_yuan(kept.given_fen)}，存疑 {kept.disputed_meals} 餐",
     )
     _log(kept, by, Act.MAKE_SETTLEMENT)
     return kept
@@ -144,14 +147,16 @@ def _odd(place: Site, first: date, last: date, rules: NetworkRules) -> dict[int,
 def _add_up(found: Settlement) -> None:
     """The sums of a settlement are those of its lines, never typed."""
     sums = found.lines.aggregate(
-        meals=Count("pk", filter=Q(state__in=_COUNTS)),
-        due=Sum("amount_fen", filter=Q(state__in=_COUNTS)),
+        meals=Count("pk", filter=Q(state__in=COUNTS, amount_fen__gt=0)),
+        due=Sum("amount_fen", filter=Q(state__in=COUNTS)),
+        given=Sum("given_fen", filter=Q(state__in=COUNTS)),
         odd=Count("pk", filter=Q(state=SettlementLine.State.DISPUTED)),
         odd_fen=Sum("amount_fen", filter=Q(state=SettlementLine.State.DISPUTED)),
     )
     found.meals, found.due_fen = sums["meals"], sums["due"] or 0
     found.disputed_meals, found.disputed_fen = sums["odd"], sums["odd_fen"] or 0
-    found.save(update_fields=["meals", "due_fen", "disputed_meals", "disputed_fen"])
+    found.given_fen = sums["given"] or 0
+    found.save(update_fields=["meals", "due_fen", "given_fen", "disputed_meals", "disputed_fen"])
 
 
 def _say(found: Settlement, by: User, kind: str, text: str) -> None:

@@ -63,7 +63,7 @@ def stop_on(found: Diner, day: date) -> DinerStop | None:
 
 
 Stay = tuple[int, date, date | None]
-"""A person's key, and the first and last day in custody or in hospital; no last day where the stay goes on."""
+"""A person's key, and the first and last day in custody or in hospital; no last day where it goes on, or of a death."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def follow_register(
     *,
     by: User,
     hospital: Iterable[Stay] = (),
+    deaths: Iterable[Stay] = (),
 ) -> Followed:
     """Take over what the register and the departments' files say: category, death, custody, stays in hospital.
 
@@ -100,6 +101,7 @@ def follow_register(
     for kind, source, stays in (
         (DinerStop.Kind.CUSTODY, "司法部门数据", custody),
         (DinerStop.Kind.HOSPITAL, "医保部门数据", hospital),
+        (DinerStop.Kind.DEATH, "公安、殡葬数据", deaths),
     ):
         for person, since, until in stays:
             if until is None or until >= since:
@@ -125,7 +127,10 @@ def follow_register(
         before = diner.stops.count()
         if said.died_on is not None:
             _keep_stop(diner, DinerStop.Kind.DEATH, said.died_on, None, "人员登记", by)
+        known = said.died_on is not None or diner.stops.filter(kind=DinerStop.Kind.DEATH).exists()
         for what, source, since, until in held.get(said.person_id, []):
+            if what == DinerStop.Kind.DEATH and known:
+                continue
             _keep_stop(diner, what, since, until, source, by)
         stops += diner.stops.count() - before
     record(

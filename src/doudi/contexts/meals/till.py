@@ -18,6 +18,8 @@ from django.utils import timezone
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.meals.diner_models import Diner, DinerEvent
 from doudi.contexts.meals.diners import age_on, by_proof
+from doudi.contexts.meals.gift_models import MealGift
+from doudi.contexts.meals.gifts import gift_for
 from doudi.contexts.meals.menus import clashes_of, menu_of
 from doudi.contexts.meals.order_models import Dish, MealOrder, MealServed, Menu, ServingReversal
 from doudi.contexts.meals.safety_incidents import is_stopped, stop_in_force
@@ -25,7 +27,7 @@ from doudi.contexts.meals.site_models import Meal, Site
 from doudi.contexts.meals.sites import StepRefused, reach, require_at
 from doudi.contexts.meals.standing import stop_on
 from doudi.engine.errors import DoudiError
-from doudi.engine.meals import Eater, Receipt, SoFar, price
+from doudi.engine.meals import Eater, Gift, Receipt, SoFar, price
 from doudi.engine.packs.meals import NetworkRules, PriceRules
 
 
@@ -91,7 +93,7 @@ def quote(
     require_at(by, Act.SERVE_MEAL, place)
     person = _who(key)
     menu = menu_of(place, on, meal)
-    receipt = _receipt(person, meal, on, _list_price(menu, list_fen), prices)
+    receipt, _gift = _receipt(place, person, meal, on, _list_price(menu, list_fen), prices, network)
     clash = [one.zh for one in clashes_of(person, menu, network)]
     if menu is not None:
         clash += [
@@ -171,7 +173,7 @@ def _serve(
     menu = menu_of(place, day, tap.meal)
     dishes = _handed_out(place, menu, day, offline=tap.offline)
     list_fen = _list_price(menu, tap.list_fen)
-    receipt = _receipt(person, tap.meal, day, list_fen, prices)
+    receipt, gift = _receipt(place, person, tap.meal, day, list_fen, prices, rules)
     order = _order_of(person, day, tap.meal)
     serving = MealServed.objects.create(
         token=tap.token,
@@ -179,7 +181,7 @@ def _serve(
         diner=person,
         site=place,
         kitchen=place.kitchen,
-        order=order if order is not None and order.state == MealOrder.State.ORDERED else None,
+        order=order if order is not None and order.state != MealOrder.State.SERVED else None,
         day=day,
         meal=tap.meal,
         at=tap.at,
@@ -191,6 +193,8 @@ def _serve(
         list_fen=receipt.list_fen,
         discount_fen=receipt.discount_fen,
         subsidy_fen=receipt.subsidy_fen,
+        given_fen=receipt.given_fen,
+        gift=gift if receipt.given_fen else None,
         paid_fen=receipt.paid_fen,
         subsidy_code=receipt.subsidy_code[:20],
         payer=receipt.payer[:40],
@@ -268,8 +272,16 @@ def _order_of(person: Diner, day: date, meal: str) -> MealOrder | None:
     )
 
 
-def _receipt(person: Diner, meal: str, day: date, list_fen: int, prices: PriceRules) -> Receipt:
-    """The receipt by the rules of the day, over what the person got that day and month at all places."""
+def _receipt(
+    place: Site,
+    person: Diner,
+    meal: str,
+    day: date,
+    list_fen: int,
+    prices: PriceRules,
+    rules: NetworkRules,
+) -> tuple[Receipt, MealGift | None]:
+    """The receipt by the rules of the day, over what the person got that day and month at all places, and whose gift."""
     subsidised = Q(subsidy_fen__gt=0)
     got = MealServed.objects.filter(
         diner=person, state=MealServed.State.VALID, day__year=day.year, day__month=day.month
@@ -278,6 +290,7 @@ def _receipt(person: Diner, meal: str, day: date, list_fen: int, prices: PriceRu
         today=Sum("subsidy_fen", filter=Q(day=day)),
         month=Sum("subsidy_fen"),
         same=Count("pk", filter=subsidised & Q(day=day, meal=meal)),
+        given=Count("pk", filter=Q(given_fen__gt=0, day=day)),
     )
     stop = stop_on(person, day)
     why = f"{stop.since} 起{stop.get_kind_display()}" if stop is not None else ""
@@ -300,8 +313,11 @@ def _receipt(person: Diner, meal: str, day: date, list_fen: int, prices: PriceRu
         this_meal=got["same"] > 0,
         stopped=why,
         stopped_en=why_en,
+        gifts_today=got["given"],
     )
-    return price(prices.on(day), eater, list_fen, so_far)
+    gift, room = gift_for(place, person, day)
+    given = Gift(gift.payer, room, rules.gifts_a_day) if gift is not None else None
+    return price(prices.on(day), eater, list_fen, so_far, given), gift
 
 
 @transaction.atomic

@@ -323,6 +323,15 @@ def group(number: str, *, by: User) -> MutualGroup:
     return found
 
 
+def members(group: MutualGroup, *, by: User) -> QuerySet[GroupMember]:
+    """Who belongs to a group today, but kin; helpers see all whom they help."""
+    found = group.members.filter(left_on=None).select_related("volunteer", "diner")
+    if by.role == Role.VOLUNTEER:
+        return found
+    found = registry.but_own(found, by=by, blind="volunteer__id_blind")
+    return registry.but_own(found, by=by, household="diner__household_no", blind="diner__id_blind")
+
+
 # ---- the certificate ---------------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from doudi.contexts.meals.sites import StepRefused, reach, require_at
 from doudi.contexts.meals.volunteer_models import Service, Shift, Volunteer
 from doudi.contexts.meals.volunteer_register import VolunteerNotFound, insured, own_places, trained
 from doudi.contexts.monitoring import services as monitoring
+from doudi.contexts.registry import services as registry
 from doudi.engine.packs.food_safety import FoodSafety
 from doudi.engine.packs.volunteers import VolunteerRules
 
@@ -82,33 +83,64 @@ def served_diner(place: Site, number: str) -> Diner:
 
 
 def shifts(*, by: User, since: date | None = None) -> QuerySet[Shift]:
-    """Shifts of the account's places from a day on, earliest first."""
-    scope = require(by, Act.VIEW_VOLUNTEERS)
-    found = Shift.objects.filter(reach(scope, by, "site__"), cancelled_at=None).select_related("site")
+    """Shifts of the account's places from a day on, earliest first; without those that serve kin alone."""
+    found = registry.but_own(
+        _shifts_inside(by), by=by, household="receiver__household_no", blind="receiver__id_blind"
+    )
     return found.filter(day__gte=since) if since else found
+
+
+def _shifts_inside(by: User) -> QuerySet[Shift]:
+    scope = require(by, Act.VIEW_VOLUNTEERS)
+    return Shift.objects.filter(reach(scope, by, "site__"), cancelled_at=None).select_related("site")
 
 
 def shift(number: str, *, by: User) -> Shift:
     """One shift that ``by`` may see."""
-    found = shifts(by=by).filter(number=number).first()
+    found = _shifts_inside(by).filter(number=number).select_related("receiver").first()
     if found is None:
         raise VolunteerNotFound(f"没有找到班次 {number}。", f"No shift {number} for you.")
+    _not_kins(found, by)
     return found
 
 
+def _not_kins(shift: Shift, by: User) -> None:
+    if shift.receiver is not None:
+        registry.refuse_own_record(
+            f"shift:{shift.number}",
+            by=by,
+            household_no=shift.receiver.household_no,
+            blind=shift.receiver.id_blind,
+        )
+
+
 def services(*, by: User, state: str = "") -> QuerySet[Service]:
-    """Services of the account's places, newest first; a volunteer sees the own ones."""
-    scope = require(by, Act.VIEW_VOLUNTEERS)
-    found = Service.objects.select_related("shift__site", "volunteer")
-    own = by.role == Role.VOLUNTEER
-    found = found.filter(Q(volunteer__account=by.username) if own else reach(scope, by, "shift__site__"))
+    """Services of the account's places but those by or for kin, newest first; a volunteer sees the own ones."""
+    found = _services_inside(by)
+    if by.role != Role.VOLUNTEER:
+        found = registry.but_own(found, by=by, blind="volunteer__id_blind")
+        found = registry.but_own(
+            found, by=by, household="shift__receiver__household_no", blind="shift__receiver__id_blind"
+        )
     return found.filter(state=state) if state else found
 
 
+def _services_inside(by: User) -> QuerySet[Service]:
+    scope = require(by, Act.VIEW_VOLUNTEERS)
+    found = Service.objects.select_related("shift__site", "volunteer")
+    own = by.role == Role.VOLUNTEER
+    return found.filter(Q(volunteer__account=by.username) if own else reach(scope, by, "shift__site__"))
+
+
 def _service(pk: int, by: User) -> Service:
-    found = services(by=by).filter(pk=pk).first()
+    found = _services_inside(by).select_related("shift__receiver").filter(pk=pk).first()
     if found is None:
         raise VolunteerNotFound("没有找到这条服务记录。", "No such service for you.")
+    if by.role != Role.VOLUNTEER:
+        registry.refuse_own_record(
+            f"volunteer:{found.volunteer.number}", by=by, blind=found.volunteer.id_blind
+        )
+        _not_kins(found.shift, by)
     return found
 
 

@@ -3,7 +3,7 @@ and the changes of an indicator's number with their approval."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Q
@@ -112,17 +112,17 @@ class Notice(models.Model):
         indexes = [models.Index(fields=["account", "read_at", "-id"])]
 
 
-class PushQuerySet(models.QuerySet["Push"]):
-    def ready(self, now: datetime) -> PushQuerySet:
-        """Pushes whose next try has come."""
-        return self.filter(status=Push.Status.WAITING, next_at__lte=now)
+class OutgoingQuerySet(models.QuerySet[Any]):
+    def ready(self, now: datetime) -> OutgoingQuerySet:
+        """What waits and whose next try has come."""
+        return self.filter(status=Outgoing.Status.WAITING, next_at__lte=now)
 
 
-class Push(models.Model):
-    """A message on its way out of the house (外发消息), kept until the other side said it has it.
+class Outgoing(models.Model):
+    """Something on its way out of the house, kept until the other side said it has it.
 
     It is written in the transaction of the act it tells of, tried by the worker with growing pauses, and known to the
-    receiver by ``key``, so that one sent twice after a kill is one.
+    receiver by a lasting key, so that one sent twice after a kill is one.
     """
 
     class Status(models.TextChoices):
@@ -130,21 +130,27 @@ class Push(models.Model):
         SENT = "sent", "已送达"
         GIVEN_UP = "given_up", "多次失败，已停止"
 
-    key = models.CharField("幂等键", max_length=160, unique=True)
-    kind = models.CharField("种类", max_length=20)
-    region_code = models.CharField("地区", max_length=12, db_index=True)
-    body = models.JSONField("内容", default=dict)
     status = models.CharField("状态", max_length=10, choices=Status.choices, default=Status.WAITING)
     tries = models.PositiveSmallIntegerField("已试次数", default=0)
     created_at = models.DateTimeField("产生时间", auto_now_add=True)
     next_at = models.DateTimeField("下次发送")
     sent_at = models.DateTimeField("送达时间", null=True)
     last_error = models.CharField("最近一次失败", max_length=300, blank=True)
-    objects = PushQuerySet.as_manager()
+    objects = OutgoingQuerySet.as_manager()
 
     class Meta:
+        abstract = True
         ordering = ["-pk"]
         indexes = [models.Index(fields=["status", "next_at"])]
+
+
+class Push(Outgoing):
+    """A message to the gateway (外发消息), known there by ``key``."""
+
+    key = models.CharField("幂等键", max_length=160, unique=True)
+    kind = models.CharField("种类", max_length=20)
+    region_code = models.CharField("地区", max_length=12, db_index=True)
+    body = models.JSONField("内容", default=dict)
 
 
 class ThresholdChange(models.Model):

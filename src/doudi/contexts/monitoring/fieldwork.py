@@ -148,13 +148,16 @@ def take_part(
     offset: int,
     content: bytes,
     by: User,
+    act: Act = Act.RECORD_VISIT,
 ) -> FieldFile:
     """Take a part of a photo or signature in, ``size`` bytes in all; the answer says how many have come.
+
+    ``act`` is what the picture proves: a visit, or another act out of reach of the network (:func:`hand_on_file`).
 
     A part that does not begin where the last one ended changes nothing: the telephone goes on from ``received``.
     What is here is sealed from the first part on; once it is whole it is stripped of metadata and put on disk.
     """
-    require(by, Act.RECORD_VISIT)
+    require(by, act)
     if kind not in KINDS or not 0 < size <= MOST_BYTES or len(content) > PART_BYTES:
         raise StepRefused(
             f"照片或签名最大 {MOST_BYTES >> 20} MB，每次最多传 {PART_BYTES >> 10} KB。",
@@ -220,6 +223,23 @@ def _complete(file: FieldFile, whole: bytes, by: User) -> None:
         region_code=by.region_code,
         detail={"kind": file.kind, "sha256": file.sha256},
     )
+
+
+@transaction.atomic
+def hand_on_file(client_id: UUID, name: str, *, by: User) -> tuple[str, bytes]:
+    """The kind and content of a picture that came for another act than a visit; once that is kept, it is kept there alone.
+
+    Raises :class:`FilesMissing` where it has not come whole.
+    """
+    found = FieldFile.objects.filter(
+        client_id=client_id, name=name, account=by.username, field_visit=None, stored__gt=""
+    ).first()
+    if found is None:
+        raise FilesMissing("照片或签名没有传完。", "The photo or signature has not come whole.")
+    stored, kind, content = found.stored, found.kind, open_single(found.stored, purpose=_PICTURE)
+    found.delete()
+    transaction.on_commit(lambda: remove_single(stored))
+    return kind, content
 
 
 def look_at_file(file_id: int, *, by: User) -> bytes:

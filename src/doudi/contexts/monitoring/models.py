@@ -11,6 +11,7 @@ from doudi.contexts.accounts.services import TimelineLine, User
 from doudi.contexts.monitoring.chain_models import (  # Django looks for a context's models here
     Attempt,
     Notice,
+    Outgoing,
     Push,
     Reminder,
     Revisit,
@@ -48,6 +49,7 @@ __all__ = [  # the models of other files too: Django looks for a context's model
     "FieldVisit",
     "Knock",
     "Notice",
+    "Outgoing",
     "Push",
     "Reminder",
     "Revisit",

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Role, User, record, require, users_of
-from doudi.contexts.monitoring.models import Notice, Push
+from doudi.contexts.monitoring.models import Notice, Outgoing, Push
 from doudi.engine.errors import DoudiError
 
 PAUSES = (1, 2, 5, 10, 30, 60, 120, 240, 480, 720)
@@ -129,48 +129,57 @@ def send_again(number: int, *, by: User) -> Push:
     push = Push.objects.filter(pk=number, region_code__startswith=by.region_code).first()
     if push is None:
         raise DoudiError("没有找到这条外发消息。", "No such message.", code="push_not_found")
-    if push.status == Push.Status.SENT:
-        raise DoudiError("这条消息已送达，不再发送。", "The message has arrived already.", code="push_sent")
-    Push.objects.filter(pk=push.pk).exclude(status=Push.Status.SENT).update(
-        status=Push.Status.WAITING, tries=0, next_at=timezone.now()
-    )
+    release(push)
     record(by=by, act="send_again", subject=f"push:{push.pk}", region_code=push.region_code)
     push.refresh_from_db()
     return push
 
 
-def deliver(*, now: datetime | None = None, send: Send | None = None, most: int = 200) -> dict[str, int]:
-    """Try what is ready in the outbox; gives how many were sent, failed and given up.
+def release(out: Outgoing) -> None:
+    """Let something that waits or was given up be tried at once; the caller has settled who may."""
+    if out.status == Outgoing.Status.SENT:
+        raise DoudiError("这条消息已送达，不再发送。", "The message has arrived already.", code="push_sent")
+    rows = type(out)._default_manager.filter(pk=out.pk).exclude(status=Outgoing.Status.SENT)
+    rows.update(status=Outgoing.Status.WAITING, tries=0, next_at=timezone.now())
 
-    A push is claimed by moving its next try beyond the lease, so that two workers never try one at once, and a worker
-    that is killed leaves it to be tried again with the same key.
-    """
+
+def deliver(*, now: datetime | None = None, send: Send | None = None, most: int = 200) -> dict[str, int]:
+    """Try what is ready in the outbox; gives how many were sent, failed and given up."""
     send = send or _post
     now = now or timezone.now()
     counts = {"sent": 0, "failed": 0, "given_up": 0}
     for push in list(Push.objects.all().ready(now).order_by("next_at")[:most]):
-        claimed = Push.objects.filter(
-            pk=push.pk, status=Push.Status.WAITING, next_at=push.next_at, tries=push.tries
-        ).update(next_at=now + LEASE, tries=push.tries + 1)
-        if not claimed:
-            continue
-        tries = push.tries + 1
-        try:
-            send(push)
-        except Exception as problem:
-            gave_up = tries >= MOST_TRIES
-            Push.objects.filter(pk=push.pk, tries=tries).update(
-                status=Push.Status.GIVEN_UP if gave_up else Push.Status.WAITING,
-                next_at=now + timedelta(minutes=PAUSES[min(tries, len(PAUSES)) - 1]),
-                last_error=f"{type(problem).__name__}: {problem}"[:300],
-            )
-            counts["given_up" if gave_up else "failed"] += 1
-        else:
-            Push.objects.filter(pk=push.pk).update(
-                status=Push.Status.SENT, sent_at=timezone.now(), last_error=""
-            )
-            counts["sent"] += 1
+        came = attempt(push, send, now=now)
+        if came:
+            counts[came] += 1
     return counts
+
+
+def attempt(out: Outgoing, send: Callable[[Any], None], *, now: datetime) -> str:
+    """Try one thing on its way out: ``sent``, ``failed``, ``given_up``, or '' where another worker has it.
+
+    It is claimed by moving its next try beyond the lease, so that two workers never try one at once, and a worker that
+    is killed leaves it to be tried again with the same key.
+    """
+    rows = type(out)._default_manager
+    claimed = rows.filter(
+        pk=out.pk, status=Outgoing.Status.WAITING, next_at=out.next_at, tries=out.tries
+    ).update(next_at=now + LEASE, tries=out.tries + 1)
+    if not claimed:
+        return ""
+    tries = out.tries + 1
+    try:
+        send(out)
+    except Exception as problem:
+        gave_up = tries >= MOST_TRIES
+        rows.filter(pk=out.pk, tries=tries).update(
+            status=Outgoing.Status.GIVEN_UP if gave_up else Outgoing.Status.WAITING,
+            next_at=now + timedelta(minutes=PAUSES[min(tries, len(PAUSES)) - 1]),
+            last_error=f"{type(problem).__name__}: {problem}"[:300],
+        )
+        return "given_up" if gave_up else "failed"
+    rows.filter(pk=out.pk).update(status=Outgoing.Status.SENT, sent_at=timezone.now(), last_error="")
+    return "sent"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -121,8 +121,11 @@ def snapshots_of(specs: Mapping[str, FeedSpec], evidence: Evidence) -> SnapshotS
     )
 
 
-def bring_up_to_date(specs: Mapping[str, FeedSpec]) -> None:
-    """Match every load in force on its own date to the register of that date, where that has not been done."""
+def bring_up_to_date(specs: Mapping[str, FeedSpec], *, read: Mapping[int, ParsedFile] | None = None) -> None:
+    """Match every load in force on its own date to the register of that date, where that has not been done.
+
+    ``read`` are the files of loads that were read a moment ago: a million rows need not be unsealed and read again.
+    """
     graded = set(Grading.objects.values_list("load_id", "register_hash"))
     for load in (
         FeedLoad.objects.filter(status=FeedLoad.Status.IN_FORCE).exclude(feed=REGISTER).order_by("pk")
@@ -132,7 +135,7 @@ def bring_up_to_date(specs: Mapping[str, FeedSpec]) -> None:
         if spec is None or register is None:
             continue
         if (load.pk, register.file_hash) not in graded or not _resolved_path(load, register).exists():
-            _resolve(load, register, spec, specs)
+            _resolve(load, register, spec, specs, (read or {}).get(load.pk))
 
 
 def _register_for(load: FeedLoad) -> FeedLoad | None:
@@ -164,12 +167,19 @@ def _resolved_path(load: FeedLoad, register: FeedLoad) -> Path:
     return folder_of_register(register.file_hash) / f"{load.feed}-{load.file_hash[:24]}.parquet"
 
 
-def _resolve(load: FeedLoad, register: FeedLoad, spec: FeedSpec, specs: Mapping[str, FeedSpec]) -> None:
-    """Match a load to a register, from its sealed original, and remember the grades."""
+def _resolve(
+    load: FeedLoad,
+    register: FeedLoad,
+    spec: FeedSpec,
+    specs: Mapping[str, FeedSpec],
+    parsed: ParsedFile | None = None,
+) -> None:
+    """Match a load to a register, from its sealed original where its rows are not at hand, and remember the grades."""
     folder = register_folder(register, specs)
-    with opened(load) as original:
-        parsed = feeds.parse_file(spec, original, today=timezone.localdate(load.loaded_at))
-        grades = feeds.resolve_feed(parsed, folder, _resolved_path(load, register), blind=blind)
+    if parsed is None:
+        with opened(load) as original:
+            parsed = feeds.parse_file(spec, original, today=timezone.localdate(load.loaded_at))
+    grades = feeds.resolve_feed(parsed, folder, _resolved_path(load, register), blind=blind)
     answer = feeds.counts(parsed, grades)
     Grading.objects.update_or_create(
         load=load,
@@ -200,7 +210,7 @@ def build_register(parsed: ParsedFile, folder: Path) -> feeds.RegisterBuild:
 
 def register_folder(register: FeedLoad, specs: Mapping[str, FeedSpec]) -> Path:
     folder = folder_of_register(register.file_hash)
-    if not folder.exists():
+    if not feeds.is_whole_register(folder):
         with opened(register) as original:
             parsed = feeds.parse_file(specs[REGISTER], original, today=timezone.localdate(register.loaded_at))
             build_register(parsed, folder)

@@ -159,7 +159,7 @@ def load_file(
     except roll.HouseholdNumberShared as problem:
         refuse(spec.name, as_of=as_of, by=by, file_name=name, digest=digest, problem=problem, source=source)
         raise
-    bring_up_to_date(specs)
+    bring_up_to_date(specs, read={load.pk: parsed})
     return LoadOutcome(load, spec.name, name, counts_of(load))
 
 

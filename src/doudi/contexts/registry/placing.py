@@ -5,12 +5,13 @@ In come identity numbers or a place; out come household numbers and counts. Noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from dateutil.relativedelta import relativedelta
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from doudi.contexts.accounts.services import ID_PURPOSE
 from doudi.contexts.registry.models import Household, Membership
@@ -74,15 +75,37 @@ def people_in(household_no: str) -> list[tuple[str, bytes]]:
     return [(membership.person.name, bytes(membership.person.id_blind)) for membership in standing]
 
 
-def households_alike(region_code: str, *, ages: tuple[int, int] | None, on: date) -> int:
-    """How many current households live in an area and have a living member of an age span (years, both included)."""
+def households_alike(
+    region_code: str, *, ages: Collection[tuple[int, int]], on: date, among: Collection[str] | None = None
+) -> int:
+    """How many current households live in an area and have a living member of each age span (years, both included).
+
+    ``among`` counts only those household numbers.
+    """
     found = Household.objects.current().filter(region_code__startswith=region_code)
-    if ages is None or ages == (0, 150):
-        return found.count()
-    youngest = on - relativedelta(years=ages[0])
-    oldest = on - relativedelta(years=ages[1] + 1)
-    members = Membership.objects.filter(
-        Q(valid_to=None), retracted_at=None, person__died_on=None,
-        person__born_on__lte=youngest, person__born_on__gt=oldest,
-    )  # fmt: skip
-    return found.filter(pk__in=members.values("household_id")).count()
+    if among is not None:
+        found = found.filter(household_no__in=among)
+    for youngest, oldest in set(ages) - {(0, 150)}:
+        members = Membership.objects.filter(
+            Q(valid_to=None), retracted_at=None, person__died_on=None,
+            person__born_on__lte=on - relativedelta(years=youngest),
+            person__born_on__gt=on - relativedelta(years=oldest + 1),
+        )  # fmt: skip
+        found = found.filter(pk__in=members.values("household_id"))
+    return found.count()
+
+
+def households_in_need(region_code: str) -> dict[str, int]:
+    """How many current households have a category, by the township that answers for them (9 digits, or the county)."""
+    found = (
+        Household.objects.current().filter(responsible_region__startswith=region_code).exclude(category="")
+    )
+    counts: Counter[str] = Counter()
+    for region, number in (
+        found.order_by()
+        .values("responsible_region")
+        .annotate(number=Count("pk"))
+        .values_list("responsible_region", "number")
+    ):
+        counts[region[:9]] += number
+    return dict(counts)

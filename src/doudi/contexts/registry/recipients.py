@@ -87,6 +87,32 @@ def heads_of(numbers: Iterable[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
+@dataclass(frozen=True)
+class HeadIdentity:
+    """The head of a household as a form of another system asks for: name, whole number, urban or rural."""
+
+    name: str
+    id_number: str
+    urban_rural: str
+
+
+def head_identities(numbers: Iterable[str]) -> dict[str, HeadIdentity]:
+    """Household number → its head with the whole number; a household without a registered head has none."""
+    found: dict[str, HeadIdentity] = {}
+    for batch in batches(sorted(set(numbers))):
+        heads = (
+            Membership.objects.as_known()
+            .filter(household__household_no__in=batch, relation="户主")
+            .select_related("person", "household")
+            .order_by("pk")
+        )
+        for row in heads:
+            found[row.household.household_no] = HeadIdentity(
+                row.person.name, row.person.id_number, row.household.urban_rural
+            )
+    return found
+
+
 def layers_of(household_nos: Iterable[str]) -> dict[str, tuple[str, int]]:
     """Household number → the first of its registered categories by precedence ('' for none) and its living members."""
     found: dict[str, tuple[str, int]] = {}

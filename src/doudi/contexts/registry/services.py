@@ -159,7 +159,7 @@ from doudi.contexts.registry.people import (
     refuse_own_file,
     refuse_own_record,
 )
-from doudi.contexts.registry.placing import Placed, households_alike, people_in, placed
+from doudi.contexts.registry.placing import Placed, households_alike, households_in_need, people_in, placed
 from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
 from doudi.contexts.registry.precedence import RANKS
 from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
@@ -167,6 +167,7 @@ from doudi.contexts.registry.recipients import (
     PersonBrief,
     RecipientHousehold,
     counted_members,
+    head_identities,
     heads_of,
     layers_of,
     people_briefs,
@@ -309,6 +310,7 @@ __all__ = [
     "facts",
     "find",
     "find_duplicates",
+    "head_identities",
     "heads_of",
     "held_return",
     "hold_return",
@@ -317,6 +319,7 @@ __all__ = [
     "households",
     "households_alike",
     "households_by_village",
+    "households_in_need",
     "index_everything",
     "index_households",
     "index_if_missing",

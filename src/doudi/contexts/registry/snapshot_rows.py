@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from doudi.contexts.registry.in_force import REGISTER, loads_in_force, register_on, snapshots_on
-from doudi.contexts.registry.models import Grading
+from doudi.contexts.registry.in_force import REGISTER, every_load_in_force, register_on, snapshots_on
+from doudi.contexts.registry.models import FeedLoad, Grading
 from doudi.contexts.registry.unread import unread_people
-from doudi.engine.feeds import FeedSpec
-from doudi.engine.feeds.snapshots import INDEX
+from doudi.engine.feeds import FeedSpec, lookup
 
 
 @dataclass
@@ -38,55 +36,61 @@ class SnapshotRows:
 
 
 def rows_of_people(
-    spec: FeedSpec, specs: Mapping[str, FeedSpec], asked: Mapping[bytes, str], *, on: date
-) -> SnapshotRows | None:
-    """The rows of a feed about people, from the files in force on a day; None where none was loaded.
+    wanted: Sequence[FeedSpec], specs: Mapping[str, FeedSpec], asked: Mapping[bytes, str], *, on: date
+) -> dict[str, SnapshotRows]:
+    """The rows of feeds about people, from the files in force on a day, by feed; a feed that was never loaded is not in it.
 
     ``asked``: blind index of the ID → name; a quarantined row without a readable ID is known by its name.
     For a service that has checked its own authorisations: the caller passes the gate and writes the audit entry.
     """
-    register, loads = register_on(on), loads_in_force(spec, on)
-    if register is None or not loads:
-        return None
-    snapshots = snapshots_on({REGISTER: specs[REGISTER], spec.name: spec}, on)
-    with duckdb.connect(config={"threads": 1}) as db:
-        keys = db.execute(
-            "select id_blind, person_key from read_parquet($1) where id_blind in (select unnest($2::blob[]))",
-            [str(snapshots.register / INDEX), [bytes(blind) for blind in asked]],
-        ).fetchall()
-        answer = db.execute(
-            "select * from read_parquet($1, union_by_name = true) where person_key in (select unnest($2::bigint[])) "
-            "order by person_key, row_digest",
-            [[str(path) for path in snapshots.feeds[spec.name]], [key for _blind, key in keys]],
-        )
-        columns = [column[0] for column in answer.description or []]
-        rows = [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
-    held = _held_keys([load.pk for load in loads], register.file_hash)
-    unread = unread_people(spec, loads, asked)
+    register = register_on(on)
+    if register is None:
+        return {}
+    loads = every_load_in_force({spec.name: spec for spec in wanted}, on)
+    loaded = [spec for spec in wanted if loads.get(spec.name)]
+    snapshots = snapshots_on({REGISTER: specs[REGISTER], **{spec.name: spec for spec in loaded}}, on)
+    keys = lookup.people_in(snapshots.register, [bytes(blind) for blind in asked])
+    held = _held_keys([load.pk for found in loads.values() for load in found], register.file_hash)
+    return {
+        spec.name: _rows(spec, loads[spec.name], snapshots.feeds[spec.name], keys, held, asked)
+        for spec in loaded
+    }
+
+
+def _rows(
+    spec: FeedSpec,
+    loads: Sequence[FeedLoad],
+    paths: Sequence[Path],
+    keys: Sequence[tuple[bytes, int]],
+    held: Mapping[int, set[int] | None],
+    asked: Mapping[bytes, str],
+) -> SnapshotRows:
+    bad = [load for load in loads if load.counts.get("quarantined")]
+    unread = unread_people(spec, bad, asked) if bad else frozenset()
     people: dict[bytes, PersonRows] = {}
     of_key: dict[int, PersonRows] = {}
     for blind, key in keys:
-        person = people.setdefault(bytes(blind), PersonRows())
-        person.held = person.held or held is None or key in held
-        person.unread = bytes(blind) in unread
+        person = people.setdefault(blind, PersonRows())
+        for load in loads:
+            of_load = held.get(load.pk, set())
+            person.held = person.held or of_load is None or key in of_load
+        person.unread = blind in unread
         of_key[key] = person
     seen: set[tuple[int, int]] = set()
-    names = {column.name for column in spec.columns}
-    for row in rows:
-        person = of_key[row["person_key"]]
-        mark = (id(person), row["row_digest"])
+    for key, row in lookup.rows_in(spec, paths, list(of_key)):
+        person = of_key[key]
+        mark = (id(person), row.pop("row_digest"))
         # who stands in two households has every row in each of them
         if mark not in seen:
             seen.add(mark)
-            person.rows.append({name: value for name, value in row.items() if name in names})
+            person.rows.append(row)
     return SnapshotRows(max(load.as_of for load in loads), people)
 
 
-def _held_keys(loads: Sequence[int], register_hash: str) -> set[int] | None:
-    """Persons for whom a row is held; None where an earlier grading counted held rows and did not say whose."""
-    keys: set[int] = set()
+def _held_keys(loads: Sequence[int], register_hash: str) -> dict[int, set[int] | None]:
+    """By load the persons for whom a row is held; None where an earlier grading counted held rows and did not say whose."""
+    keys: dict[int, set[int] | None] = {}
     for grading in Grading.objects.filter(load__in=loads, register_hash=register_hash):
-        if grading.grades.get("grades", {}).get("C") and "held" not in grading.grades:
-            return None
-        keys.update(grading.grades.get("held", ()))
+        unsaid = grading.grades.get("grades", {}).get("C") and "held" not in grading.grades
+        keys[grading.load_id] = None if unsaid else set(grading.grades.get("held", ()))
     return keys

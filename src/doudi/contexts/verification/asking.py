@@ -21,7 +21,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, own_blinds, record, require, take_turn
-from doudi.contexts.verification.authorising import Unauthorised, authorisation_for
+from doudi.contexts.verification.authorising import Unauthorised, authorisation_for, covering
 from doudi.contexts.verification.models import (
     Authorisation,
     Erasure,
@@ -101,7 +101,10 @@ def start_queries(
         (query.person_id, query.source): query for query in latest_queries(request) if not query.place
     }
     counts = {"asked": 0, "unauthorised": 0, "standing": 0}
-    for person in request.people.all():
+    people = list(request.people.all())
+    covered = covering(people, purpose=request.purpose, on=today)
+    questions: list[Query] = []
+    for person in people:
         for code in request.sources:
             earlier = standing.get((person.pk, code))
             anew = code in again and (not only or person.pk in only)
@@ -109,11 +112,11 @@ def start_queries(
             if earlier is not None and not anew and not refused_before:
                 counts["standing"] += 1
                 continue
-            given = authorisation_for(person, purpose=request.purpose, source=code, on=today)
+            given = covered(person, code)
             if given is None and refused_before and not anew:
                 counts["unauthorised"] += 1
                 continue
-            Query.objects.create(
+            question = Query(
                 request=request,
                 person=person,
                 source=code,
@@ -125,7 +128,9 @@ def start_queries(
                 due_on=None if given is None else add_workdays(today, rules.sources[code].days),
                 problem="没有有效授权，未发出查询" if given is None else "",
             )
+            questions.append(question)
             counts["unauthorised" if given is None else "asked"] += 1
+    Query.objects.bulk_create(questions)
     if request.state in (State.ACCEPTED, State.AUTHORISED):
         go(request, State.QUERYING, seen=seen)
     note(
@@ -385,8 +390,6 @@ def keep_reply(
     file_name: str = "",
 ) -> Reply:
     """Keep one answer to one query; the caller holds the turn. A query that was answered keeps its first answer."""
-    plain = rows_to_plain(spec, rows)
-    body = canonical(plain)
     done = Query.objects.filter(pk=query.pk, status__in=[Status.NOT_ARRIVED, Status.FAILED]).update(
         status=Status.KNOWN if rows else Status.NO_RECORD, answered_at=timezone.now(), problem=""
     )
@@ -396,7 +399,24 @@ def keep_reply(
             "This query has been answered; ask anew in another round.",
             code="answered",
         )
-    return Reply.objects.create(
+    found = reply_of(query, rows, spec=spec, as_of=as_of, by=by, file_name=file_name)
+    found.save()
+    return found
+
+
+def reply_of(
+    query: Query,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    spec: FeedSpec,
+    as_of: date,
+    by: User,
+    file_name: str,
+) -> Reply:
+    """One answer as it is kept, not written yet."""
+    plain = rows_to_plain(spec, rows)
+    body = canonical(plain)
+    return Reply(
         query=query,
         received_by=by.username,
         source_as_of=as_of,

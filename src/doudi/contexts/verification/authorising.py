@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -175,8 +175,24 @@ def withdraw_authorisation(number: str, *, why: str, by: User) -> int:
 
 def authorisation_for(person: RequestPerson, *, purpose: str, source: str, on: date) -> Authorisation | None:
     """The authorisation in force that covers a query, the newest if there are several; None: it must not go out."""
-    found = Authorisation.objects.filter(id_blind=person.id_blind, withdrawn_at=None, valid_to__gte=on)
-    return next((given for given in found if given.covers(purpose=purpose, source=source, on=on)), None)
+    return covering([person], purpose=purpose, on=on)(person, source)
+
+
+def covering(
+    people: Sequence[RequestPerson], *, purpose: str, on: date
+) -> Callable[[RequestPerson, str], Authorisation | None]:
+    """:func:`authorisation_for` of many people and sources at one moment, read at once."""
+    by_blind: dict[bytes, list[Authorisation]] = {}
+    for given in Authorisation.objects.filter(
+        id_blind__in=[bytes(person.id_blind) for person in people], withdrawn_at=None, valid_to__gte=on
+    ):
+        by_blind.setdefault(bytes(given.id_blind), []).append(given)
+
+    def of(person: RequestPerson, source: str) -> Authorisation | None:
+        mine = by_blind.get(bytes(person.id_blind), [])
+        return next((given for given in mine if given.covers(purpose=purpose, source=source, on=on)), None)
+
+    return of
 
 
 def authorisations_of(request: VerificationRequest, *, by: User) -> QuerySet[Authorisation]:
@@ -194,12 +210,10 @@ def gaps(request: VerificationRequest) -> list[Gap]:
     """For whom an authorisation is missing, and for which sources of the request."""
     on = timezone.localdate()
     missing = []
-    for person in request.people.all():
-        uncovered = tuple(
-            source
-            for source in request.sources
-            if authorisation_for(person, purpose=request.purpose, source=source, on=on) is None
-        )
+    people = list(request.people.all())
+    given = covering(people, purpose=request.purpose, on=on)
+    for person in people:
+        uncovered = tuple(source for source in request.sources if given(person, source) is None)
         if uncovered:
             missing.append(Gap(person, uncovered))
     return missing

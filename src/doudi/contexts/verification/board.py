@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from doudi.contexts.accounts.services import Act, User, require
 from doudi.contexts.verification.connectors import Connection, ConnectorsInvalid, connections
 from doudi.contexts.verification.models import Exchange, Query, SourceState
 from doudi.contexts.verification.returning import latest_reviews
+from doudi.engine.feeds import FeedSpec
 from doudi.engine.status import Status
 from doudi.engine.verification import Rules
 
@@ -74,6 +76,7 @@ def source_board(rules: Rules, *, by: User) -> list[dict[str, Any]]:
                 **none_called,
                 **called.get(source.code, {}),
                 "source": source,
+                "sensitivity": rules.elements.grade_of(source.feed),
                 "hit_rate": figures["known"] / answered if answered else None,
                 "lag_hours": lag.total_seconds() / 3600 if lag is not None else None,
                 "way": connection.way if connection is not None else "file",
@@ -84,6 +87,38 @@ def source_board(rules: Rules, *, by: User) -> list[dict[str, Any]]:
             }
         )
     return board
+
+
+def source_catalogue(rules: Rules, specs: Mapping[str, FeedSpec], *, by: User) -> list[dict[str, Any]]:
+    """Each source as it may be asked (来源目录): owner, basis, ways, clock, period, lag, who used it, and its fields' marks.
+
+    ``users``: the requesting units of the asker's area with their queries of a year, the most frequent first.
+    """
+    used: dict[str, list[tuple[str, int]]] = {}
+    for row in (
+        Query.objects.filter(
+            request__region_code__startswith=by.region_code,
+            asked_at__gte=timezone.now() - timedelta(days=366),
+        )
+        .order_by()
+        .values_list("source", "request__requested_by")
+        .annotate(asked=Count("pk"))
+    ):
+        used.setdefault(row[0], []).append((row[1], row[2]))
+    return [
+        {
+            **row,
+            "grade": rules.elements.grade_of(row["source"].feed),
+            "spec": specs[row["source"].feed],
+            "retention": rules.elements.retention_of(row["source"].feed),
+            "fields": [
+                (column.label, rules.elements.of_column(row["source"].feed, column.name))
+                for column in specs[row["source"].feed].columns
+            ],
+            "users": sorted(used.get(row["source"].code, ()), key=lambda one: (-one[1], one[0]))[:10],
+        }
+        for row in source_board(rules, by=by)
+    ]
 
 
 def _wired() -> tuple[dict[str, Connection], str]:

@@ -125,9 +125,9 @@ def _claim(source: Source, connection: Connection, *, by: User) -> _Claim:
     now = timezone.now()
     batch = f"PC{timezone.localdate():%Y%m%d}-{secrets.token_hex(8)}"
     state, _fresh = SourceState.objects.get_or_create(source=source.code)
-    held_back = _held_back(state, connection, now)
-    if held_back:
-        return _Claim(batch, held_back=held_back)
+    why = held_back(state, connection, now)
+    if why:
+        return _Claim(batch, held_back=why)
     free = Q(claimed_until=None) | Q(claimed_until__lt=now)
     due = Q(next_try_at=None) | Q(next_try_at__lte=now)
     ready: dict[str, Query] = {}
@@ -180,7 +180,8 @@ def _claim(source: Source, connection: Connection, *, by: User) -> _Claim:
     return _Claim(batch, ready, asked)
 
 
-def _held_back(state: SourceState, connection: Connection, now: datetime) -> str:
+def held_back(state: SourceState, connection: Connection, now: datetime) -> str:
+    """Why a source must not be asked now; empty: it may."""
     if state.suspended_at is not None:
         return f"已停用：{state.suspended_why}"
     if not connection.within_hours(timezone.localtime(now).time()):

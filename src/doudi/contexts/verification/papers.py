@@ -9,11 +9,13 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, may, record
+from doudi.contexts.accounts.services import User, record
+from doudi.contexts.verification.marks import Sight, content_shown, sight_of
 from doudi.contexts.verification.models import Report
 from doudi.contexts.verification.reporting import report_of
 from doudi.contexts.verification.requests import StepRefused
-from doudi.engine import identity, money
+from doudi.engine import money
+from doudi.engine.verification import HIDDEN, Rules
 from doudi.house import documents
 from doudi.house.documents import Block, Paper, heading, table, text
 
@@ -24,15 +26,15 @@ FORMS = {
 
 
 @transaction.atomic
-def report_paper(number: str, *, form: str, address: str, by: User) -> bytes:
+def report_paper(number: str, *, form: str, address: str, rules: Rules, by: User) -> bytes:
     """A report as ``pdf`` or ``docx``; ``address`` is where a reader checks it. The export is in the audit log.
 
-    Who may not see identities gets surnames only. Raises :class:`FontMissing` where a PDF cannot be set.
+    Each value is shown or masked by the mark of its data element. Raises :class:`FontMissing` where a PDF cannot be set.
     """
     report = report_of(number, by=by)
     if form not in FORMS:
         raise StepRefused("只有 PDF 和 Word 两种。", "A report comes as pdf or docx.", code="form_unknown")
-    paper = _paper(report, address, by)
+    paper = _paper(report, address, sight_of(rules, by), by)
     content = documents.to_pdf(paper) if form == "pdf" else documents.to_word(paper)
     record(by=by, act="export_report", subject=f"verification:{report.request.number}",
            region_code=report.request.region_code,
@@ -40,11 +42,10 @@ def report_paper(number: str, *, form: str, address: str, by: User) -> bytes:
     return content
 
 
-def _paper(report: Report, address: str, by: User) -> Paper:
-    content = json.loads(report.content)
+def _paper(report: Report, address: str, sight: Sight, by: User) -> Paper:
+    content = content_shown(json.loads(report.content), sight)
     recorded, computed = content["recorded"], content["computed"]
-    whole = may(by, Act.REVEAL_IDENTITY) or may(by, Act.QUERY_SOURCES)
-    names = {p["position"]: p["name"] if whole else identity.mask_name(p["name"]) for p in computed["people"]}
+    names = {p["position"]: p["name"] for p in computed["people"]}
     today = timezone.localdate()
     standing = _standing(report, today)
     blocks = [
@@ -84,9 +85,9 @@ def _paper(report: Report, address: str, by: User) -> Paper:
         table(
             ("项目", "金额（元）", "单位", "依据"),
             [
-                (v["name"], money.format_yuan(v["value"]), v["unit"], v["clause"])
+                (v["name"], _money(v["value"]), v["unit"], v["clause"])
                 for v in computed["situation"]["variables"]
-                if v["person"] is None and v["kind"] == "金额" and isinstance(v["value"], int)
+                if v["person"] is None and v["kind"] == "金额" and (v["value"] == HIDDEN or isinstance(v["value"], int))
             ],
             numbers=(1,),
         ),
@@ -199,9 +200,15 @@ def _said(row: Mapping[str, Any]) -> str:
     return f"{row['label']}{more}" + (f"（{row['as_of']}）" if row["as_of"] else "")
 
 
-def _amount(value: int | None, measure: str) -> str:
+def _money(value: int | str) -> str:
+    return value if isinstance(value, str) else money.format_yuan(value)
+
+
+def _amount(value: int | str | None, measure: str) -> str:
     if value is None:
         return "待核"
+    if isinstance(value, str):
+        return value
     return (
         str(value) if measure == "数" else f"{money.format_yuan(value)}元{'／年' if measure == '年' else ''}"
     )

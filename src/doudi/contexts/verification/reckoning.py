@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from doudi.contexts.accounts.services import Act, User, require
-from doudi.contexts.registry.services import ID_PURPOSE
 from doudi.contexts.verification.asking import rows_of
 from doudi.contexts.verification.models import (
     Query,
@@ -33,8 +28,6 @@ from doudi.engine.verification import (
     HouseholdMember,
     Rules,
 )
-from doudi.house.keyring import keyring
-from doudi.house.paths import home
 
 _WORST_FIRST = (Status.UNAUTHORISED, Status.FAILED, Status.NOT_ARRIVED, Status.NOT_ASKED)
 
@@ -50,10 +43,11 @@ class Piece:
 
 def pieces_of(request: VerificationRequest) -> list[Piece]:
     """What is known now: the newest round of every person and source."""
-    return [
-        Piece(query, Status(query.status), query.replies.order_by("-pk").first())
-        for query in latest_queries(request)
-    ]
+    queries = latest_queries(request)
+    newest: dict[int, Reply] = {}
+    for reply in Reply.objects.filter(query__in=[query.pk for query in queries]).order_by("pk"):
+        newest[reply.query_id] = reply
+    return [Piece(query, Status(query.status), newest.get(query.pk)) for query in queries]
 
 
 def preview(number: str, *, pack: Pack, rules: Rules, by: User) -> dict[str, Any]:
@@ -86,18 +80,15 @@ def finding_of(
     ]
 
     def reckon(given: Mapping[str, Answer]) -> engine.Situation:
-        with _folder() as work:
-            return engine.reckon(
-                pack,
-                household,
-                given,
-                household_no=request.household_no or request.number,
-                region_code=request.region_code,
-                urban_rural=request.urban_rural,
-                as_of=request.as_of,
-                work=work,
-                blind=lambda texts: keyring().digests(texts, purpose=ID_PURPOSE),
-            )
+        return engine.reckon(
+            pack,
+            household,
+            given,
+            household_no=request.household_no or request.number,
+            region_code=request.region_code,
+            urban_rural=request.urban_rural,
+            as_of=request.as_of,
+        )
 
     situation = reckon(answers)
     differences = engine.compare(
@@ -240,13 +231,3 @@ def _source_row(person: RequestPerson, piece: Piece | None) -> dict[str, Any]:
         "rows": reply.row_count if reply is not None else None,
         "raw_hash": reply.raw_hash if reply is not None else None,
     }
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    folder = home().work / f"verify-{secrets.token_hex(8)}"
-    folder.mkdir(mode=0o700, parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, refuse_own, require, take_turn
+from doudi.contexts.verification.marks import require_whole, sight_of
 from doudi.contexts.verification.models import (
     Objection,
     Query,
@@ -283,9 +284,13 @@ def valid_report(number: str, *, on: date, by: User) -> Report:
 
 
 @transaction.atomic
-def export_report(number: str, *, by: User) -> bytes:
-    """The canonical content of a report, as somebody else may check it; the export is in the audit log."""
+def export_report(number: str, *, rules: Rules, by: User) -> bytes:
+    """The canonical content of a report, as somebody else may check it; the export is in the audit log.
+
+    Raises :class:`StepRefused` where the account may not see every data element in it.
+    """
     report = report_of(number, by=by)
+    require_whole(json.loads(report.content), sight_of(rules, by))
     record(
         by=by,
         act="export_report",

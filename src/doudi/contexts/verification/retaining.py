@@ -1,7 +1,8 @@
 """How long raw rows of banks and the like are kept (保存期限): deleted in time, with proof, unless somebody holds them.
 
-个人信息保护法 第十九条: no longer than is needed. After the pack's days from the final report only totals and digests are
-left; a report can still be computed again from them. What is on backups is older than they say and goes with them.
+个人信息保护法 第十九条: no longer than is needed. After the days that the marks of its data elements give, counted from
+the final report, only totals and digests are left; a report can still be computed again from them. What is on backups is older
+than they say and goes with them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record, require, system_user, take_turn
@@ -18,7 +20,7 @@ from doudi.contexts.verification.asking import rows_of
 from doudi.contexts.verification.models import Erasure, Reply, RequestEvent, VerificationRequest
 from doudi.contexts.verification.requests import StepRefused, note, request_of
 from doudi.engine.feeds import FeedSpec
-from doudi.engine.verification import Rules, State, canonical, rows_to_plain, sha256_of, totals_of
+from doudi.engine.verification import Retention, Rules, State, canonical, rows_to_plain, sha256_of, totals_of
 
 _FINAL = (State.REPORTED, State.REVIEWED, State.ARCHIVED)
 _ENDED = (State.RETURNED, State.WITHDRAWN)
@@ -33,13 +35,13 @@ class Due:
 
 
 def due_for_erasure(rules: Rules, *, today: date, most: int = 1000) -> list[Due]:
-    """Replies of sources that keep totals alone, past the pack's days from the final report or the end of their request."""
-    sources = [source.code for source in rules.sources.values() if source.totals]
-    before = today - timedelta(days=rules.raw_days)
+    """Replies past the time of their data elements, counted from the final report or the end of their request."""
+    before = {code: today - timedelta(days=kept.days) for code, kept in _kept(rules).items()}
+    old = Q(pk__in=[])
+    for code, day in before.items():
+        old |= Q(query__source=code, received_at__date__lte=day)
     waiting = (
-        Reply.objects.filter(
-            query__source__in=sources, erasure=None, row_count__gt=0, query__request__hold_why=""
-        )
+        Reply.objects.filter(old, erasure=None, row_count__gt=0, query__request__hold_why="")
         .select_related("query__request")
         .order_by("pk")
     )
@@ -49,19 +51,23 @@ def due_for_erasure(rules: Rules, *, today: date, most: int = 1000) -> list[Due]
     }
     due: list[Due] = []
     last: dict[int, date | None] = {}
-    for reply in waiting.filter(query__request__state__in=[*_FINAL, *_ENDED], received_at__date__lte=before)[
-        : most * 10
-    ]:
+    for reply in waiting.filter(query__request__state__in=[*_FINAL, *_ENDED])[: most * 10]:
         request = reply.query.request
         if request.pk not in last:
             final = request.reports.order_by("-pk").first()
             last[request.pk] = final.issued_on if final is not None else ended.get(request.pk)
         since = last[request.pk]
-        if since is not None and since <= before:
+        if since is not None and since <= before[reply.query.source]:
             due.append(Due(reply, since))
             if len(due) == most:
                 break
     return due
+
+
+def _kept(rules: Rules) -> dict[str, Retention]:
+    """How long each source's rows are kept, of those that have an end."""
+    found = {source.code: rules.elements.retention_of(source.feed) for source in rules.sources.values()}
+    return {code: kept for code, kept in found.items() if kept is not None}
 
 
 def erase_raw(rules: Rules, specs: Mapping[str, FeedSpec], *, today: date | None = None) -> int:
@@ -81,15 +87,20 @@ def _erase(number: str, dues: list[Due], rules: Rules, specs: Mapping[str, FeedS
     if request.hold_why or State(request.state) not in (*_FINAL, *_ENDED):
         return 0
     proof = []
+    kept = _kept(rules)
     for due in dues:
         reply = due.reply
         if Erasure.objects.filter(reply=reply).exists():
             continue
         source = rules.sources[reply.query.source]
         spec = specs[source.feed]
-        body = canonical(rows_to_plain(spec, totals_of(spec, rows_of(reply, spec), source.totals)))
+        body = canonical(rows_to_plain(spec, totals_of(spec, rows_of(reply, spec), kept[source.code].totals)))
         Erasure.objects.create(
-            reply=reply, days=rules.raw_days, since=due.since, rows=body.decode(), kept_hash=sha256_of(body)
+            reply=reply,
+            days=kept[source.code].days,
+            since=due.since,
+            rows=body.decode(),
+            kept_hash=sha256_of(body),
         )
         # the one change that a reply ever sees; the proof beside it says when and why
         Reply.objects.filter(pk=reply.pk).update(rows="")
@@ -98,8 +109,9 @@ def _erase(number: str, dues: list[Due], rules: Rules, specs: Mapping[str, FeedS
         note(
             request, by=by, kind="erase", text=f"保存期满，{len(proof)} 份回复的原始记录已删除，留合计和摘要"
         )
+        days = sorted({kept[due.reply.query.source].days for due in dues})
         record(by=by, act="erase_raw", subject=f"verification:{number}", region_code=request.region_code,
-               detail={"replies": len(proof), "days": rules.raw_days, "proof": sha256_of(canonical(proof))})  # fmt: skip
+               detail={"replies": len(proof), "days": days, "proof": sha256_of(canonical(proof))})  # fmt: skip
     return len(proof)
 
 

@@ -39,7 +39,7 @@ from doudi.contexts.verification.batching import (
     template,
     waiting_in,
 )
-from doudi.contexts.verification.board import source_board
+from doudi.contexts.verification.board import source_board, source_catalogue
 from doudi.contexts.verification.connecting import (
     AskOutcome,
     ask_source,
@@ -60,6 +60,8 @@ from doudi.contexts.verification.entrusting import (
     entrusted_due,
     overdue_entrusted,
 )
+from doudi.contexts.verification.loaded import ask_loaded
+from doudi.contexts.verification.marks import Sight, content_shown, found_rows, sight_of
 from doudi.contexts.verification.models import (
     Authorisation,
     EntrustedCheck,
@@ -135,6 +137,7 @@ __all__ = [
     "RequestBatch",
     "RequestNotFound",
     "Sender",
+    "Sight",
     "StepRefused",
     "SupportStatement",
     "Unauthorised",
@@ -144,6 +147,7 @@ __all__ = [
     "answer_explanation",
     "archive_request",
     "ask_explanations",
+    "ask_loaded",
     "ask_source",
     "authorisations_by",
     "authorisations_of",
@@ -157,6 +161,7 @@ __all__ = [
     "close_queries",
     "confirm_authorised",
     "connected_work",
+    "content_shown",
     "due_for_erasure",
     "end_request",
     "entrust",
@@ -164,6 +169,7 @@ __all__ = [
     "entrusted_due",
     "erase_raw",
     "export_report",
+    "found_rows",
     "gaps",
     "handle_warning",
     "hold_evidence",
@@ -203,7 +209,9 @@ __all__ = [
     "security_warnings",
     "sender_of",
     "sift",
+    "sight_of",
     "source_board",
+    "source_catalogue",
     "start_queries",
     "state_support",
     "stop_entrusted",

@@ -16,7 +16,7 @@ from doudi.engine.feeds.errors import (
 from doudi.engine.feeds.reading import recognise
 from doudi.engine.feeds.resolving import Grades, RegisterBuild, build_register, resolve_feed
 from doudi.engine.feeds.returning import write_quarantine
-from doudi.engine.feeds.snapshots import Blinder, SnapshotSet
+from doudi.engine.feeds.snapshots import Blinder, SnapshotSet, is_whole_register
 from doudi.engine.feeds.spec import ColumnSpec, FeedSpec, load_feed_specs
 from doudi.engine.feeds.tables import Source
 from doudi.engine.feeds.validating import Fault, ParsedFile, parse_file, parsed_of_rows
@@ -38,6 +38,7 @@ __all__ = [
     "Source",
     "build_register",
     "counts",
+    "is_whole_register",
     "load_feed_specs",
     "parse_file",
     "parsed_of_rows",

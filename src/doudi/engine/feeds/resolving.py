@@ -30,7 +30,7 @@ from doudi.engine.identity import normal_name
 
 MEMBER_COLUMNS = (
     "household_key", "person_key", "relation", "living_together", "left_on", "category", "category_since",
-    "urban_rural", "region_code", "is_head",
+    "urban_rural", "region_code", "is_head", "birth_on",
 )  # fmt: skip
 _REGISTER_ROWS = (
     "household_key", "person_key", "household_no", "id_number", "id_derived", "name", "relation", "region_code",
@@ -87,6 +87,7 @@ def build_register(parsed: ParsedFile, folder: Path, *, blind: Blinder) -> Regis
                 FROM ranked JOIN ranked AS head ON head.household_no = ranked.household_no AND head.is_head
             )
             SELECT placed.* EXCLUDE (head_region, category),
+                TRY_CAST(concat_ws('-', id_number[7:10], id_number[11:12], id_number[13:14]) AS DATE) AS birth_on,
                 dense_rank() OVER (ORDER BY head_region, household_no)::BIGINT - 1 AS household_key,
                 dense_rank() OVER (ORDER BY head_region, household_no, id_number)::BIGINT - 1 AS person_key,
                 coalesce(category, '') AS category

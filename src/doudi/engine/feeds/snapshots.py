@@ -70,9 +70,22 @@ def aside(to: Path) -> Iterator[Path]:
     flush_folder(to.parent)
 
 
+def is_whole_register(folder: Path) -> bool:
+    """Whether a resolved register stands there with all its columns (``birth_on`` came after the first version)."""
+    members = folder / MEMBERS
+    return members.exists() and "birth_on" in pq.read_schema(members).names
+
+
 def write_folder(tables: Mapping[str, pa.Table], folder: Path) -> None:
-    """Write a folder of Parquet files that appears whole or not at all; a folder that stands already is left as it is."""
+    """Write a folder of Parquet files that appears whole or not at all.
+
+    A register that stands there whole is left as it is; one of an earlier version gets the members that it lacks
+    columns of, and what lies beside them stays.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    if (folder / MEMBERS).exists() and not is_whole_register(folder):
+        write_parquet(tables[MEMBERS], folder / MEMBERS)
+        return
     path = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.aside")
     path.mkdir()
     try:

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 
 import highspy
 import numpy as np
-from ortools.graph.python import min_cost_flow
-from scipy.sparse import coo_array, csc_array
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from doudi.engine.matching.offers import Ints, MatchingError, Offers
+from doudi.engine.matching.bounding import Relaxation
+from doudi.engine.matching.offers import Ints, Offers
+from doudi.engine.matching.packing import Packing
+from doudi.engine.matching.programs import program_of, quiet_solver, solve
 
 _EXACT_ARCS = 3_000
 _SMALLEST, _LARGEST, _GROW_AFTER = 8, 60, 15
 _PATIENCE = 250
 _MOST_ARCS, _FEWEST, _KEPT_LISTS = 3_000_000, 20, 2_000
-_EARLIER = 3.0
-_BOUND_ARCS = 1_500_000
 
 
 @dataclass(frozen=True)
@@ -140,10 +140,13 @@ class _Search:
         self.tier = dict(zip(self.open_to, problem.tiers[list(self.open_to)].tolist(), strict=True))
         self.queue = dict(zip(self.open_to, problem.queue[list(self.open_to)].tolist(), strict=True))
         enough = sum(self.amount.values())
-        self.money = {at: enough if (b := int(problem.budget[at])) < 0 else b for at in self.asking}
+        # no sum of the amounts is anything but a multiple of their common divisor: what is beyond it buys nothing
+        step = max(1, int(np.gcd.reduce(list(self.amount.values()))))
+        self.budget = np.where(problem.budget < 0, -1, problem.budget // step * step)
+        self.money = {at: enough if (b := int(self.budget[at])) < 0 else b for at in self.asking}
         self.place = {at: int(problem.places[at]) for at in self.asking}
-        self.members: dict[int, list[int]] = {at: [] for at in self.asking}
-        self.at: dict[int, int] = {}
+        self.packing = Packing(self.open_to, self.asking, self.amount, self.tier, self.money, self.place)
+        self.members, self.at = self.packing.members, self.packing.at
         self.bound: dict[int, int] = {}
         self.cut_short = False
         self.random = np.random.default_rng(len(need))
@@ -157,22 +160,21 @@ class _Search:
         small = bounded and len(self.arcs[0]) <= _EXACT_ARCS
         proven = True
         for tier in tiers:
-            ours = sorted(
-                (i for i in self.open_to if self.tier[i] == tier), key=lambda i: (self.amount[i], i)
-            )
-            self._insert(ours)
+            ours = [i for i in self.open_to if self.tier[i] == tier]
             target = len(ours)
-            if small and self._served(tier) < target:
+            self.packing.fill(ours, enough=target, until=time.monotonic() + 0.5 * self._left())
+            if small and self.packing.served(tier) < target:
                 target = min(
                     target, self._solve_anew(list(self.asking), tier, seconds=self._left() / 2).bound
                 )
-            elif self._served(tier) < target:
-                # the more urgent tier has the larger share of the time: what it loses no later one makes good
-                self._improve(tier, seconds=0.35 * self._left())
-                if bounded and self._served(tier) < target:
-                    target = min(target, self._lagrangian_bound(tier, seconds=0.35 * self._left()))
-            self.bound[tier] = max(target, self._served(tier))
-            proven = proven and self._served(tier) == self.bound[tier]
+            elif self.packing.served(tier) < target:
+                if bounded:
+                    target = min(target, self._most_served(tier, seconds=0.35 * self._left()))
+                if self.packing.served(tier) < target:
+                    # the more urgent tier has the larger share of the time: what it loses no later one makes good
+                    self._improve(tier, seconds=0.35 * self._left())
+            self.bound[tier] = max(target, self.packing.served(tier))
+            proven = proven and self.packing.served(tier) == self.bound[tier]
         if small:
             fit_proven = self._solve_anew(list(self.asking), None, seconds=self._left()).proven
             return proven and fit_proven
@@ -180,53 +182,22 @@ class _Search:
         self._move_to_better_fit()
         return False
 
+    def _most_served(self, tier: int, *, seconds: float) -> int:
+        need, project, _ = self.arcs
+        near = self.problem.tiers[need] <= tier
+        relaxed = Relaxation(
+            need[near],
+            project[near],
+            self.problem.tiers,
+            self.problem.amounts,
+            self.problem.places,
+            self.budget,
+        )
+        earlier = {t: self.packing.served(t) for t in sorted(set(self.tier.values())) if t < tier}
+        return relaxed.most_served(tier, earlier, seconds=seconds)
+
     def _left(self) -> float:
         return max(0.2, self.deadline - time.monotonic())
-
-    def _served(self, tier: int) -> int:
-        return sum(1 for i in self.at if self.tier[i] == tier)
-
-    def _put(self, need: int, project: int) -> None:
-        self.members[project].append(need)
-        self.money[project] -= self.amount[need]
-        self.place[project] -= 1
-        self.at[need] = project
-
-    def _take(self, need: int) -> None:
-        project = self.at.pop(need)
-        self.members[project].remove(need)
-        self.money[project] += self.amount[need]
-        self.place[project] += 1
-
-    def _room(self, need: int, *, besides: int = -1) -> int | None:
-        """The open project with the most money left that can take the need."""
-        best, most = None, -1
-        for project, _ in self.open_to[need]:
-            left = self.money[project] - self.amount[need]
-            if project != besides and self.place[project] > 0 and left > most:
-                best, most = project, left
-        return best
-
-    def _insert(self, needs: Sequence[int]) -> None:
-        """Place needs directly, or by moving one need that is already served to another project."""
-        for need in needs:
-            project = self._room(need)
-            if project is not None:
-                self._put(need, project)
-            else:
-                self._insert_by_moving(need)
-
-    def _insert_by_moving(self, need: int) -> None:
-        for project, _ in self.open_to[need]:
-            for other in self.members[project]:
-                if self.money[project] + self.amount[other] < self.amount[need]:
-                    continue
-                elsewhere = self._room(other, besides=project)
-                if elsewhere is not None:
-                    self._take(other)
-                    self._put(other, elsewhere)
-                    self._put(need, project)
-                    return
 
     def _improve(self, tier: int | None, *, seconds: float) -> None:
         """Solve neighbourhood after neighbourhood anew until a long row of them brings nothing.
@@ -321,16 +292,16 @@ class _Search:
             dear = 4.0 * (len(needs) + 1) * max(1, max((self.amount[i] for i in needs), default=1))
             gains = [(self.tier[i] == tier) * (1.0 - self.amount[i] / dear) for i, _, _ in choices]
 
-        solver = _quiet(seconds)
+        solver = quiet_solver(seconds)
         solver.setOptionValue("mip_rel_gap", 0.0)
         solver.setOptionValue("mip_abs_gap", 1e-4 if tier is not None else 1e-9)
-        program = _program(gains, lower, upper, starts, rows, values)
+        program = program_of(gains, lower, upper, starts, rows, values)
         program.integrality_ = [highspy.HighsVarType.kInteger] * len(choices)
         solver.passModel(program)
         warm = highspy.HighsSolution()
         warm.col_value = [float(self.at.get(i) == p) for i, p, _ in choices]
         solver.setSolution(warm)
-        _run(solver)
+        solve(solver)
         proven = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
         taken = np.flatnonzero(np.array(solver.getSolution().col_value) > 0.5).tolist()
         found = [choices[k] for k in taken]
@@ -339,9 +310,9 @@ class _Search:
         gained = False
         if changed:
             for i in inside:
-                self._take(i)
+                self.packing.take(i)
             for i, p, _ in found:
-                self._put(i, p)
+                self.packing.put(i, p)
             before, after = sum(gains[k] for k in held), sum(gains[k] for k in taken)
             # towards a tier only another need served counts as a gain; the small change of money below does not
             gained = round(after) > round(before) if tier is not None else after > before + 1e-9
@@ -369,118 +340,7 @@ class _Search:
                     if fit <= now:
                         break
                     if self.place[project] > 0 and self.money[project] >= self.amount[need]:
-                        self._take(need)
-                        self._put(need, project)
+                        self.packing.take(need)
+                        self.packing.put(need, project)
                         moved = True
                         break
-
-    def _lagrangian_bound(self, tier: int, *, seconds: float) -> int:
-        """No assignment with at least as many in each earlier tier serves more than this in ``tier``.
-
-        Each earlier need counts 3, each of this tier 1; prices on money are taken off and paid back for every
-        budget; what the flow earns is then an upper bound, whatever the prices are.
-        """
-        need, project, _ = self.arcs
-        near = self.problem.tiers[need] <= tier
-        need, project = need[near], project[near]
-        worth = np.where(self.problem.tiers[need] < tier, _EARLIER, 1.0)
-        needs, need_row = np.unique(need, return_inverse=True)
-        projects, project_row = np.unique(project, return_inverse=True)
-        limited = self.problem.budget[projects] >= 0
-        budget = np.where(limited, self.problem.budget[projects], 1).astype(float)
-        share = np.where(
-            limited[project_row], self.problem.amounts[need] / np.maximum(budget[project_row], 1.0), 0.0
-        )
-        places = np.minimum(self.problem.places[projects], len(needs))
-        price = np.zeros(len(projects))
-        if len(need) < _BOUND_ARCS:
-            price = self._prices(worth, need_row, project_row, share, places, seconds=seconds)
-
-        scale = 1_000_000
-        profit = np.ceil((worth - price[project_row] * share) * scale).astype(np.int64)
-        network = min_cost_flow.SimpleMinCostFlow()
-        sink = len(needs) + len(projects)
-        source_nodes = np.arange(len(needs))
-        network.add_arcs_with_capacity_and_unit_cost(
-            np.concatenate((need_row, len(needs) + np.arange(len(projects)), source_nodes)).astype(np.int32),
-            np.concatenate((len(needs) + project_row, np.full(len(projects) + len(needs), sink))).astype(
-                np.int32
-            ),
-            np.concatenate((np.ones_like(need_row), places, np.ones_like(source_nodes))).astype(np.int64),
-            np.concatenate((-profit, np.zeros(len(projects) + len(needs), dtype=np.int64))),
-        )
-        network.set_nodes_supplies(
-            np.append(source_nodes, sink).astype(np.int32), np.append(np.ones_like(source_nodes), -len(needs))
-        )
-        if network.solve() != network.OPTIMAL:
-            return len(needs)
-        earned = -network.optimal_cost() / scale + float(price[limited].sum())
-        earlier = sum(1 for i in self.at if self.tier[i] < tier)
-        return int(np.floor(earned - _EARLIER * earlier + 1e-6))
-
-    def _prices(
-        self,
-        worth: np.ndarray,
-        need_row: np.ndarray,
-        project_row: np.ndarray,
-        share: np.ndarray,
-        places: Ints,
-        *,
-        seconds: float,
-    ) -> np.ndarray:
-        """Prices of each project's whole budget from a rough first-order solution of the linear relaxation."""
-        columns, needs, projects = len(worth), int(need_row.max()) + 1, len(places)
-        rows = np.concatenate((need_row, needs + project_row, needs + projects + project_row))
-        values = np.concatenate((np.ones(2 * columns), share))
-        matrix = csc_array(
-            (values, (rows, np.tile(np.arange(columns), 3))), shape=(needs + 2 * projects, columns)
-        )
-        upper = np.concatenate((np.ones(needs), places, np.ones(projects)))
-        solver = _quiet(seconds)
-        solver.setOptionValue("solver", "pdlp")
-        solver.setOptionValue("pdlp_optimality_tolerance", 1e-4)
-        program = _program(
-            worth, np.full(len(upper), -highspy.kHighsInf), upper, matrix.indptr, matrix.indices, matrix.data
-        )
-        solver.passModel(program)
-        _run(solver)
-        dual = np.abs(np.array(solver.getSolution().row_dual))
-        return dual[needs + projects :] if len(dual) == len(upper) else np.zeros(projects)
-
-
-def _quiet(seconds: float) -> highspy.Highs:
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
-    # no "threads": HiGHS keeps one pool a process and fails when a second caller asks for another size
-    solver.setOptionValue("time_limit", float(seconds))
-    return solver
-
-
-def _run(solver: highspy.Highs) -> None:
-    if solver.run() == highspy.HighsStatus.kError:
-        raise MatchingError(
-            "求解器 HiGHS 运行失败。请重试；再次失败请把名单发给维护者。",
-            "The solver HiGHS failed. Try again; if it fails again send the lists to the maintainers.",
-        )
-
-
-def _program(
-    gains: Sequence[float] | np.ndarray,
-    lower: Sequence[float] | np.ndarray,
-    upper: Sequence[float] | np.ndarray,
-    starts: Sequence[int] | np.ndarray,
-    rows: Sequence[int] | np.ndarray,
-    values: Sequence[float] | np.ndarray,
-) -> highspy.HighsLp:
-    """A maximisation over columns between 0 and 1, with the matrix given column by column."""
-    program = highspy.HighsLp()
-    program.sense_ = highspy.ObjSense.kMaximize
-    program.num_col_, program.num_row_ = len(gains), len(upper)
-    program.col_cost_ = np.asarray(gains, dtype=float)
-    program.col_lower_, program.col_upper_ = np.zeros(len(gains)), np.ones(len(gains))
-    program.row_lower_, program.row_upper_ = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
-    program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    program.a_matrix_.start_ = np.asarray(starts, dtype=np.int32)
-    program.a_matrix_.index_ = np.asarray(rows, dtype=np.int32)
-    program.a_matrix_.value_ = np.asarray(values, dtype=float)
-    return program

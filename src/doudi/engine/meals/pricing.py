@@ -1,4 +1,4 @@
-"""The price of one meal for one person: discount → threshold → subsidy → caps → payer, explained fen by fen.
+"""The price of one meal for one person: discount → threshold → subsidy → caps → payer → gift, explained fen by fen.
 
 In come a scheme of the pack, what is known of the person and what was subsidised already; out comes a receipt whose
 lines add up. Money is whole fen; the discount is rounded half-up, once, at its end (handbook 05 §5.4).
@@ -125,6 +125,17 @@ class SoFar:
     """Whether this very meal of the day was subsidised already, anywhere."""
     stopped: str = ""
     stopped_en: str = ""
+    gifts_today: int = 0
+    """How many meals of the day charity paid for already."""
+
+
+@dataclass(frozen=True)
+class Gift:
+    """Charity's part of a meal (慈善捐助), after every subsidy: at most ``most_fen`` out of the fund that ``payer`` names."""
+
+    payer: str
+    most_fen: int
+    times_a_day: int = 1
 
 
 @dataclass(frozen=True)
@@ -141,7 +152,7 @@ class ReceiptLine:
 
 @dataclass(frozen=True)
 class Receipt:
-    """``list_fen − discount_fen − subsidy_fen = paid_fen``; the lines say how each came about."""
+    """``list_fen − discount_fen − subsidy_fen − given_fen = paid_fen``; the lines say how each came about."""
 
     list_fen: int
     discount_fen: int
@@ -150,6 +161,8 @@ class Receipt:
     subsidy_code: str = ""
     payer: str = ""
     lines: tuple[ReceiptLine, ...] = field(default=())
+    given_fen: int = 0
+    giver: str = ""
 
 
 def half_up(value: Fraction) -> int:
@@ -157,7 +170,9 @@ def half_up(value: Fraction) -> int:
     return floor(value + Fraction(1, 2))
 
 
-def price(scheme: PriceScheme, eater: Eater, list_fen: int, so_far: SoFar | None = None) -> Receipt:
+def price(
+    scheme: PriceScheme, eater: Eater, list_fen: int, so_far: SoFar | None = None, gift: Gift | None = None
+) -> Receipt:
     """The receipt of one meal of ``list_fen``; deterministic, and never above the list price or below nothing."""
     if list_fen < 0:
         raise PriceRefused("标价不能是负数。", "A list price cannot be negative.")
@@ -183,7 +198,8 @@ def price(scheme: PriceScheme, eater: Eater, list_fen: int, so_far: SoFar | None
                 scheme.clause,
             )
         )
-    paid = after - subsidy_fen
+    given_fen = _given(gift, after - subsidy_fen, least, so_far, lines) if gift is not None else 0
+    paid = after - subsidy_fen - given_fen
     lines.append(ReceiptLine("PAID", "个人支付", "Paid by the person", 0, paid))
     return Receipt(
         list_fen,
@@ -193,7 +209,28 @@ def price(scheme: PriceScheme, eater: Eater, list_fen: int, so_far: SoFar | None
         "+".join(one.code for one in won) if subsidy_fen else "",
         "、".join(dict.fromkeys(one.payer for one in won)) if subsidy_fen else "",
         tuple(lines),
+        given_fen,
+        gift.payer if gift is not None and given_fen else "",
     )
+
+
+def _given(gift: Gift, left: int, least: int, so_far: SoFar, lines: list[ReceiptLine]) -> int:
+    """What charity pays of what is left: nothing where nothing is subsidised, nor oftener a day than agreed."""
+    if so_far.stopped or so_far.gifts_today >= gift.times_a_day:
+        return 0
+    fen = max(0, min(gift.most_fen, left - least))
+    if fen:
+        lines.append(
+            ReceiptLine(
+                "GIFT",
+                f"慈善资金“{gift.payer}”捐助 {show_yuan(fen)}",
+                f"Given by the charity fund {gift.payer}: {show_yuan(fen)}",
+                -fen,
+                left - fen,
+                "慈善法（捐赠人限定用途）",
+            )
+        )
+    return fen
 
 
 def _discount(scheme: PriceScheme, eater: Eater, list_fen: int, least: int, lines: list[ReceiptLine]) -> int:

@@ -30,10 +30,13 @@ class CareItem:
 
 @dataclass(frozen=True)
 class CareRules:
-    """The catalogue, and how often a wrong confirmation code may be typed before a new one is asked for."""
+    """The catalogue, and what is common to its services."""
 
     items: Mapping[str, CareItem]
     wrong_codes: int
+    """So often a wrong confirmation code may be typed before a new one is asked for."""
+    grace_days: int
+    """So many days after an order's last one a visit may still be recorded; then the order ends by itself."""
 
     def item(self, code: str) -> CareItem:
         """The service of a code, or a refusal that names those there are."""
@@ -64,9 +67,13 @@ def _read(path: Path) -> CareRules:
     raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 — BaseLoader builds text only
     try:
         items = {row["码"]: _item(row) for row in raw["服务"]}
-        found = CareRules(items=items, wrong_codes=int(raw["确认码"]["最多输错"]))
-        if not items or found.wrong_codes < 1:
-            raise ValueError("服务、最多输错")
+        found = CareRules(
+            items=items,
+            wrong_codes=int(raw["确认码"]["最多输错"]),
+            grace_days=int(raw.get("到期", {}).get("补登天数", "7")),
+        )
+        if not items or found.wrong_codes < 1 or found.grace_days < 0:
+            raise ValueError("服务、最多输错、补登天数")
     except (KeyError, TypeError, ValueError) as problem:
         raise DoudiError(
             f"{path}：服务类救助的规则缺项或写法不对（{problem}）。请对照 packs/reference/care_services.yaml。",

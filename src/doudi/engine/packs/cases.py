@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from doudi.engine.feeds.spec import ColumnSpec
 from doudi.engine.packs.changing import with_parameters
 from doudi.engine.packs.compiling import CompiledPack, Given, compile_pack
 from doudi.engine.packs.loading import load_pack
@@ -26,7 +27,7 @@ from doudi.engine.packs.model import Case, Pack
 from doudi.engine.packs.problems import PackError, Problem
 from doudi.engine.packs.relations import ARROW_TYPES, given_table, parameter_table, unknown_parameters
 from doudi.engine.packs.source import Node
-from doudi.engine.packs.terms import HOUSEHOLD, PERSON, REGISTER
+from doudi.engine.packs.terms import BIRTH_COLUMN, BORN, HOUSEHOLD, PERSON, REGISTER
 from doudi.engine.packs.units import Kind, parse_quantity, show_quantity
 from doudi.engine.packs.worked_cases import spoken_of
 
@@ -301,7 +302,7 @@ _HOUSEHOLDS = {
 _MEMBERS = {
     "household_key": pa.int64(), "person_key": pa.int64(), "relation": pa.string(), "living_together": pa.bool_(),
     "left_on": pa.date32(), "category": pa.string(), "category_since": pa.date32(), "urban_rural": pa.string(),
-    "region_code": pa.string(), "is_head": pa.bool_(),
+    "region_code": pa.string(), "is_head": pa.bool_(), BIRTH_COLUMN: pa.date32(),
 }  # fmt: skip
 
 
@@ -317,7 +318,11 @@ def _register(
 
 def _member_row(member: Mapping[str, Any], pack: Pack, case: Case) -> dict[str, Any]:
     written = {name: cell for name, cell in member.items() if isinstance(cell, tuple)}
+    birth = written.pop(BIRTH_COLUMN, None)
     row = _cells(written, pack, REGISTER, case)
+    if birth is not None:
+        text, node = birth
+        row[BIRTH_COLUMN] = _cell(ColumnSpec(BIRTH_COLUMN, BORN, "date"), text, node, case)
     row.setdefault("relation", "其他")
     row.setdefault("living_together", True)
     row.setdefault("category", "")

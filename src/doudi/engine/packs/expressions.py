@@ -15,8 +15,10 @@ from sqlglot import exp
 
 from doudi.engine.packs.language import FormulaError, read_formula
 from doudi.engine.packs.terms import (
+    AGE,
     AS_OF,
     AS_OF_MONTH,
+    BORN,
     HOUSEHOLD,
     PERSON,
     REGISTER,
@@ -151,6 +153,8 @@ class Checker:
             return self._variable(name, variable, scope)
         if parameter is not None:
             return Expr("param", (), parameter.kind, parameter.unit, name)
+        if name in (BORN, AGE):
+            return self._birth(name, scope)
         raise FormulaError("name", f"没有声明“{name}”", f"the name {name!r} is not declared")
 
     def _variable(self, name: str, known: Known, scope: _Scope) -> Expr:
@@ -168,6 +172,17 @@ class Checker:
                 f"{name!r} belongs to another entity than this formula",
             )
         return Expr("var", (), known.kind, known.unit, name)
+
+    def _birth(self, name: str, scope: _Scope) -> Expr:
+        """The member's date of birth, or the whole years completed on the as-of date (the birthday counts)."""
+        if scope.entity != PERSON or scope.feed is not None:
+            raise FormulaError(
+                "scope",
+                f"“{name}”是人的, 只能写在人员公式里; 家庭公式请用 任一成员({name} …) 或 成员计数({name} …)",
+                f"{name!r} is a person's: in a household's formula use 任一成员(…) or 成员计数(…)",
+            )
+        born = Expr("born", kind=Kind.DATE)
+        return born if name == BORN else Expr("age", (born,), Kind.NUMBER, PURE)
 
     def _column(self, spec: Any, label: str) -> Expr:
         column = _column_of(spec, label)

@@ -24,6 +24,7 @@ HEADER = ("名称", "版本", "上级", "地区", "说明", "虚构")
 _HASHED = (
     "handling.yaml",
     "doubts.yaml",
+    "data_elements.yaml",
     "verification.yaml",
     "procedures.yaml",
     "linkage.yaml",

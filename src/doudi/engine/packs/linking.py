@@ -36,7 +36,9 @@ NAME, ID_NUMBER, AIDED_ON, AMOUNT, KIND, WAY, WHAT, PROJECT, MONEY, CONSENT, COU
 class Term:
     """A word of the pack with its code, the ways people write it, and for kinds the public measures that count first.
 
-    ``ages`` is the span of years by which the register can count a group, None where it cannot.
+    ``ages`` is the span of years by which the register can count a group, or who may have a kind of need; None where it
+    cannot. ``broader`` is the class that a kind belongs to, '' for
+    none.
     """
 
     code: str
@@ -46,6 +48,7 @@ class Term:
     measures: frozenset[str] = frozenset()
     departments: frozenset[str] = frozenset()
     ages: tuple[int, int] | None = None
+    broader: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,12 @@ class LinkageRules:
     overlap_days: int
     most_rows: int
     kinds: Mapping[str, Term]
+    broader_kinds: Mapping[str, Term]
     groups: Mapping[str, Term]
     money: Mapping[str, Term]
     tiers: Mapping[int, Term]
     smallest_cell: int
+    known_months: int
     withdraw_workdays: int
     consent_months: int
     diseases: tuple[str, ...]
@@ -73,6 +78,15 @@ class LinkageRules:
     def public_label(self, code: str, label: str) -> str:
         """What an aid of the public hand is called: a benefit by its name and what follows, else as it was recorded."""
         return f"{self.benefits[code]} {label}".strip() if code in self.benefits else label
+
+    def kind_word(self, code: str) -> Term | None:
+        """The word of a kind of need, or of a class of kinds, under which a need is shown."""
+        return self.kinds.get(code) or self.broader_kinds.get(code)
+
+    def kinds_in(self, code: str) -> frozenset[str]:
+        """The kinds of a class, or the kind itself."""
+        within = frozenset(kind for kind, term in self.kinds.items() if term.broader == code)
+        return within or frozenset({code})
 
     def meets(self, kind: str, *, measure: str, giver: str) -> bool:
         """Whether a public measure, or a department's answer without one, meets a kind of need."""
@@ -104,10 +118,13 @@ def _read(path: Path) -> LinkageRules:
             overlap_days=_days(filing, "重叠天数"),
             most_rows=_days(filing, "表内最多行"),
             kinds=_terms(raw["需求种类"]),
+            broader_kinds=_terms(raw.get("需求大类", [])),
             groups=_terms(raw["人群"]),
             money=_terms(raw["资金来源"]),
             tiers={int(row["级"]): Term(row["级"], row["名"], row["英"]) for row in raw["紧急等级"]},
             smallest_cell=_days(publishing, "最小户数"),
+            # a pack from before kinds were counted has no months of its own: as long as a consent lasts
+            known_months=_days(publishing, "记录月数" if "记录月数" in publishing else "同意最长月"),
             withdraw_workdays=_days(publishing, "撤回工作日"),
             consent_months=_days(publishing, "同意最长月"),
             diseases=tuple(publishing["病名"]),
@@ -119,6 +136,11 @@ def _read(path: Path) -> LinkageRules:
             raise ValueError("月结日须在 1 到 28 之间")
         if found.smallest_cell < 2:
             raise ValueError("最小户数至少为 2，一户的格子就是这一户本身")
+        for code, term in found.kinds.items():
+            if term.broader and term.broader not in found.broader_kinds:
+                raise ValueError(f"需求种类 {code} 的大类")
+        if set(found.kinds) & set(found.broader_kinds):
+            raise ValueError("需求大类和需求种类的码不能相同")
     except (KeyError, TypeError, ValueError) as problem:
         raise DoudiError(
             f"{path}：慈善衔接的规则缺项或写法不对（{problem}）。请对照 packs/reference/{FILE}。",
@@ -151,5 +173,6 @@ def _terms(rows: list[dict[str, Any]]) -> dict[str, Term]:
             frozenset(row.get("政府措施", ())),
             frozenset(row.get("部门", ())),
             (ages[0], ages[1]) if ages else None,
+            row.get("大类", ""),
         )
     return found

@@ -10,7 +10,7 @@ from math import lcm
 from doudi.engine.packs.dates import month_index, months_before
 from doudi.engine.packs.model import Pack, Variable
 from doudi.engine.packs.quiet import Ground, Rest, at_rest
-from doudi.engine.packs.terms import PERSON, Agg, Expr
+from doudi.engine.packs.terms import BIRTH_COLUMN, PERSON, REGISTER, Agg, Expr
 from doudi.engine.packs.units import Kind
 
 _SQL_TYPES = {
@@ -162,6 +162,12 @@ class Lowering:
             if self.without_members:
                 return Term(null(Kind.TEXT), unknown=True)
             return Term(f"COALESCE({name(expr.data[1])}, '')")
+        if op == "born":
+            self.feed_columns.setdefault(REGISTER, set()).add(BIRTH_COLUMN)
+            # a case need not say when somebody was born, and what it does not say is not known
+            return Term(member + name(BIRTH_COLUMN), unknown=True)
+        if op == "age":
+            return self._age(self._emit(expr.args[0], entity, table, member).sql)
         if op == "agg":
             return self._aggregate(expr, entity)
         terms = [self._emit(arg, entity, table, member) for arg in expr.args]
@@ -201,6 +207,15 @@ class Lowering:
             return _extreme(op, terms, unknown, expr.kind)
         assert op == "case", op
         return _case(terms, expr.kind, unknown)
+
+    def _age(self, born: str) -> Term:
+        """Whole years completed on the date, 0 for whoever is not born yet; unknown where the birth is."""
+        today = self.on.year * 10_000 + self.on.month * 100 + self.on.day
+        written = f"YEAR({born}) * 10000 + MONTH({born}) * 100 + DAY({born})"
+        return Term(
+            f"(CASE WHEN {born} > DATE '{self.on.isoformat()}' THEN 0 ELSE ({today} - ({written})) // 10000 END)",
+            unknown=True,
+        )
 
     def _column(self, expr: Expr, table: str) -> str:
         feed, column = expr.data[0], expr.data[1]
@@ -355,6 +370,8 @@ class Lowering:
             return expr.data.func in ("count", "distinct") or (
                 expr.data.value is not None and self._nonneg(expr.data.value)
             )
+        if expr.op == "age":
+            return True
         if expr.op in ("add", "mul", "annual", "idiv", "ifempty", "least"):
             return all(self._nonneg(arg) for arg in expr.args)
         if expr.op == "greatest":

@@ -111,6 +111,9 @@ class NetworkRules:
     delivery: DeliveryRules
     door: DoorRules
     most_a_minute: int
+    gift_purposes: tuple[str, ...]
+    """Purposes of charity's money that may pay for meals (捐助用途)."""
+    gifts_a_day: int
     evaluation: EvaluationRules
 
 
@@ -214,6 +217,8 @@ def load_network(folder: Path) -> NetworkRules:
             difficulty=door.text_of("困难类型"),
         ),
         most_a_minute=int(_node(node, "结算异常").text_of("一分钟最多份数")),
+        gift_purposes=_texts(_node(node, "捐助"), "用途"),
+        gifts_a_day=int(_node(node, "捐助").text_of("每人每天次数")),
         evaluation=EvaluationRules(
             full={name: int(part.text) for name, part in _node(marks, "满分").items()},
             pass_mark=int(marks.text_of("合格")),

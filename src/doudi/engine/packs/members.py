@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from doudi.engine.packs.feed_sums import BASE, FeedRelations
 from doudi.engine.packs.lowering import MemberColumn, name
 from doudi.engine.packs.quiet import at_rest
-from doudi.engine.packs.terms import HOUSEHOLD, PERSON, REGISTER, Expr
+from doudi.engine.packs.terms import BIRTH_COLUMN, HOUSEHOLD, PERSON, REGISTER, Expr
 
 Clause = tuple[str, str]
 _WORD = re.compile(r"[a-z]\w*", re.ASCII)
@@ -239,6 +239,8 @@ def register_columns(reads: Iterable[Expr]) -> list[str]:
         for node in expr.walk():
             if node.op in ("col", "head") and node.data[0] == REGISTER:
                 found[node.data[1]] = None
+            elif node.op == "born":
+                found[BIRTH_COLUMN] = None
     return list(found)
 
 

@@ -149,6 +149,8 @@ class Procedures:
     alone: AloneRule
     sample_share: Fraction
     sample_least: int
+    sample_limit: Limit
+    """By when a sampled household is visited, from the draw (抽查入户期限)."""
     longest_pause: int
     review_words: str
     letters: Mapping[str, Letter]
@@ -209,6 +211,7 @@ def _read(path: Path) -> Procedures:
             ),
             sample_share=share,
             sample_least=int(raw["抽查"]["最少"]),
+            sample_limit=_limits({"入户期限": raw["抽查"].get("入户期限", "15工")})["入户期限"],
             longest_pause=int(raw["中止最长"]["天数"]),
             review_words=raw["复议"],
             letters={name: _letter(raw["文书"][name]) for name in LETTERS},
@@ -223,7 +226,13 @@ def _read(path: Path) -> Procedures:
         ) from None
 
 
+def _plain(value: Any) -> Any:
+    """A number as it is written, or that of ``{为: …, 标: 假定}``."""
+    return value["为"] if isinstance(value, Mapping) else value
+
+
 def _kind(row: Mapping[str, Any], papers: Mapping[str, PaperAsked]) -> Procedure:
+    row = {name: value if name in ("时限", "出处") else _plain(value) for name, value in row.items()}
     if strange := set(row["步骤"]) - set(STEPS):
         raise ValueError(f"{row['码']} 步骤 {'、'.join(strange)}")
     small = parse_quantity(row["小额"], "元") if row.get("小额") else Fraction(0)
@@ -260,9 +269,10 @@ def _known(codes: list[str], kinds: Mapping[str, Procedure]) -> list[str]:
     return [kinds[code].code for code in codes]
 
 
-def _limits(raw: Mapping[str, str]) -> dict[str, Limit]:
+def _limits(raw: Mapping[str, Any]) -> dict[str, Limit]:
     found = {}
-    for name, text in raw.items():
+    for name, written in raw.items():
+        text = _plain(written)
         read = _LIMIT.fullmatch(text.strip())
         if read is None:
             raise ValueError(f"时限 {name} {text}（写成 30工 或 7天）")

@@ -70,7 +70,7 @@ def at_rest(expr: Expr, ground: Ground, memo: dict[str, Rest | None]) -> Rest | 
         ):
             return None
         return Rest(False if expr.kind is Kind.BOOL else 0, frozenset({agg.feed}))
-    if expr.op in ("self", "col", "param", "cut", "asof", "asofmonth", "head", "isnull"):
+    if expr.op in ("self", "col", "param", "cut", "asof", "asofmonth", "head", "isnull", "born", "age"):
         return None
     found = [rest(arg) for arg in expr.args]
     if expr.op in ("and", "or"):

@@ -1,6 +1,6 @@
 """What a pack says of siting (选址默认值): radius by age and place, detour, how many take part.
 
-Radii are metres on the ground; shares are fractions of one.
+Radii are metres on the ground; shares are fractions of one; the pace of old people is metres a minute on foot.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class SitingRules:
     share_all: Decimal
     share_hard: Decimal
     turns: int
+    metres_a_minute: int
 
     def radius(self, *, age: int, disabled: bool = False) -> int:
         """How far somebody walks, in metres."""
@@ -70,4 +71,5 @@ def load_siting_rules(folder: Path) -> SitingRules:
         share_all=Decimal(share["一般"].rstrip("%")) / 100,
         share_hard=Decimal(share["特殊困难"].rstrip("%")) / 100,
         turns=int(plain["座位轮次"]),
+        metres_a_minute=int(plain["步行速度"]),
     )

@@ -13,6 +13,10 @@ PERSON = "人员"
 HOUSEHOLD = "家庭"
 AS_OF = "截止日"
 AS_OF_MONTH = "截止月"
+BORN = "出生日期"
+AGE = "周岁"
+BIRTH_COLUMN = "birth_on"
+"""The column of the resolved register that holds the date of birth, from the identity number (GB 11643)."""
 
 
 @dataclass(frozen=True)

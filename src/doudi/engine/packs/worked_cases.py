@@ -15,7 +15,7 @@ from doudi.engine.packs.changing import ParameterRefused, with_parameters
 from doudi.engine.packs.model import LEVELS, UNKNOWN, Case, Pack, Place, Variable
 from doudi.engine.packs.problems import Report
 from doudi.engine.packs.source import Node
-from doudi.engine.packs.terms import HOUSEHOLD, REGISTER
+from doudi.engine.packs.terms import BIRTH_COLUMN, BORN, HOUSEHOLD, REGISTER
 from doudi.engine.packs.units import Kind, parse_quantity
 
 UNKNOWN_WORDS = frozenset({"待核", "查询失败", "失败", "未到", "未查", "未授权", "不知"})
@@ -124,6 +124,9 @@ def _member(node: Node, pack: Pack, report: Report) -> Mapping[str, Any]:
     for key, inner in node.items():
         if key in labels:
             member[labels[key].name] = (inner.text, inner)
+            continue
+        if key == BORN:
+            member[BIRTH_COLUMN] = (inner.text, inner)
             continue
         spec = next((spec for spec in pack.feeds.values() if spec.label == key), None)
         if spec is None:

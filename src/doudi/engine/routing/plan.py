@@ -9,6 +9,7 @@ home takes no time.
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,7 @@ import pyvrp
 from pyvrp.search import NeighbourhoodParams
 from pyvrp.stop import MaxIterations, MaxRuntime, MultipleCriteria, NoImprovement, StoppingCriterion
 
+from doudi.engine.routing.parts import Routes, in_parts
 from doudi.engine.routing.stops import DAY, Fleet, RoutingError, Stop
 from doudi.engine.routing.travel import Travel
 
@@ -25,6 +27,9 @@ Ticks = npt.NDArray[np.int64]
 
 _TICKS = 1000  # of a minute; durations are rounded up and windows inward, so that a real clock is never late
 _HORIZON = 30 * DAY
+_WHOLE = 300
+"""Stops up to which a round is searched as one."""
+_TURNS = 3
 _NO_WAY = int(40 * DAY * _TICKS)
 
 
@@ -101,20 +106,9 @@ def plan_routes(
 
     places = np.array([0, *(i + 1 for i in kept)])
     minutes = travel.minutes[np.ix_(places, places)]
-    data = _problem([stops[i] for i in kept], minutes, fleet)
+    some = [stops[i] for i in kept]
     limit = time_limit or default_time_limit(len(kept))
-    # 30 to 40 neighbours: on Solomon's RC208 and on synthetic counties PyVRP's own 20 got stuck 1 to 2 % higher
-    near = NeighbourhoodParams(num_neighbours=40 if len(kept) <= 300 else 30)
-    result = pyvrp.solve(
-        data,
-        _stop(len(kept), limit, iterations),
-        seed=seed,
-        collect_stats=False,
-        params=pyvrp.SolveParams(neighbourhood=near),
-    )
-    best = result.best
-    if not best.is_feasible():
-        best = _one_each(data, len(kept))
+    best, tried, cut_short = _search(some, minutes, fleet, limit, iterations, seed)
     routes = [_route(found, stops, kept, travel) for found in best.routes()]
     done = {stop for route in routes for stop in route.stops}
     unserved += [_too_few_vehicles(stops[i], fleet) for i in kept if stops[i].id not in done]
@@ -123,9 +117,75 @@ def plan_routes(
         routes,
         sorted(unserved, key=lambda one: one.id),
         sum(route.minutes for route in routes),
-        result.num_iterations,
-        cut_short=result.runtime >= limit,
+        tried,
+        cut_short=cut_short,
     )
+
+
+def _search(
+    stops: Sequence[Stop],
+    minutes: npt.NDArray[np.float64],
+    fleet: Fleet,
+    limit: float,
+    iterations: int | None,
+    seed: int,
+) -> tuple[pyvrp.Solution, int, bool]:
+    """The best rounds found, the iterations it took, and whether the clock ended the search.
+
+    Above :data:`_WHOLE` stops the whole is searched for a quarter of the time and then in parts; not where
+    vehicles are counted, for a part does not know what the others leave.
+    """
+    began = time.monotonic()
+    data = _problem(stops, minutes, fleet)
+    long = len(stops) > _WHOLE and (fleet.vehicles is None or fleet.vehicles >= len(stops))
+    result = _solve(data, len(stops), limit / 4 if long else limit, iterations, seed)
+    best = result.best if result.best.is_feasible() else _one_each(data, len(stops))
+    if not long:
+        return best, result.num_iterations, result.runtime >= limit
+
+    def improve(routes: Routes, share: float) -> tuple[Routes, int]:
+        held = sorted(stop for route in routes for stop in route)
+        places = np.array([0, *(stop + 1 for stop in held)])
+        part = _problem([stops[stop] for stop in held], minutes[np.ix_(places, places)], fleet)
+        at = {stop: number for number, stop in enumerate(held)}
+        start = pyvrp.Solution(part, [[at[stop] for stop in route] for route in routes])
+        left = max(0.0, limit - (time.monotonic() - began))
+        found = _solve(part, len(held), share * left, iterations, seed, start)
+        if not found.best.is_feasible() or _cost(found.best) > _cost(start):
+            return routes, found.num_iterations
+        return [[held[stop] for stop in route] for route in _visits(found.best)], found.num_iterations
+
+    routes, tried = in_parts(_visits(best), minutes, improve, turns=_TURNS)
+    joined = pyvrp.Solution(data, routes)
+    return joined, result.num_iterations + tried, time.monotonic() - began >= limit
+
+
+def _solve(
+    data: pyvrp.ProblemData,
+    stops: int,
+    limit: float,
+    iterations: int | None,
+    seed: int,
+    start: pyvrp.Solution | None = None,
+) -> pyvrp.Result:
+    # 30 to 40 neighbours: on Solomon's RC208 and on synthetic counties PyVRP's own 20 got stuck 1 to 2 % higher
+    near = NeighbourhoodParams(num_neighbours=40 if stops <= 300 else 30)
+    return pyvrp.solve(
+        data,
+        _stop(stops, limit, iterations),
+        seed=seed,
+        collect_stats=False,
+        params=pyvrp.SolveParams(neighbourhood=near),
+        initial_solution=start,
+    )
+
+
+def _cost(solution: pyvrp.Solution) -> int:
+    return solution.distance_cost() + solution.fixed_vehicle_cost()
+
+
+def _visits(solution: pyvrp.Solution) -> Routes:
+    return [[act.idx for act in route.schedule() if act.is_client()] for route in solution.routes()]
 
 
 def _hopeless(stop: Stop, minutes: npt.NDArray[np.float64], place: int, fleet: Fleet) -> Unserved | None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from doudi.engine.packs import Pack
 from doudi.engine.packs.model import Category, Indicator, ParameterValue, Variable
 from doudi.engine.packs.relations import parameter_table
@@ -154,10 +156,19 @@ class Explainer:
     Safe to share between threads; ``close`` it when the snapshots are no longer wanted.
     """
 
-    def __init__(self, pack: Pack, snapshots: SnapshotSet, *, threads: int = 1, memory: str = "1GB") -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        snapshots: SnapshotSet,
+        *,
+        threads: int = 1,
+        memory: str = "1GB",
+        connection: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
+        """``connection``: a session in which the caller has the relations of the snapshots already."""
         self.pack = pack
         self.snapshots = snapshots
-        self._connection = open_snapshots(pack, snapshots, threads=threads, memory=memory)
+        self._connection = connection or open_snapshots(pack, snapshots, threads=threads, memory=memory)
         # a few households at a time: planning the query costs more than running it, and its written order is good
         self._connection.execute("SET disabled_optimizers = 'join_order,statistics_propagation'")
         self._prepared = prepare(self._connection, pack, snapshots)
@@ -212,6 +223,10 @@ class Explainer:
                 f"花名册里没有户键 {key}", f"the register has no household key {key}", code="no_household"
             )
         return self._told(row, row["people"])
+
+    def tell(self, raw: dict[str, Any]) -> Explanation:
+        """The explanation of a row of the query ``explained``, as the caller has run it."""
+        return self._told(raw, raw["people"])
 
     def _block(self, number: int) -> dict[int, dict[str, Any]]:
         """The values of a run of households: the query costs a block hardly more than a single one."""

@@ -32,7 +32,7 @@ def grounds_of(pack: Pack, missing: frozenset[str]) -> dict[str, Ground]:
             inputs = _union(part.variables() for part in parts[name])
             parameters = _union(part.parameters() for part in parts[name])
             feeds = _union(part.feeds() for part in parts[name])
-            if any(node.op in ("self", "head") for part in parts[name] for node in part.walk()):
+            if any(node.op in ("self", "head", "born") for part in parts[name] for node in part.walk()):
                 feeds.add(REGISTER)
             below = [ground(other) for other in inputs]
             found[name] = Ground(

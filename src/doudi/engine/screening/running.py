@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs import Pack
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
 from doudi.engine.packs.relations import parameter_table, unknown_parameters
-from doudi.engine.packs.terms import REGISTER
+from doudi.engine.packs.terms import BIRTH_COLUMN, REGISTER
 from doudi.engine.screening.arrays import NoPlaces, bound, lay_out
 from doudi.engine.screening.spark import write_with_spark
 from doudi.engine.status import Status
@@ -211,7 +212,11 @@ def open_snapshots(
                 "there is no register snapshot: load household_register first",
                 code="no_register",
             )
-        connection.execute(f"CREATE VIEW {relation} AS SELECT * FROM read_parquet({quoted(path)})")
+        columns = "*"
+        if relation == "members" and BIRTH_COLUMN not in pq.read_schema(path).names:
+            # a register resolved before births were kept: ages are not known
+            columns = f"*, CAST(NULL AS DATE) AS {BIRTH_COLUMN}"
+        connection.execute(f"CREATE VIEW {relation} AS SELECT {columns} FROM read_parquet({quoted(path)})")
     for name, paths in snapshots.feeds.items():
         if name in pack.feeds and name != REGISTER and paths:
             connection.execute(f"CREATE VIEW feed_{name} AS {feed_source(pack.feeds[name].kind, paths)}")
@@ -274,6 +279,8 @@ def write_query(
     """Write a query's rows as a file that is there whole or not at all; ``keys`` are named where a sum is too large."""
     aside = target.with_suffix(".aside")
     with _plainly(keys):
+        # else a file's schema says of each column whether it happens to hold an empty cell
+        connection.execute("SET disabled_optimizers = 'statistics_propagation'")
         connection.execute(f"COPY ({query}) TO {quoted(aside)} (FORMAT parquet, COMPRESSION zstd)")
     _settle(aside, target)
 

@@ -7,10 +7,12 @@ proven bound, or the reason why no plan exists. It never returns a value without
 from doudi.engine.siting.coordinates import CoordinateSystem, from_wgs84, to_wgs84
 from doudi.engine.siting.files import Lists, reach_of, read_lists
 from doudi.engine.siting.planning import Plan, Served, plan_sites
-from doudi.engine.siting.problem import Candidates, Demand, Floor, Model, Reason, SitingError
+from doudi.engine.siting.problem import Aim, Candidates, Demand, Floor, Model, Reason, SitingError, Step
 from doudi.engine.siting.reach import CoordinateReach, Reach, TableReach
+from doudi.engine.siting.roads import Roads, Spot, read_roads, road_reach
 
 __all__ = [
+    "Aim",
     "Candidates",
     "CoordinateReach",
     "CoordinateSystem",
@@ -21,12 +23,17 @@ __all__ = [
     "Plan",
     "Reach",
     "Reason",
+    "Roads",
     "Served",
     "SitingError",
+    "Spot",
+    "Step",
     "TableReach",
     "from_wgs84",
     "plan_sites",
     "reach_of",
     "read_lists",
+    "read_roads",
+    "road_reach",
     "to_wgs84",
 ]

@@ -19,9 +19,18 @@ _MOST_ARCS = 400_000
 
 
 def plan_within_capacity(
-    model: Model, reach: Reach, weight: Floats, capacity: Floats, live: Bools, limits: Limits, clock: Clock
+    model: Model,
+    reach: Reach,
+    weight: Floats,
+    capacity: Floats,
+    live: Bools,
+    limits: Limits,
+    clock: Clock,
+    worth: Floats | None = None,
 ) -> Answer:
     """The best plan of ``model`` in which each site serves at most its ``capacity`` (M numbers, inf: any).
+
+    ``worth`` is what serving a point counts for in a coverage plan, where that is not its weight.
 
     ``live`` marks the points that must or may be served; the others are nobody's.
 
@@ -34,7 +43,18 @@ def plan_within_capacity(
     while True:
         place, metres = reach.nearest(k)
         left_out = (place[:, -1] >= 0) & (k < places)
-        answer, escaped = _solve(model, place, metres, left_out, weight, capacity, live, limits, clock)
+        answer, escaped = _solve(
+            model,
+            place,
+            metres,
+            left_out,
+            weight,
+            weight if worth is None else worth,
+            capacity,
+            live,
+            limits,
+            clock,
+        )
         if not escaped or k >= everything:
             break
         k = min(2 * k, everything)
@@ -47,7 +67,7 @@ def plan_within_capacity(
                 )
             )
         if model is Model.COVERAGE:
-            answer.bound = float(weight.sum())
+            answer.bound = float((weight if worth is None else worth).sum())
         elif model is Model.COVER_ALL:
             answer.bound = float(limits.fixed.sum())
         answer.infeasible = False
@@ -60,6 +80,7 @@ def _solve(
     metres: Floats,
     left_out: Bools,
     weight: Floats,
+    worth: Floats,
     capacity: Floats,
     live: Bools,
     limits: Limits,
@@ -78,7 +99,7 @@ def _solve(
         escape_cost = np.where(left_out, weight * np.where(left_out, metres[:, -1], 0.0), 0.0)
         cost = np.concatenate((np.zeros(many), weight[row] * length, escape_cost))
     elif model is Model.COVERAGE:
-        escape_cost = weight
+        escape_cost = worth
         cost = np.concatenate((np.zeros(many + arcs), escape_cost))
     else:
         cost = np.concatenate((np.ones(many), np.zeros(arcs + count)))
@@ -126,5 +147,5 @@ def _solve(
         return Answer(None, None, max(outcome.bound, 0.0)), True
     value, bound = float(cost @ np.round(outcome.point)), max(outcome.bound, 0.0)
     if model is Model.COVERAGE:
-        value, bound = float(weight.sum()) - value, float(weight.sum()) - bound
+        value, bound = float(worth.sum()) - value, float(worth.sum()) - bound
     return Answer(chosen, value, bound, served_by=served_by), False

@@ -70,7 +70,25 @@ def _read_demand(path: Path, system: CoordinateSystem | None) -> Demand:
         lat=lat,
         radius=np.array(radius, dtype=np.float64),
         group=table.text("group"),
+        hard=_read_hard(table),
     )
+
+
+def _read_hard(table: CsvFile) -> Floats:
+    """Of the weight who is in special difficulty; empty where the list does not tell."""
+    if not table.has("hard"):
+        return np.empty(0)
+    hard, weight = np.array(table.numbers("hard", blank=0.0)), np.array(table.numbers("weight"))
+    more = hard > weight
+    if more.any():
+        row = int(np.argmax(more))
+        raise table.refusal(
+            row,
+            "hard",
+            f"{hard[row]:g} 大于 weight {weight[row]:g}",
+            f"{hard[row]:g} is more than the weight {weight[row]:g}",
+        )
+    return hard
 
 
 def _read_candidates(path: Path, system: CoordinateSystem | None) -> Candidates:

@@ -11,7 +11,8 @@ from scipy import sparse
 
 from doudi.engine.siting.problem import Bools, Floats
 
-_INTERIOR_POINT_ABOVE = 20_000
+INTERIOR_POINT_ABOVE = 20_000
+"""Entries of a matrix above which the interior point method beats simplex."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,7 @@ def minimise(
     apart, so the search may stop when less than a step is open. The same input gives the same answer unless
     the clock runs out.
     """
-    matrix = rows.tocsc()
-    matrix.sort_indices()
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = len(cost), matrix.shape[0]
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, lower, upper
-    lp.row_lower_, lp.row_upper_ = row_lower, row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_ = matrix.indptr.astype(np.int32)
-    lp.a_matrix_.index_ = matrix.indices.astype(np.int32)
-    lp.a_matrix_.value_ = matrix.data.astype(np.float64)
+    lp = _model(cost, rows, row_lower, row_upper, lower, upper)
     kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
     lp.integrality_ = [kinds[flag] for flag in whole.astype(int).tolist()]
 
@@ -91,9 +83,7 @@ def minimise(
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", max(1e-6, 0.999 * step))
     solver.setOptionValue("mip_feasibility_tolerance", 1e-7)
-    if (
-        matrix.nnz > _INTERIOR_POINT_ABOVE
-    ):  # 3 s against 45 s by simplex on a root of 12,740 rows × 2,000 places
+    if rows.nnz > INTERIOR_POINT_ABOVE:  # 3 s against 45 s by simplex on a root of 12,740 rows × 2,000 places
         solver.setOptionValue("mip_lp_solver", "ipm")
     solver.setOptionValue("time_limit", max(0.05, clock.left))
     solver.passModel(lp)
@@ -129,3 +119,49 @@ def minimise(
             seed=seed,
         )
     return Outcome(point, float(info.objective_function_value), bound)
+
+
+def row_prices(
+    cost: Floats,
+    rows: sparse.csr_matrix,
+    row_lower: Floats,
+    row_upper: Floats,
+    *,
+    lower: Floats,
+    upper: Floats,
+    clock: Clock,
+) -> Floats | None:
+    """The dual prices of the rows in the linear relaxation, by the interior point method; None if time ran out.
+
+    Near the optimum and not at a vertex: good for a Lagrangian bound, which holds for any prices.
+    """
+    solver = _QuietHighs()
+    solver.setOptionValue("solver", "ipm")
+    solver.setOptionValue("run_crossover", "off")
+    solver.setOptionValue("time_limit", max(0.05, clock.left))
+    solver.passModel(_model(cost, rows, row_lower, row_upper, lower, upper))
+    solver.run()
+    prices = np.array(solver.getSolution().row_dual)
+    solved = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    return prices if solved and len(prices) == rows.shape[0] else None
+
+
+def _model(
+    cost: Floats,
+    rows: sparse.csr_matrix,
+    row_lower: Floats,
+    row_upper: Floats,
+    lower: Floats,
+    upper: Floats,
+) -> highspy.HighsLp:
+    matrix = rows.tocsc()
+    matrix.sort_indices()
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(cost), matrix.shape[0]
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, lower, upper
+    lp.row_lower_, lp.row_upper_ = row_lower, row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_ = matrix.indptr.astype(np.int32)
+    lp.a_matrix_.index_ = matrix.indices.astype(np.int32)
+    lp.a_matrix_.value_ = matrix.data.astype(np.float64)
+    return lp

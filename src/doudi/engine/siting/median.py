@@ -111,6 +111,7 @@ def minimise_distance(reach: Reach, weight: Floats, limits: Limits, clock: Clock
 
 
 def _round_up(bound: float, step: float) -> float:
+    bound = max(bound, 0.0)  # no way is shorter than none, whatever the clock left time to prove
     return float(np.ceil(bound / step - 1e-6) * step) if step else bound
 
 
@@ -258,7 +259,9 @@ class _Lagrangian:
         for turn in range(3000):
             if turn % 25 == 0:
                 self.focus(np.maximum(1.5 * current, usual))
-            if not clock.left or value <= _round_up(self.bound, step) + 1e-9 * max(1.0, abs(value)):
+            if (turn and not clock.left) or value <= _round_up(self.bound, step) + 1e-9 * max(
+                1.0, abs(value)
+            ):
                 break
             values, chosen, bound = self.at(current)
             if bound > self.bound:
@@ -367,6 +370,57 @@ def _branch(
     return _solve_radius_model(arcs, kept, ins, outs, limits, incumbent, value, lowest, step, clock)
 
 
+@dataclass(frozen=True)
+class Levels:
+    """The radius model of some arcs: z of a level says "nobody open up to here"; levels are a row's distinct costs.
+
+    ``row``, ``cost``, ``first`` and ``last`` are per level; ``rows``: z_t + Σ_{places at level t} y ≥ z_{t−1} over
+    places and levels, with 1 in place of z_{t−1} at a row's first level.
+    """
+
+    row: Ints
+    cost: Floats
+    first: Bools
+    last: Bools
+    at_level: sparse.csr_matrix
+    rows: sparse.csr_matrix
+
+    @classmethod
+    def of(cls, arcs: Arcs, kept: Bools, places: int) -> Levels:
+        """The levels of the ``kept`` arcs (rows × K, each row has one at least) over ``places`` candidates."""
+        row, rank = np.nonzero(kept)
+        place, cost = arcs.place[row, rank], arcs.cost[row, rank]
+        fresh = np.concatenate(
+            ([True], (np.diff(row) > 0) | (np.diff(cost) > 1e-9 * np.maximum(1.0, cost[1:])))
+        )
+        level = np.cumsum(fresh) - 1
+        level_row = row[fresh]
+        levels = len(level_row)
+        last = np.concatenate((np.diff(level_row) > 0, [True]))
+        first = np.concatenate(([True], np.diff(level_row) > 0))
+        at_level = sparse.csr_matrix((np.ones(len(place)), (level, place)), shape=(levels, places))
+        inner = np.flatnonzero(~first)
+        chain = sparse.identity(levels, format="csr") - sparse.csr_matrix(
+            (np.ones(len(inner)), (inner, inner - 1)), shape=(levels, levels)
+        )
+        return cls(
+            level_row, cost[fresh], first, last, at_level, sparse.hstack([at_level, chain], format="csr")
+        )
+
+    @property
+    def rise(self) -> Floats:
+        """What each level adds when nobody is open up to it; nought at the last of a row."""
+        return np.where(self.last, 0.0, np.concatenate((np.diff(self.cost), [0.0])))
+
+    def closed(self, chosen: Bools) -> Bools:
+        """z of each level when ``chosen`` are open."""
+        opened = np.asarray(self.at_level @ chosen.astype(np.float64)) > 0
+        seen = np.cumsum(opened)
+        before = np.concatenate(([0], seen))[np.flatnonzero(self.first)]
+        none: Bools = seen - np.repeat(before, np.diff(np.append(np.flatnonzero(self.first), len(seen)))) == 0
+        return none
+
+
 def _solve_radius_model(
     arcs: Arcs,
     kept: Bools,
@@ -379,46 +433,21 @@ def _solve_radius_model(
     step: float,
     clock: Clock,
 ) -> tuple[Bools | None, float, bool]:
-    row, rank = np.nonzero(kept)
-    place, cost = arcs.place[row, rank], arcs.cost[row, rank]
-    # levels: the distinct costs of each row; z of a level says "nobody open up to here"
-    fresh = np.concatenate(([True], (np.diff(row) > 0) | (np.diff(cost) > 1e-9 * np.maximum(1.0, cost[1:]))))
-    level = np.cumsum(fresh) - 1
-    level_row, level_cost = row[fresh], cost[fresh]
-    last = np.concatenate((np.diff(level_row) > 0, [True]))
-    start_of_row = np.concatenate(([True], np.diff(level_row) > 0))
-    levels, count = len(level_row), limits.count
-    rise = np.where(last, 0.0, np.concatenate((np.diff(level_cost), [0.0])))
-    offset = float(level_cost[start_of_row].sum())
-    # z_t + Σ_{places at level t} y ≥ z_{t−1}, with 1 in place of z_{t−1} at the first level and z_T = 0
-    at_level = sparse.csr_matrix((np.ones(len(place)), (level, place)), shape=(levels, count))
-    inner = np.flatnonzero(~start_of_row)
-    chain = sparse.identity(levels, format="csr") - sparse.csr_matrix(
-        (np.ones(len(inner)), (inner, inner - 1)), shape=(levels, levels)
-    )
+    model, count = Levels.of(arcs, kept, limits.count), limits.count
+    levels = len(model.row)
     limit_rows, limit_lower, limit_upper = limits.rows()
     rows = sparse.vstack(
-        [
-            sparse.hstack([limit_rows, sparse.csr_matrix((limit_rows.shape[0], levels))]),
-            sparse.hstack([at_level, chain]),
-        ],
+        [sparse.hstack([limit_rows, sparse.csr_matrix((limit_rows.shape[0], levels))]), model.rows],
         format="csr",
     )
-    start = None
-    if incumbent is not None:
-        opened = np.asarray(at_level @ incumbent.astype(np.float64)) > 0
-        seen = np.cumsum(opened)
-        before = np.concatenate(([0], seen))[np.flatnonzero(start_of_row)]
-        start = np.concatenate(
-            (incumbent, (seen - np.repeat(before, np.bincount(level_row)[np.unique(level_row)])) == 0)
-        )
+    start = None if incumbent is None else np.concatenate((incumbent, model.closed(incumbent)))
     outcome = minimise(
-        np.concatenate((np.zeros(count), rise)),
+        np.concatenate((np.zeros(count), model.rise)),
         rows,
-        np.concatenate((limit_lower, start_of_row.astype(np.float64))),
+        np.concatenate((limit_lower, model.first.astype(np.float64))),
         np.concatenate((limit_upper, np.full(levels, np.inf))),
         lower=np.concatenate((ins.astype(np.float64), np.zeros(levels))),
-        upper=np.concatenate(((~outs).astype(np.float64), np.where(last, 0.0, 1.0))),
+        upper=np.concatenate(((~outs).astype(np.float64), np.where(model.last, 0.0, 1.0))),
         whole=np.concatenate((np.ones(count, dtype=bool), np.zeros(levels, dtype=bool))),
         clock=clock,
         start=None if start is None else start.astype(np.float64),
@@ -426,6 +455,7 @@ def _solve_radius_model(
     )
     if outcome.infeasible:
         return None, value if incumbent is not None else lowest, incumbent is None
+    offset = float(model.cost[model.first].sum())
     bound = max(lowest, min(_round_up(offset + outcome.bound, step), value))
     chosen = None if outcome.point is None else outcome.point[:count] > 0.5
     return chosen, bound, False

@@ -11,18 +11,22 @@ from doudi.engine.siting.capacity import plan_within_capacity
 from doudi.engine.siting.cover_all import cover_everyone
 from doudi.engine.siting.coverage import CoverSets, maximise_coverage
 from doudi.engine.siting.highs import Clock
+from doudi.engine.siting.in_order import cover_in_order, in_turn
 from doudi.engine.siting.limits import Limits
 from doudi.engine.siting.median import minimise_distance
 from doudi.engine.siting.problem import (
+    Aim,
     Answer,
     Bools,
     Candidates,
     Demand,
+    Floats,
     Floor,
     Ints,
     Model,
     Reason,
     SitingError,
+    Step,
 )
 from doudi.engine.siting.reach import Reach
 
@@ -42,7 +46,9 @@ class Plan:
     """A siting plan. ``status``: optimal (proven), feasible (``gap`` still open) or infeasible (proven).
 
     ``objective`` and ``bound``: covered weight, Σ weight × metres, or number of sites; ``gap`` is their
-    difference over the objective. ``assignment`` gives each demand id its site or None. ``why`` says what keeps
+    difference over the objective. ``steps``: the aims in their order, where people in difficulty come first; then
+    objective and gap are of persons, the wider gap of the two. ``assignment`` gives each demand id its site or None.
+    ``why`` says what keeps
     a plan from being better, or from being at all. ``mean_metres`` is over the covered weight.
     """
 
@@ -59,6 +65,7 @@ class Plan:
     reasons: list[Reason] = field(default_factory=list)
     mean_metres: float | None = None
     groups: dict[str, Served] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
 
     @property
     def why(self) -> str:
@@ -81,6 +88,9 @@ def plan_sites(
     started: float | None = None,
 ) -> Plan:
     """Plan where to open sites (选址): at most ``sites``, the ``fixed`` ones kept, floors per candidate group kept.
+
+    A coverage plan whose demand tells who is in difficulty (``Demand.hard``) covers them first, strictly; then
+    all, then distance, then cost.
 
     ``time_limit`` is seconds from ``started`` (monotonic clock; now by default); reading lists may be counted in.
     With ``leave_out_unreachable`` a cover-all plan passes over points that no candidate reaches; without it
@@ -113,7 +123,9 @@ def plan_sites(
     live = np.ones(len(weight), dtype=bool)
     live[unreachable] = model is not Model.COVER_ALL
     if capacity is not None:
-        answer = plan_within_capacity(model, reach, weight, capacity, live, limits, clock)
+        answer = _within_capacity(model, demand, reach, capacity, live, limits, clock)
+    elif model is Model.COVERAGE and len(demand.hard):
+        answer = cover_in_order(reach, weight, demand.hard, limits, clock)
     elif model is Model.COVERAGE:
         answer = maximise_coverage(CoverSets.merge(reach.within(), weight), limits, clock)
     elif model is Model.MEDIAN:
@@ -136,6 +148,23 @@ def plan_sites(
     return _plan(model, demand, candidates, reach, answer, begun)
 
 
+def _within_capacity(
+    model: Model,
+    demand: Demand,
+    reach: Reach,
+    capacity: Floats,
+    live: Bools,
+    limits: Limits,
+    clock: Clock,
+) -> Answer:
+    def solve(worth: Floats, time: Clock, _start: Bools | None) -> Answer:
+        return plan_within_capacity(model, reach, demand.weight, capacity, live, limits, time, worth)
+
+    if model is Model.COVERAGE and len(demand.hard):
+        return in_turn(solve, demand.weight, demand.hard, None, clock)
+    return plan_within_capacity(model, reach, demand.weight, capacity, live, limits, clock)
+
+
 def _plan(
     model: Model, demand: Demand, candidates: Candidates, reach: Reach, answer: Answer, begun: float
 ) -> Plan:
@@ -149,7 +178,12 @@ def _plan(
     objective = answer.objective
     bound = objective if answer.bound is None else answer.bound
     open_gap = abs(bound - objective)
+    gap = open_gap / abs(objective) if objective else None
     proven = answer.bound is not None and open_gap <= 1e-6 + 1e-9 * abs(objective)
+    for step in answer.steps:  # of persons; distance and cost have a gap of their own
+        if step.aim in (Aim.HARD, Aim.ALL) and not step.proven:
+            proven = False
+            gap = None if gap is None or step.gap is None else max(gap, step.gap)
     covered_weight = float(demand.weight[covered].sum())
     reasons = list(answer.notes)
     if not proven:
@@ -167,7 +201,7 @@ def _plan(
         status="optimal" if proven else "feasible",
         objective=objective,
         bound=objective if proven else answer.bound,
-        gap=0.0 if proven else (open_gap / abs(objective) if objective else None),
+        gap=0.0 if proven else gap,
         sites=[candidates.ids[j] for j in opened.tolist()],
         assignment=dict(zip(demand.ids, names, strict=True)),
         covered_weight=covered_weight,
@@ -176,6 +210,7 @@ def _plan(
         reasons=reasons,
         mean_metres=mean,
         groups=_by_group(demand, covered),
+        steps=answer.steps,
     )
 
 

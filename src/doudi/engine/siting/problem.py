@@ -35,6 +35,7 @@ class Demand:
 
     ``lon``/``lat`` are WGS84 degrees, empty when distances come from a table; ``radius`` is metres for this
     point (nan: the plan's radius); ``group`` is a township or community for the coverage table, "" for none.
+    ``hard``: of the weight, who is in special difficulty and comes first (特殊困难老年人); empty: nobody is told apart.
     """
 
     ids: list[str]
@@ -43,6 +44,7 @@ class Demand:
     lat: Floats = field(default_factory=lambda: np.empty(0))
     radius: Floats = field(default_factory=lambda: np.empty(0))
     group: list[str] = field(default_factory=list)
+    hard: Floats = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,42 @@ class Reason:
         return f"{self.zh} {self.en}"
 
 
+class Aim(StrEnum):
+    """What a plan is good at, in the order in which it is asked of coverage (困难老人、全部老人、路程、费用)."""
+
+    HARD = "hard"
+    ALL = "all"
+    DISTANCE = "distance"
+    COST = "cost"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One aim of a plan: its value, and the bound that no plan as good in the aims before it can pass.
+
+    Persons for hard and all; metres a person on average for distance; the unit of the cost list for cost.
+    """
+
+    aim: Aim
+    value: float
+    bound: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether nothing is open between value and bound."""
+        return abs(self.bound - self.value) <= 1e-6 + 1e-9 * abs(self.value)
+
+    @property
+    def gap(self) -> float | None:
+        """What is open over the value; 0.0 where nothing is, None where the value is nought."""
+        if self.proven:
+            return 0.0
+        return abs(self.bound - self.value) / abs(self.value) if self.value else None
+
+
 @dataclass
 class Answer:
-    """What one solver found: open sites, objective, a proven bound on it, and notes.
+    """What one solver found: open sites, objective, a proven bound on it, notes, and the aims in their order.
 
     ``chosen`` is a mask over the candidates, ``None`` when no plan exists or none was found in time;
     ``served_by`` gives a candidate per demand point (−1: nobody), or ``None`` for "the nearest open site in
@@ -96,6 +131,7 @@ class Answer:
     served_by: Ints | None = None
     infeasible: bool = False
     notes: list[Reason] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
 
 def grain(values: Floats) -> float:

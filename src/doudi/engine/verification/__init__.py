@@ -9,6 +9,7 @@ from doudi.engine.verification.advising import Advice, advise
 from doudi.engine.verification.canonical import canonical, differences_between, sha256_of, sm3_of
 from doudi.engine.verification.comparing import DeclaredAmount, Difference, compare
 from doudi.engine.verification.declarations import Kind, Purpose, Rules, Source, Watch, load_rules
+from doudi.engine.verification.elements import HIDDEN, Element, Elements, Retention
 from doudi.engine.verification.evidence import (
     Answer,
     HouseholdMember,
@@ -24,15 +25,19 @@ from doudi.engine.verification.supporting import Obligor, SupportRules, evidence
 
 __all__ = [
     "ASKABLE",
+    "HIDDEN",
     "STEPS",
     "Advice",
     "Answer",
     "DeclaredAmount",
     "Difference",
+    "Element",
+    "Elements",
     "HouseholdMember",
     "Kind",
     "Obligor",
     "Purpose",
+    "Retention",
     "Rules",
     "Situation",
     "Source",

@@ -18,9 +18,9 @@ from doudi.engine import money
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.layers import read_stack
 from doudi.engine.packs.problems import Report
+from doudi.engine.verification.elements import GRADES, LEFT, Element, Elements, load_elements
 from doudi.engine.verification.supporting import SupportRules
 
-SENSITIVITIES = ("低", "中", "高")
 WAYS = {"文件": "file", "接口": "http", "数据库": "database", "快照": "snapshot"}
 """Word of a pack → how a source is asked: file out and file back, HTTP interface, database view, loaded department files."""
 
@@ -49,21 +49,20 @@ class Purpose:
 
 @dataclass(frozen=True)
 class Source:
-    """A source (数据来源): the feed whose layout its replies have, working days to reply, sensitivity 低/中/高.
+    """A source (数据来源): the feed whose layout its replies have, working days to reply.
 
     ``ways`` are the ways it may be asked, of :data:`WAYS`; the first that the office has set up is used, and by file it
-    can always be asked. ``fee_fen``: what one query costs, fen. ``totals``: money columns that are left, summed, of rows
-    whose time of keeping is over; empty where rows are kept as long as the file is.
+    can always be asked. ``fee_fen``: what one query costs, fen. ``basis``: the clause or agreement it is asked under.
+    How sensitive its columns are and how long its rows stay is said by the data elements.
     """
 
     code: str
     label: str
     feed: str
     days: int
-    sensitivity: str
     ways: tuple[str, ...] = ("file",)
     fee_fen: int = 0
-    totals: tuple[str, ...] = ()
+    basis: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,11 +113,12 @@ class Rules:
     report_months: int
     authorisation_months: int
     explanation_days: int
-    raw_days: int
     minor_income_ratio: Fraction
     minor_income_fen: int
     minor_asset_ratio: Fraction
     explained_grades: frozenset[str]
+    elements: Elements
+    """The marks of every value; of a pack from before there were any, what it said of keeping bank rows."""
     support: SupportRules | None = None
     """None: a pack without a formula for the support of those who live apart."""
     watch: Watch | None = None
@@ -127,10 +127,12 @@ class Rules:
 
 def load_rules(folder: Path) -> Rules:
     """The verification rules of a pack folder: its own ``verification.yaml``, or that of the nearest layer below it."""
-    for layer in reversed(read_stack(folder, Report()).layers):
-        path = layer.folder / "verification.yaml"
+    layers = [layer.folder for layer in reversed(read_stack(folder, Report()).layers)]
+    marked = next((path for layer in layers if (path := layer / "data_elements.yaml").is_file()), None)
+    for layer in layers:
+        path = layer / "verification.yaml"
         if path.is_file():
-            return _read(path)
+            return _read(path, load_elements(marked) if marked is not None else None)
     raise DoudiError(
         f"{folder} 和它的上级里都没有 verification.yaml（核对的种类、用途、来源）。请从 packs/cn 复制一份修改。",
         f"Neither {folder} nor its parents hold a verification.yaml; copy the one of packs/cn and change it.",
@@ -138,7 +140,7 @@ def load_rules(folder: Path) -> Rules:
     )
 
 
-def _read(path: Path) -> Rules:
+def _read(path: Path, elements: Elements | None) -> Rules:
     """Every scalar is text and converted here, with the place in the message."""
     raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 — BaseLoader builds text only
     try:
@@ -151,22 +153,19 @@ def _read(path: Path) -> Rules:
                 row["码"]: Purpose(row["码"], row["名"], row["英"], tuple(row["符合类别"]), row["依据"])
                 for row in raw["用途"]
             },
-            sources={row["码"]: _source(row) for row in raw["来源"]},
+            sources={row["码"]: _source(row, raw.get("查询依据", "")) for row in raw["来源"]},
             items={row["项"]: _item(row) for row in raw["对照"]},
             report_months=int(raw["报告有效月数"]),
             authorisation_months=int(raw["授权有效月数"]),
             explanation_days=int(raw["说明时限"]),
-            raw_days=int(raw["原始数据保存天数"]),
             minor_income_ratio=_percent(raw["差异"]["轻微收入比例"]),
             minor_income_fen=_fen(raw["差异"]["轻微收入年额"]),
             minor_asset_ratio=_percent(raw["差异"]["轻微资产比例"]),
             explained_grades=frozenset(raw["差异"]["须说明"]),
+            elements=elements if elements is not None else _before_marks(raw),
             support=SupportRules(**_support(raw["赡养"])) if "赡养" in raw else None,
             watch=_watch(raw["异常查询"]) if "异常查询" in raw else None,
         )
-        wrong = [s.code for s in rules.sources.values() if s.sensitivity not in SENSITIVITIES]
-        if wrong:
-            raise ValueError(f"敏感: {wrong}")
     except (KeyError, TypeError, ValueError) as problem:
         raise DoudiError(
             f"{path}：核对规则缺项或写法不对（{problem}）。请对照 packs/cn/verification.yaml。",
@@ -192,16 +191,29 @@ def _support(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: row[word] for word, name in _SUPPORT.items()}, "facts": (judged, paid)}
 
 
-def _source(row: Mapping[str, Any]) -> Source:
+def _before_marks(raw: Mapping[str, Any]) -> Elements:
+    """A pack of before there were data elements says how long bank rows stay, and nothing of who sees what."""
+    return Elements(
+        tuple(
+            Element(
+                f"{row['码']}.{column}", row["名"], row["码"], "", "", GRADES[-1], "隐去", frozenset(),
+                days=int(raw["原始数据保存天数"]), left=LEFT[0], columns=(f"{row['数据']}.{column}",),
+            )
+            for row in raw["来源"] for column in row.get("到期留合计", ())
+        ),
+        "",
+    )  # fmt: skip
+
+
+def _source(row: Mapping[str, Any], basis: str) -> Source:
     return Source(
         row["码"],
         row["名"],
         row["数据"],
         int(row["时限"]),
-        row["敏感"],
         ways=tuple(WAYS[word] for word in row.get("途径", ["文件"])),
         fee_fen=_fen(row["每次费用"]) if "每次费用" in row else 0,
-        totals=tuple(row.get("到期留合计", ())),
+        basis=row.get("依据", basis),
     )
 
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from doudi.engine import feeds, money, screening
-from doudi.engine.feeds import Blinder, FeedSpec, SnapshotSet
+from doudi.engine import money, screening
+from doudi.engine.feeds import FeedSpec
 from doudi.engine.packs import Pack
 from doudi.engine.status import Status
-from doudi.engine.verification.canonical import canonical, sha256_of
+from doudi.engine.verification.session import matched, session_for
 
 REGISTER = "household_register"
 
@@ -79,70 +78,42 @@ def reckon(
     region_code: str,
     urban_rural: str,
     as_of: date,
-    work: Path,
-    blind: Blinder,
 ) -> Situation:
     """Put the pack's rules to what was found.
 
-    ``answers`` by feed; a feed without one was not asked. ``work`` is an empty folder for resolved files without
-    identity numbers, which the caller removes. Deterministic: the same evidence gives the same values.
+    ``answers`` by feed; a feed without one was not asked. Deterministic: the same evidence gives the same values.
     """
-    register = feeds.parsed_of_rows(
-        pack.feeds[REGISTER],
-        [
-            {
-                "id_number": member.id_number,
-                "name": member.name,
-                "household_no": household_no,
-                "relation": member.relation,
-                "region_code": region_code,
-                "urban_rural": urban_rural,
-                "living_together": member.living_together,
-                "category": member.category or None,
-                "category_since": member.category_since,
-                "left_on": member.left_on,
-            }
-            for member in members
-        ],
-        file_hash=household_no,
-    )
-    folder = work / "register"
-    feeds.build_register(register, folder, blind=blind)
-    found: dict[str, tuple[Path, ...]] = {}
+    ranked = sorted(members, key=lambda member: member.id_number)
+    people = {member.id_number: (key, member.name) for key, member in enumerate(ranked)}
+    # the head is the 户主 with the smallest ID, without one the smallest ID (reference pack)
+    head = min(ranked, key=lambda member: (member.relation != "户主", member.id_number))
     missing: dict[str, Status] = {}
     held: dict[str, int] = {}
     leads: dict[str, int] = {}
+    rows: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
     for name, spec in pack.feeds.items():
         if name == REGISTER:
             continue
         answer = answers.get(name, Answer(Status.NOT_ASKED))
         if not answer.status.decided:
             missing[name] = answer.status
-            continue
-        path = work / f"{name}.parquet"
-        parsed = feeds.parsed_of_rows(spec, answer.rows, file_hash=name)
-        grades = feeds.resolve_feed(parsed, folder, path, blind=blind)
-        found[name] = (path,)
-        if grades.c:
-            held[name] = grades.c
-        if grades.leads:
-            leads[name] = grades.leads
-    snapshots = SnapshotSet(
-        as_of=as_of, register=folder, feeds=found, missing=missing, digest=_digest(answers, pack)
-    )
-    explainer = screening.Explainer(pack, snapshots)
-    try:
-        return Situation(explainer.explain(household_no), held, leads)
-    finally:
-        explainer.close()
-
-
-def _digest(answers: Mapping[str, Answer], pack: Pack) -> str:
-    plain = {
-        feed: [str(answer.status), rows_to_plain(pack.feeds[feed], answer.rows)]
-        for feed, answer in sorted(answers.items())
-    }
-    return sha256_of(canonical(plain))
+        elif answer.rows:
+            rows[name], held_rows, lead_rows = matched(spec, answer.rows, people)
+            held |= {name: held_rows} if held_rows else {}
+            leads |= {name: lead_rows} if lead_rows else {}
+    session = session_for(pack, as_of, missing, (region_code, urban_rural), register=REGISTER)
+    explanation = session.explain(
+        (0, household_no, region_code, urban_rural, head.category, len(people)),
+        [
+            (
+                0, key, member.relation, member.living_together, member.left_on, member.category,
+                member.category_since, urban_rural, region_code, member is head,
+            )
+            for key, member in enumerate(ranked)
+        ],
+        rows,
+    )  # fmt: skip
+    return Situation(explanation, held, leads)
 
 
 def rows_to_plain(spec: FeedSpec, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

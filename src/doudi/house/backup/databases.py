@@ -237,5 +237,13 @@ def _migrate_to(applied: list[tuple[str, str]]) -> None:
             f"The backup is of a newer version ({unknown[0][0]} {unknown[0][1]}); update doudi first.",
             code="backup_newer",
         )
-    executor.migrate(applied)
+    there = set(executor.loader.applied_migrations)
+    if beyond := sorted(there - set(applied)):
+        raise DoudiError(
+            f"数据库里已有比备份更新的表（{beyond[0][0]} {beyond[0][1]}）。请新建一个空的数据库，再改 DOUDI_DATABASE_URL。",
+            f"The database has newer tables than the backup ({beyond[0][0]} {beyond[0][1]}). Create a new, empty one.",
+            code="not_empty",
+        )
+    # a step named although it is done would be read as a wish to go back to it: an earlier restore got this far
+    executor.migrate([step for step in applied if step not in there])
     connections.close_all()

@@ -23,8 +23,9 @@ def word(terms: Mapping[Any, Term], code: Any) -> str:
 
 @register.filter
 def need_kind(code: str) -> str:
-    """A kind of need by its name."""
-    return word(chain.linkage_rules().kinds, code) if code else "—"
+    """A kind of need, or a class of kinds, by its name."""
+    rules = chain.linkage_rules()
+    return word({**rules.kinds, **rules.broader_kinds}, code) if code else "—"
 
 
 @register.filter

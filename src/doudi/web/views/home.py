@@ -90,6 +90,7 @@ def _county(user: User) -> dict[str, Any]:
         "money": _money_to_do(user),
         "applications": assistance.application_counts(by=user),
         "late_transfers": assistance.late_transfers(by=user).count(),
+        "sample_visits": assistance.sample_visits(by=user, open_only=True, mine=True).count(),
         "plans_filed": giving.campaigns(by=user, status="filed").count(),
         "linkage": homes.office(user),
         "dining": _dining(user),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
@@ -11,6 +13,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -28,30 +31,46 @@ from doudi.web.templatetags.doudi import moment
 _YEAR = 365 * 24 * 3600
 
 
+def welcome(request: HttpRequest) -> None:
+    """Note who has just come in, and tell of the last time, so that somebody else's sign-in is noticed."""
+    user = asker(request)
+    attend(request, user, "")
+    accounts.note_sign_in(user, address=client_address(request), session=request.session)
+    before = accounts.previous_sign_in(user, request.session)
+    if before is not None:
+        messages.info(
+            request,
+            _("上次登录：%(at)s，来自 %(address)s。如不是您本人，请立即修改密码并结束其他登录。")
+            % {"at": moment(before.begun_at), "address": before.address or _("未知地址")},
+        )
+
+
 class _Login(LoginView):
-    """The door; who comes in is told of the last time, so that somebody else's sign-in is noticed."""
+    """The door."""
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
-        user = asker(self.request)
-        attend(self.request, user, "")
-        accounts.note_sign_in(user, address=client_address(self.request))
-        before = accounts.previous_sign_in(user, self.request.session)
-        if before is not None:
-            messages.info(
-                self.request,
-                _("上次登录：%(at)s，来自 %(address)s。如不是您本人，请立即修改密码并结束其他登录。")
-                % {"at": moment(before.begun_at), "address": before.address or _("未知地址")},
-            )
+        welcome(self.request)
         return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {
+            "sign_on": settings.OIDC_NAME if settings.OIDC_ISSUER else ""
+        }
 
 
 class _Logout(LogoutView):
-    """Out again; the session is noted as ended."""
+    """Out again; the session is noted as ended, here and at the single sign-on that opened it."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         accounts.end_this(request.session)
-        return super().post(request, *args, **kwargs)
+        by_sign_on = accounts.came_by_sign_on(request.session)
+        response = super().post(request, *args, **kwargs)
+        if by_sign_on and settings.OIDC_LOGOUT_URL:
+            back = request.build_absolute_uri(reverse("login"))
+            asked = urlencode({"client_id": settings.OIDC_RP_CLIENT_ID, "post_logout_redirect_uri": back})
+            return redirect(f"{settings.OIDC_LOGOUT_URL}?{asked}")
+        return response
 
 
 login = _Login.as_view(

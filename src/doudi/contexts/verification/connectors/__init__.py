@@ -23,6 +23,7 @@ from doudi.contexts.verification.connectors.declared import (
     secret_of,
 )
 from doudi.contexts.verification.connectors.opening import open_connector
+from doudi.contexts.verification.connectors.snapshot import answers_of
 
 __all__ = [
     "Answered",
@@ -34,6 +35,7 @@ __all__ = [
     "SourceLied",
     "SourceUnavailable",
     "Told",
+    "answers_of",
     "connection_of",
     "connections",
     "keep_secret",

@@ -7,7 +7,6 @@ office call another machine (SSRF).
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import socket
 import ssl
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 from doudi.contexts.verification.connectors.answers import SourceLied, SourceUnavailable
 from doudi.contexts.verification.connectors.declared import Connection, ConnectorsInvalid, secret_of
-from doudi.house import signing
+from doudi.house import outward, signing
 from doudi.house.paths import home
 
 MOST = 16 << 20
@@ -94,57 +93,57 @@ def _refused(connection: Connection, status: int, answer: bytes) -> SourceLied:
 def _exchange(
     connection: Connection, method: str, target: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, bytes, str]:
-    parts = urlsplit(connection.address)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        _refuse_strange_addresses(connection.name, host, port)
-        if parts.scheme == "https":
-            line: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=connection.seconds, context=_tls(connection)
-            )
-        else:
-            line = http.client.HTTPConnection(host, port, timeout=connection.seconds)
-        try:
-            line.request(method, target, body=body or None, headers=headers)
-            answer = line.getresponse()
-            content = answer.read(MOST + 1)
-            signature = answer.headers.get(signing.SIGNATURE, "")
-        finally:
-            line.close()
+        answer = outward.exchange(
+            connection.address,
+            method,
+            target,
+            body,
+            headers,
+            name=connection.name,
+            seconds=connection.seconds,
+            most=MOST,
+            tls=_tls(connection) if connection.address.startswith("https:") else None,
+        )
+    except outward.AddressRefused as problem:
+        raise ConnectorsInvalid(problem.zh, problem.en, code=problem.code) from None
     except (OSError, http.client.HTTPException) as problem:
+        zh, en = _in_words(problem, presented=bool(connection.setting("certificate")))
         raise SourceUnavailable(
-            f"连不上 {connection.name}（{_in_words(problem)}），稍后再试。",
-            f"{connection.name} cannot be reached ({type(problem).__name__}); later again.",
+            f"连不上 {connection.name}（{zh}），稍后再试。",
+            f"{connection.name} cannot be reached ({en}); later again.",
         ) from None
-    if len(content) > MOST:
+    if len(answer.content) > MOST:
         raise SourceLied(
             f"{connection.name} 的答复超过 {MOST >> 20} MB，不采用。",
             f"{connection.name}: the answer is larger than {MOST >> 20} MB.",
         )
-    return answer.status, content, signature
+    return answer.status, answer.content, answer.headers.get(signing.SIGNATURE, "")
 
 
-def _in_words(problem: Exception) -> str:
+def _in_words(problem: Exception, *, presented: bool) -> tuple[str, str]:
+    """Why a line was not made; ``presented``: whether this office showed a certificate of its own."""
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        why = problem.verify_message
+        return (
+            f"对方的证书通不过检查：{why}；请核对 connectors.yaml 的 ca 和 address",
+            f"its certificate fails the check: {why}; see ca and address in connectors.yaml",
+        )
+    if isinstance(problem, ssl.SSLError) and "ALERT" in (problem.reason or "").upper():
+        return (
+            ("对方不接受我方的证书；请核对 connectors.yaml 的 certificate 和有效期", "it refuses our certificate; see certificate")
+            if presented
+            else ("对方要求我方出示证书；请在 connectors.yaml 设 certificate 和 private_key", "it asks for our certificate")
+        )  # fmt: skip
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (TimeoutError, "超时"),
         (ConnectionRefusedError, "对方没有开放"),
-        (ssl.SSLError, "证书不对"),
+        (ssl.SSLError, "安全连接没有建成"),
         (socket.gaierror, "找不到主机"),
     )
-    return next((words for kind, words in kinds if isinstance(problem, kind)), "线路中断")
-
-
-def _refuse_strange_addresses(name: str, host: str, port: int) -> None:
-    """A declared name that points to a machine's own metadata or to nobody is not called."""
-    for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        address = ipaddress.ip_address(str(found[4][0]).partition("%")[0])
-        if address.is_link_local or address.is_multicast or address.is_unspecified:
-            raise ConnectorsInvalid(
-                f"{name} 的主机 {host} 指向 {address}，不能连接。",
-                f"{name}: host {host} points to {address}, which is not called.",
-                code="address_refused",
-            )
+    return next((words for kind, words in kinds if isinstance(problem, kind)), "线路中断"), type(
+        problem
+    ).__name__
 
 
 def _tls(connection: Connection) -> ssl.SSLContext:
@@ -153,11 +152,12 @@ def _tls(connection: Connection) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=_file(connection, "ca"))
         certificate = _file(connection, "certificate")
         if certificate:
-            context.load_cert_chain(certificate, _file(connection, "private_key"))
-    except OSError as problem:
+            # a locked key must not make a worker wait for somebody to type
+            context.load_cert_chain(certificate, _file(connection, "private_key"), password="")
+    except (OSError, ValueError) as problem:
         raise ConnectorsInvalid(
-            f"{connection.name} 的证书文件读不出来：{problem}。",
-            f"{connection.name}: a certificate file cannot be read: {problem}.",
+            f"{connection.name} 的证书文件不能用：{problem}。请核对 ca、certificate、private_key（私钥不加口令，与证书成对）。",
+            f"{connection.name}: a certificate file cannot be used: {problem}; see ca, certificate, private_key.",
             code="certificate_unreadable",
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -26,6 +26,7 @@ FILE_NAME = "connectors.yaml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _HOURS = re.compile(r"(\d{2}):(\d{2})-(\d{2}):(\d{2})", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _DRIVERS = ("postgresql", "mysql", "mariadb")
 
 
@@ -80,7 +81,7 @@ def _raw() -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 — builds text only
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 — builds text only
     except yaml.YAMLError as problem:
         raise _invalid(path, str(problem).splitlines()[0]) from None
     if not isinstance(raw, dict) or set(raw) - {"sources", "peers"}:

@@ -20,25 +20,38 @@ class SnapshotSource:
         self.source, self.spec, self.specs = source, spec, specs
 
     def ask(self, batch: str, asked: Sequence[Asked]) -> Answered:
-        today = date.today()  # noqa: DTZ011 — a calendar day
-        found = registry.rows_of_people(
-            self.spec, self.specs, {one.id_blind: one.name for one in asked}, on=today
-        )
-        if found is None:
+        answered = answers_of({self.source: (self.spec, asked)}, self.specs).get(self.source)
+        if answered is None:
             raise SourceUnavailable(
                 f"《{self.spec.label}》还没有装载，不能查本地快照。",
                 f"No file of {self.spec.name} was loaded yet.",
             )
-        told = {}
-        for one in asked:
-            person = found.people.get(one.id_blind)
-            why = _why_undecided(person)
-            if person is None or why:
-                told[one.key] = Told(Status.NOT_ARRIVED, why=why)
-                continue
-            rows = tuple({**row, "name": one.name, "id_number": one.id_number} for row in person.rows)
-            told[one.key] = Told(Status.KNOWN if rows else Status.NO_RECORD, rows)
-        return Answered(found.as_of, told, typed=True)
+        return answered
+
+
+def answers_of(
+    questions: Mapping[str, tuple[FeedSpec, Sequence[Asked]]], specs: Mapping[str, FeedSpec]
+) -> dict[str, Answered]:
+    """The answers of several sources from the files in force today, by source; one never loaded is not in it."""
+    today = date.today()  # noqa: DTZ011 — a calendar day
+    people = {one.id_blind: one.name for _spec, asked in questions.values() for one in asked}
+    found = registry.rows_of_people([spec for spec, _asked in questions.values()], specs, people, on=today)
+    told = {}
+    for source, (spec, asked) in questions.items():
+        rows = found.get(spec.name)
+        if rows is not None:
+            told[source] = Answered(
+                rows.as_of, {one.key: _told(one, rows.people.get(one.id_blind)) for one in asked}, typed=True
+            )
+    return told
+
+
+def _told(one: Asked, person: registry.PersonRows | None) -> Told:
+    why = _why_undecided(person)
+    if person is None or why:
+        return Told(Status.NOT_ARRIVED, why=why)
+    rows = tuple({**row, "name": one.name, "id_number": one.id_number} for row in person.rows)
+    return Told(Status.KNOWN if rows else Status.NO_RECORD, rows)
 
 
 def _why_undecided(person: registry.PersonRows | None) -> str:

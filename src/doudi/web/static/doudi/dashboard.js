@@ -40,7 +40,7 @@ function draw(box) {
 
 async function drawMap(box) {
   const note = document.getElementById("map-note");
-  const { counts, words } = pictures.map;
+  const { counts, words, tips, colour = "#a61b1b" } = pictures.map;
   try {
     const answer = await fetch(box.dataset.boundaries);
     if (!answer.ok || !window.L) throw new Error("no boundaries");
@@ -52,16 +52,17 @@ async function drawMap(box) {
         const count = counts[area.properties.adcode] || 0;
         return {
           color: "#7b8791", weight: 1,
-          fillColor: count ? "#a61b1b" : "#fff", fillOpacity: count ? 0.25 + (0.6 * count) / most : 0.8,
+          fillColor: count ? colour : "#fff", fillOpacity: count ? 0.25 + (0.6 * count) / most : 0.8,
         };
       },
       onEachFeature: (area, shape) => {
-        const count = counts[area.properties.adcode] || 0;
-        shape.bindTooltip(`${area.properties.name} ${words.open} ${count}`);
+        const code = area.properties.adcode;
+        const said = tips ? tips[code] || "" : `${words.open} ${counts[code] || 0}`;
+        shape.bindTooltip(`${area.properties.name} ${said}`);
       },
     }).addTo(map);
     // an office sees its own counties with their neighbours, not the whole file
-    const own = L.featureGroup(layer.getLayers().filter((shape) => counts[shape.feature.properties.adcode]));
+    const own = L.featureGroup(layer.getLayers().filter((shape) => (tips || counts)[shape.feature.properties.adcode]));
     map.fitBounds(own.getLayers().length ? own.getBounds().pad(1.2) : layer.getBounds(), { padding: [4, 4] });
     note.textContent = areas["审图号"] ? words.approval + areas["审图号"] : words.no_approval;
   } catch {

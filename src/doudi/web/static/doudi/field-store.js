@@ -1,11 +1,12 @@
-// What lies on the telephone (离线入户): everything personal is encrypted, and the PIN alone opens it.
+// What lies on a telephone that goes where there is no signal: everything personal is encrypted, the PIN alone opens it.
 //
 // A random key (AES-256-GCM) encrypts every record; the PIN wraps that key by PBKDF2 (SHA-256, 600 000 rounds, OWASP
 // 2023). IndexedDB holds the wrapped key, its salt, the count of wrong PINs, and records under random names. Neither
 // the PIN nor the open key is ever stored; a reload asks for the PIN again. After ten wrong PINs everything is removed.
 "use strict";
-const fieldStore = (function () {
-  const NAME = "doudi-field", ROUNDS = 600000, MOST_WRONG = 10, FREE_WRONG = 5, PAUSE = 30;
+/** The store of one page, in a database of its own: a courier's round and an officer's visits have each their PIN. */
+function phoneStore(NAME) {
+  const ROUNDS = 600000, MOST_WRONG = 10, FREE_WRONG = 5, PAUSE = 30;
   let key = null;
   let opened = null;
 
@@ -132,4 +133,4 @@ const fieldStore = (function () {
 
     removeFile: (name) => within("files", "readwrite", (store) => store.delete(name)),
   };
-})();
+}

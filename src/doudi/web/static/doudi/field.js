@@ -1,107 +1,29 @@
 // The offline visit (离线入户): tasks taken along, visits filled in without a signal, and sent back once there is one.
 // What the server took in is removed here; what it has not taken in stays until a person removes it.
 "use strict";
+const fieldStore = phoneStore("doudi-field");
 (function () {
-  const at = (id) => document.getElementById(id);
-  const words = JSON.parse(at("words").textContent);
-  const addresses = JSON.parse(at("addresses").textContent);
-  const english = document.documentElement.lang === "en";
-  const DAY = 24 * 3600 * 1000, PART = 48 * 1024, MOST_PHOTOS = 6, EDGE = 1280, LOCK_AFTER = 10 * 60 * 1000;
+  const page = phonePage(fieldStore, { parts: ["list", "visit"], entered: enter, shutting: keepDraft, forget: forget, unsent: unsent });
+  const { at, english, say, today, clock, make, button, telephone, tell, show, uuid, ask, why, signedOut } = page;
+  const DAY = 24 * 3600 * 1000, MOST_PHOTOS = 6;
   const FIELDS = ["visited_on", "visitor_1", "visitor_2", "witness_1", "witness_2", "consent_by", "consent_how", "finding"];
   const TRY = "attempt";
   let bundle = null;
   let visit = null;
   let saving = null;
   let busy = false;
-  let hiddenAt = 0;
 
-  const say = (word, values) => (words[word] || word).replace(/\{(\w+)\}/g, (all, name) => (values && name in values ? values[name] : all));
-  const two = (number) => String(number).padStart(2, "0");
-  const today = () => { const now = new Date(); return now.getFullYear() + "-" + two(now.getMonth() + 1) + "-" + two(now.getDate()); };
-  const clock = (moment) => { const when = new Date(moment); return two(when.getMonth() + 1) + "-" + two(when.getDate()) + " " + two(when.getHours()) + ":" + two(when.getMinutes()); };
+  const visits = () => page.records("visit-");
 
-  function make(tag, text, name) {
-    const element = document.createElement(tag);
-    if (text !== undefined) element.textContent = text;
-    if (name) element.className = name;
-    return element;
-  }
+  async function unsent() { return (await visits()).filter((one) => !one.done_at).length; }
 
-  function button(text, act, name) {
-    const element = make("button", text, name);
-    element.type = "button";
-    element.addEventListener("click", act);
-    return element;
-  }
-
-  function tell(text, bad) {
-    at("message").textContent = text;
-    at("message").className = bad ? "note error" : "note";
-    at("message").hidden = !text;
-  }
-
-  function show(id) {
-    for (const part of ["setup", "unlock", "list", "visit"]) at(part).hidden = part !== id;
-    at("lock").hidden = !fieldStore.isOpen();
-    window.scrollTo(0, 0);
-  }
-
-  function network() { at("network").textContent = navigator.onLine ? say("online") : say("offline"); }
-
-  // ---- the PIN --------------------------------------------------------------------------------------------------
-
-  function plain(pin) {
-    const steps = new Set();
-    for (let place = 1; place < pin.length; place += 1) steps.add(pin.charCodeAt(place) - pin.charCodeAt(place - 1));
-    return steps.size === 1 && Math.abs(steps.values().next().value) <= 1;
-  }
-
-  async function setUp(event) {
-    event.preventDefault();
-    const pin = at("pin1").value;
-    if (pin.length < 6) return tell(say("pin_short"), true);
-    if (plain(pin)) return tell(say("pin_plain"), true);
-    if (pin !== at("pin2").value) return tell(say("pin_differs"), true);
-    await fieldStore.begin(pin);
-    at("setup").reset();
-    tell("");
-    return enter();
-  }
-
-  async function unlock(event) {
-    event.preventDefault();
-    const answer = await fieldStore.open(at("pin").value);
-    at("unlock").reset();
-    if (answer.open) { tell(""); return enter(); }
-    if (answer.wiped) { tell(say("wiped"), true); return show("setup"); }
-    return tell(answer.seconds ? say("pin_wait", answer) : say("pin_wrong", answer), true);
-  }
-
-  async function lock() {
-    await keepDraft();
-    fieldStore.shut();
+  function forget() {
     bundle = visit = null;
     for (const id of ["tasks", "visits", "about", "photos", "results", "who"]) at(id).textContent = "";
     at("visit").reset();
-    show("unlock");
-  }
-
-  async function wipe() {
-    const unsent = fieldStore.isOpen() ? (await visits()).filter((one) => !one.done_at).length : 0;
-    if (!window.confirm(unsent ? say("wipe_unsent", { count: unsent }) : say("wipe_sure"))) return;
-    await fieldStore.wipe();
-    bundle = visit = null;
-    tell("");
-    show("setup");
   }
 
   // ---- the list -------------------------------------------------------------------------------------------------
-
-  async function visits() {
-    const found = [];
-    for (const name of await fieldStore.names()) if (String(name).startsWith("visit-")) found.push(await fieldStore.get(name));
-    return found.sort((one, other) => (one.begun_at < other.begun_at ? -1 : 1));
-  }
 
   /** What is past its time goes: tasks, and the trace of visits the server took in. */
   async function purge() {
@@ -141,9 +63,7 @@
     }
     if (task.phone) {
       const line = make("p");
-      const call = make("a", say("call") + " " + task.phone);
-      call.href = "tel:" + task.phone.replace(/[^0-9+]/g, "");
-      line.appendChild(call);
+      line.appendChild(telephone(say("call") + " " + task.phone, task.phone));
       box.appendChild(line);
     }
     return box;
@@ -176,14 +96,6 @@
   }
 
   // ---- one visit ------------------------------------------------------------------------------------------------
-
-  function uuid() {
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    bytes[6] = (bytes[6] & 15) | 64;
-    bytes[8] = (bytes[8] & 63) | 128;
-    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
-  }
 
   function begin(task) {
     return {
@@ -307,40 +219,20 @@
     const one = visit;
     clearTimeout(saving);
     visit = null;
-    for (const file of one.files) await fieldStore.removeFile(one.id + "/" + file.name);
+    await page.dropFiles(one);
     await fieldStore.remove("visit-" + one.id);
     await list();
   }
 
   // ---- pictures -------------------------------------------------------------------------------------------------
 
-  async function digest(bytes) {
-    const found = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-    return Array.from(found, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  }
-
-  const blobOf = (canvas, type, quality) => new Promise((resolve) => canvas.toBlob(resolve, type, quality));
-  const bytesOf = (blob) => new Response(blob).arrayBuffer();
-
-  function image(blob) {
-    return new Promise((resolve, reject) => {
-      const shown = new Image();
-      shown.onload = () => resolve(shown);
-      shown.onerror = reject;
-      shown.src = URL.createObjectURL(blob);
-    });
-  }
-
   async function addFile(one, name, kind, bytes) {
-    await fieldStore.putFile(one.id + "/" + name, bytes);
-    one.files = one.files.filter((file) => file.name !== name);
-    one.files.push({ name: name, kind: kind, size: bytes.byteLength, sha256: await digest(bytes) });
+    await page.addFile(one, name, kind, bytes);
     await keepDraft();
   }
 
   async function dropFile(one, name) {
-    one.files = one.files.filter((file) => file.name !== name);
-    await fieldStore.removeFile(one.id + "/" + name);
+    await page.dropFile(one, name);
     await keepDraft();
   }
 
@@ -351,17 +243,10 @@
     const taken = one.files.filter((file) => file.kind === "photo");
     if (taken.length >= MOST_PHOTOS) { tell(say("photo_many", { count: MOST_PHOTOS }), true); return; }
     try {
-      const shown = await image(chosen);
-      const scale = Math.min(1, EDGE / Math.max(shown.naturalWidth, shown.naturalHeight));
-      const canvas = document.createElement("canvas");
-      canvas.width = Math.round(shown.naturalWidth * scale);
-      canvas.height = Math.round(shown.naturalHeight * scale);
-      // drawn anew: the file's own metadata, place and time among it, stays behind
-      canvas.getContext("2d").drawImage(shown, 0, 0, canvas.width, canvas.height);
-      URL.revokeObjectURL(shown.src);
+      const bytes = await page.shrunk(chosen);
       let number = 1;
       while (taken.some((file) => file.name === "photo-" + number)) number += 1;
-      await addFile(one, "photo-" + number, "photo", await bytesOf(await blobOf(canvas, "image/jpeg", 0.72)));
+      await addFile(one, "photo-" + number, "photo", bytes);
       tell("");
     } catch (unreadable) {
       tell(say("photo_bad"), true);
@@ -373,12 +258,12 @@
   async function pictures() {
     const one = visit;
     at("photos").textContent = "";
-    pen.clearRect(0, 0, pad.width, pad.height);
+    pad.clear();
     for (const file of one.files) {
       const bytes = await fieldStore.getFile(one.id + "/" + file.name);
       if (!bytes || visit !== one) continue;
-      const shown = await image(new Blob([bytes], { type: file.kind === "photo" ? "image/jpeg" : "image/png" }));
-      if (file.kind === "signature") pen.drawImage(shown, 0, 0);
+      const shown = await page.image(new Blob([bytes], { type: file.kind === "photo" ? "image/jpeg" : "image/png" }));
+      if (file.kind === "signature") pad.draw(shown);
       else {
         const figure = make("figure");
         shown.alt = say("photo");
@@ -389,45 +274,12 @@
     }
   }
 
-  const pad = at("pad");
-  const pen = pad.getContext("2d");
-  let drawing = false;
-
-  function spot(event) {
-    const box = pad.getBoundingClientRect();
-    return [((event.clientX - box.left) * pad.width) / box.width, ((event.clientY - box.top) * pad.height) / box.height];
-  }
-
-  function wirePad() {
-    pen.lineWidth = 4;
-    pen.lineCap = pen.lineJoin = "round";
-    pen.strokeStyle = "#10202b";
-    pad.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      drawing = true;
-      if (pad.setPointerCapture) pad.setPointerCapture(event.pointerId);
-      pen.beginPath();
-      pen.moveTo.apply(pen, spot(event));
-    });
-    pad.addEventListener("pointermove", (event) => {
-      if (!drawing) return;
-      pen.lineTo.apply(pen, spot(event));
-      pen.stroke();
-    });
-    for (const end of ["pointerup", "pointercancel"]) {
-      pad.addEventListener(end, async () => {
-        if (!drawing) return;
-        drawing = false;
-        const one = visit;
-        const bytes = await bytesOf(await blobOf(pad, "image/png"));
-        if (one) await addFile(one, "signature", "signature", bytes);
-      });
-    }
-    at("clear_pad").addEventListener("click", async () => {
-      pen.clearRect(0, 0, pad.width, pad.height);
-      if (visit) await dropFile(visit, "signature");
-    });
-  }
+  const pad = signaturePad(at("pad"), at("clear_pad"), async (blank) => {
+    const one = visit;
+    if (!one) return;
+    if (blank) await dropFile(one, "signature");
+    else await addFile(one, "signature", "signature", await pad.bytes());
+  });
 
   function locate() {
     const one = visit;
@@ -447,29 +299,6 @@
 
   // ---- the server -----------------------------------------------------------------------------------------------
 
-  /** An answer of the API: {ok, status, body}; no answer at all is status 0. */
-  async function ask(path, body) {
-    const token = (document.cookie.match(/(?:^|; )csrftoken=([^;]+)/) || [])[1] || "";
-    try {
-      const answer = await fetch(addresses.api + path, {
-        method: "POST", credentials: "same-origin", cache: "no-store", redirect: "error",
-        headers: { "Content-Type": "application/json", "X-CSRFToken": token }, body: JSON.stringify(body),
-      });
-      return { ok: answer.ok, status: answer.status, body: await answer.json().catch(() => ({})) };
-    } catch (unreachable) {
-      return { ok: false, status: 0, body: {} };
-    }
-  }
-
-  const why = (answer) => (answer.status === 0 ? say("no_network") : (english ? answer.body.en : answer.body.zh) || say("server"));
-
-  function signedOut(answer) {
-    const out = answer.status === 401 || (answer.status === 403 && answer.body.code === "csrf");
-    if (out) at("login").querySelector("span").textContent = say("login");
-    at("login").hidden = !out;
-    return out;
-  }
-
   async function take() {
     if (busy) return;
     busy = true;
@@ -488,33 +317,9 @@
     await list();
   }
 
-  function base64(bytes) {
-    let text = "";
-    for (const byte of new Uint8Array(bytes)) text += String.fromCharCode(byte);
-    return btoa(text);
-  }
-
-  /** Sends one picture on from where the server has it; null once it is whole, else the answer that stopped it. */
-  async function sendFile(one, file) {
-    const bytes = await fieldStore.getFile(one.id + "/" + file.name);
-    let from = 0, tries = 0;
-    while (bytes) {
-      const answer = await ask("files", {
-        client_id: one.id, name: file.name, kind: file.kind, size: file.size, sha256: file.sha256,
-        offset: from, data: base64(bytes.slice(from, from + PART)),
-      });
-      if (!answer.ok) return answer;
-      if (answer.body.complete) return null;
-      tries = answer.body.received > from ? 0 : tries + 1;
-      if (tries > 2) return { ok: false, status: 0, body: {} };
-      from = answer.body.received;
-    }
-    return { ok: false, status: 422, body: { zh: say("photo_bad"), en: say("photo_bad") } };
-  }
-
   async function sendVisit(one) {
     for (const file of one.files) {
-      const stopped = await sendFile(one, file);
+      const stopped = await page.sendFile(one, file);
       if (stopped) return stopped;
     }
     const typed = one.fields;
@@ -529,7 +334,7 @@
 
   /** The server has it: the pictures and what was typed leave the telephone, a line of what came of it stays. */
   async function tookIn(one, answer) {
-    for (const file of one.files) await fieldStore.removeFile(one.id + "/" + file.name);
+    await page.dropFiles(one);
     await fieldStore.put("visit-" + one.id, {
       id: one.id, number: one.number, who: one.who, account: one.account, keep_days: one.keep_days, begun_at: one.begun_at, files: [],
       state: answer.state, said: { zh: answer.zh, en: answer.en }, done_at: Date.now(),
@@ -546,23 +351,7 @@
     if (!waiting.length) { if (asked) tell(say("nothing")); return; }
     busy = true;
     at("send").disabled = true;
-    let done = 0, stopped = null;
-    for (const one of waiting) {
-      tell(say("sending") + " " + one.who);
-      const answer = await sendVisit(one);
-      if (!fieldStore.isOpen()) break;
-      if (answer.ok) {
-        await tookIn(one, answer.body);
-        done += 1;
-      } else if (signedOut(answer) || answer.status === 0 || answer.status >= 500 || answer.body.retry) {
-        stopped = answer;
-        break;
-      } else {
-        one.state = "refused";
-        one.said = { zh: answer.body.zh || say("server"), en: answer.body.en || say("server") };
-        await fieldStore.put("visit-" + one.id, one);
-      }
-    }
+    const { done, stopped } = await page.sendEach(waiting, "visit-", sendVisit, tookIn);
     busy = false;
     at("send").disabled = false;
     if (!fieldStore.isOpen()) return;
@@ -573,11 +362,6 @@
   // ---- beginning ------------------------------------------------------------------------------------------------
 
   function wire() {
-    at("setup").addEventListener("submit", setUp);
-    at("unlock").addEventListener("submit", unlock);
-    at("lock").addEventListener("click", lock);
-    at("wipe").addEventListener("click", wipe);
-    at("wipe_locked").addEventListener("click", wipe);
     at("take").addEventListener("click", take);
     at("send").addEventListener("click", () => sendAll(true));
     at("visit").addEventListener("input", (event) => { if (event.target.id !== "photo" && event.target.id !== "place") changed(); });
@@ -586,24 +370,8 @@
     at("discard").addEventListener("click", discard);
     at("photo").addEventListener("change", takePhoto);
     at("place").addEventListener("change", locate);
-    wirePad();
-    window.addEventListener("online", () => { network(); sendAll(false); });
-    window.addEventListener("offline", network);
-    window.addEventListener("pagehide", keepDraft);
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) { hiddenAt = Date.now(); keepDraft(); }
-      else if (fieldStore.isOpen() && hiddenAt && Date.now() - hiddenAt > LOCK_AFTER) lock();
-    });
   }
 
-  async function start() {
-    network();
-    wire();
-    if (!window.isSecureContext) return tell(say("insecure"), true);
-    if (!window.indexedDB || !window.crypto || !crypto.subtle || !navigator.serviceWorker) return tell(say("gone"), true);
-    navigator.serviceWorker.register(addresses.worker, { scope: addresses.scope }).catch(() => undefined);
-    return show((await fieldStore.begun()) ? "unlock" : "setup");
-  }
-
-  start();
+  wire();
+  page.start(() => sendAll(false), keepDraft);
 })();

@@ -1,7 +1,7 @@
-// The service worker of the offline visit: it keeps the shell, which says nothing about anybody, and nothing else.
-// Tasks, visits and pictures never pass through this cache; they lie encrypted in IndexedDB (field-store.js).
+// The service worker of a page without a signal: it keeps the shell, which says nothing about anybody, and nothing else.
+// What is taken along and what is filled in never pass through this cache; they lie encrypted in IndexedDB (field-store.js).
 "use strict";
-const CACHE = "doudi-field-{{ version }}";
+const MINE = "doudi-{{ name }}-", CACHE = MINE + "{{ version }}";
 const SHELL = "{{ shell|escapejs }}";
 const PARTS = [{% for part in parts %}"{{ part|escapejs }}"{% if not forloop.last %}, {% endif %}{% endfor %}];
 const PATIENCE = 4000;
@@ -17,7 +17,7 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   event.waitUntil(
     caches.keys()
-      .then((names) => Promise.all(names.filter((name) => name.startsWith("doudi-field-") && name !== CACHE).map((name) => caches.delete(name))))
+      .then((names) => Promise.all(names.filter((name) => name.startsWith(MINE) && name !== CACHE).map((name) => caches.delete(name))))
       .then(() => self.clients.claim())
   );
 });

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route
-from doudi.web.views.dining import delivery, diners, menus, orders, public, settling, sites, till
+from doudi.web.views.dining import carrying, delivery, diners, menus, orders, public, settling, sites, till
 
 ROUTES: tuple[Route, ...] = (
+    *carrying.PAGE.routes(),
     Route("meals/family/", public.family, "meal_family", Entry.PUBLIC),
     Route("meals/join/", public.join, "meal_join", Entry.PUBLIC),
     Route("meals/sites/", sites.site_list, "meal_sites", Act.VIEW_SITES),
@@ -20,6 +21,7 @@ ROUTES: tuple[Route, ...] = (
     Route("meals/diners/new/", diners.diner_new, "diner_new", Act.ENROL_DINER),
     Route("meals/diners/follow/", diners.follow, "diners_follow", Act.CONFIRM_DINER),
     Route("meals/diners/<str:number>/change/", diners.diner_change, "diner_change", Act.ENROL_DINER),
+    Route("meals/diners/<str:number>/signature/", diners.signature, "diner_signature", Act.VIEW_DINERS),
     Route("meals/diners/<str:number>/do/<slug:step>/", diners.diner_step, "diner_step", Act.VIEW_DINERS),
     Route("meals/diners/<str:number>/", diners.diner_page, "diner", Act.VIEW_DINERS),
     Route("meals/menus/", menus.week, "meal_menus", Act.VIEW_SITES),
@@ -30,6 +32,7 @@ ROUTES: tuple[Route, ...] = (
     Route("meals/till/", till.till, "till", Act.SERVE_MEAL),
     Route("meals/till/queue/", till.send_queue, "till_queue", Act.SERVE_MEAL),
     Route("meals/served/<str:number>/", till.receipt, "meal_receipt", Act.VIEW_DINERS),
+    Route("meals/served/<str:number>/proof/", till.proof, "meal_proof", Act.VIEW_DINERS),
     Route("meals/served/<str:number>/reverse/", till.reverse, "meal_reverse", Act.SERVE_MEAL),
     Route("meals/deliveries/", delivery.day_plan, "deliveries", Act.VIEW_DINERS),
     Route("meals/deliveries/<int:pk>/sheet.pdf", delivery.sheet, "delivery_sheet", Act.VIEW_DINERS),

@@ -18,11 +18,19 @@ from django.views.decorators.http import require_safe
 from doudi import chain
 from doudi.contexts.accounts.services import Act, User, may
 from doudi.contexts.meals import services as meals
+from doudi.engine import pictures
 from doudi.engine.errors import DoudiError
 from doudi.house.attachments import keep_attachment
 from doudi.house.documents import Paper, heading, table, text, to_pdf
 from doudi.web.guard import asker
-from doudi.web.views.dining.stepping import chosen_day, chosen_meal, chosen_site, run_step, the_day
+from doudi.web.views.dining.stepping import (
+    chosen_day,
+    chosen_meal,
+    chosen_site,
+    run_step,
+    signature_typed,
+    the_day,
+)
 
 
 def day_plan(request: HttpRequest) -> HttpResponse:
@@ -161,8 +169,10 @@ def door_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     def hand(_request: HttpRequest, user: User) -> str:
         proof, kept = "code", ""
         photo = request.FILES.get("photo")
-        if not typed.get("key", "").strip() and photo is not None:
-            proof, kept = "photo", keep_attachment(photo.read()).digest
+        if not typed.get("key", "").strip():
+            proof, kept = "signature", signature_typed(typed.get("signature", ""))
+            if not kept and photo is not None:
+                proof, kept = "photo", keep_attachment(pictures.strip(photo.read())).digest
         try:
             token = UUID(typed.get("token", ""))
         except ValueError:

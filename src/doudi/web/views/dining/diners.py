@@ -22,7 +22,14 @@ from doudi.engine.errors import DoudiError
 from doudi.web.forms import DayInput
 from doudi.web.guard import asker
 from doudi.web.templatetags.doudi import english
-from doudi.web.views.dining.stepping import day_typed, run_step, the_day, whole_typed, words_typed
+from doudi.web.views.dining.stepping import (
+    day_typed,
+    run_step,
+    signature_typed,
+    the_day,
+    whole_typed,
+    words_typed,
+)
 
 PAGE = 30
 
@@ -70,6 +77,10 @@ class EnrolForm(forms.Form):
     worker_name = forms.CharField(label=gettext_lazy("村（社区）联系人"), max_length=80, required=False)
     worker_phone = forms.CharField(label=gettext_lazy("村（社区）联系电话"), max_length=40, required=False)
     remark = forms.CharField(label=gettext_lazy("送餐提示"), max_length=200, required=False)
+    proof = forms.TypedChoiceField(
+        label=gettext_lazy("凭什么领餐"), required=False, empty_value=meals.Diner.Proof.CODE
+    )
+    signature = forms.CharField(required=False, widget=forms.HiddenInput())
     consent_on = forms.DateField(label=gettext_lazy("同意日期"), widget=DayInput())
     consent_by = forms.CharField(label=gettext_lazy("同意人"), max_length=80)
     consent_how = forms.ChoiceField(label=gettext_lazy("同意方式"))
@@ -88,6 +99,7 @@ class EnrolForm(forms.Form):
             for diet in rules.diets.values()
             if diet.code != "halal"
         ]
+        choose["proof"].choices = _translated(meals.Diner.Proof.choices)
         choose["consent_how"].choices = [(word, _(word)) for word in meals.CONSENT_WAYS]
 
 
@@ -95,7 +107,7 @@ class ChangeForm(EnrolForm):
     """What may change about a diner; the rest of the enrolment stands."""
 
     _FIXED = ("name", "id_number", "channel", "region_code", "registered_region", "card", "disability")
-    _CONSENT = ("consent_on", "consent_by", "consent_how")
+    _CONSENT = ("consent_on", "consent_by", "consent_how", "proof", "signature")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -137,6 +149,7 @@ def diner_new(request: HttpRequest) -> HttpResponse:
         typed["diets"] = tuple(typed["diets"])
         typed["allergies"] = words_typed(typed["allergies"])
         try:
+            typed["signature"] = signature_typed(typed["signature"])
             kept = chain.enrol_diner(meals.Enrolment(**typed), by=user)
         except DoudiError as refused:
             if refused.code == "not_allowed":
@@ -154,6 +167,15 @@ def diner_page(request: HttpRequest, number: str) -> HttpResponse:
     """One diner; the look is in the audit log."""
     meals.look_at_diner(number, by=asker(request))
     return _page(request, number)
+
+
+@require_safe
+def signature(request: HttpRequest, number: str) -> HttpResponse:
+    """The signature that was drawn at the enrolment; the look is in the log."""
+    content, media_type = meals.look_at_signature(number, by=asker(request))
+    answer = HttpResponse(content, content_type=media_type)
+    answer["Content-Disposition"] = "inline"
+    return answer
 
 
 def _page(request: HttpRequest, number: str, problem: DoudiError | None = None) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from typing import Any
@@ -11,8 +12,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from doudi.contexts.accounts.services import User
 from doudi.contexts.meals import services as meals
-from doudi.engine import money
+from doudi.engine import money, pictures
 from doudi.engine.errors import DoudiError
+from doudi.house.attachments import keep_attachment
 from doudi.web.guard import asker
 
 Step = Callable[[HttpRequest, User], str]
@@ -105,6 +107,22 @@ def chosen_meal(request: HttpRequest, default: str = "lunch") -> str:
     """The meal a list is about."""
     wanted = request.POST.get("meal") or request.GET.get("meal") or ""
     return wanted if wanted in meals.Meal.values else default
+
+
+def signature_typed(text: str) -> str:
+    """The digest of a signature as a form's pad sends it (PNG in Base64), kept sealed; empty where nobody signed."""
+    if not text:
+        return ""
+    try:
+        drawn = base64.b64decode(text, validate=True)
+    except ValueError:
+        drawn = b""
+    if not drawn.startswith(_PNG) or len(drawn) > _MOST_DRAWN:
+        raise meals.StepRefused("签字没有传好，请重写一次。", "The signature did not come whole; sign again.")
+    return keep_attachment(pictures.strip(drawn)).digest
+
+
+_PNG, _MOST_DRAWN = b"\x89PNG\r\n\x1a\n", 1 << 20
 
 
 def words_typed(text: str) -> tuple[str, ...]:

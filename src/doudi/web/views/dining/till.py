@@ -139,6 +139,15 @@ def receipt(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "dining/receipt.html", {"meal": found, "reverse": may(user, Act.SERVE_MEAL)})
 
 
+@require_safe
+def proof(request: HttpRequest, number: str) -> HttpResponse:
+    """The photo or signature that a meal was handed over against; the look is in the log."""
+    content, media_type = meals.look_at_proof(number, by=asker(request))
+    answer = HttpResponse(content, content_type=media_type)
+    answer["Content-Disposition"] = "inline"
+    return answer
+
+
 def reverse(request: HttpRequest, number: str) -> HttpResponse:
     """Take a meal back that was entered wrongly."""
     user = asker(request)

@@ -15,15 +15,17 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from doudi import chain
-from doudi.contexts.accounts.services import Act, User
+from doudi.contexts.accounts.services import Act, User, may
 from doudi.contexts.charity import giving
 from doudi.contexts.charity import services as charity
+from doudi.contexts.meals import services as meals
+from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.house.documents import to_pdf, to_word
 from doudi.web import giving_forms as typed_forms
 from doudi.web.guard import asker
 from doudi.web.paging import LongList
-from doudi.web.templatetags.doudi import english
+from doudi.web.templatetags.doudi import category, english
 from doudi.web.views.giving.board import Step, shown_steps, take
 
 PAGE = 25
@@ -319,6 +321,38 @@ def use_list(request: HttpRequest) -> HttpResponse:
     return render(request, "giving/uses.html", shown)
 
 
+def _may_pay_meals(use: giving.Allocation) -> bool:
+    return (
+        use.status == "approved"
+        and not use.paid_fen
+        and not use.claim
+        and use.purpose in chain.meal_network().gift_purposes
+        and not meals.is_meal_gift(use.number)
+    )
+
+
+def _meal_due(use: giving.Allocation, user: User) -> list[meals.Owed]:
+    standing = meals.gift_standing(use.number, by=user)
+    return standing.owed if standing is not None else []
+
+
+def _in_force(use: giving.Allocation, user: User) -> bool:
+    standing = meals.gift_standing(use.number, by=user)
+    return standing is not None and standing.gift.stopped_on is None
+
+
+def _meal_choices(use: giving.Allocation, user: User) -> dict[str, dict[str, Any]]:
+    """What the forms about meals let choose: places, categories, settlements that ask for money."""
+    keeps = may(user, Act.KEEP_FUNDS)
+    return {
+        "meals": {
+            "places": meals.gift_places(by=user) if keeps else [],
+            "groups": [(label, category(label)) for label in registry.CATEGORY_CODES],
+        },
+        "meals-pay": {"due": _meal_due(use, user)},
+    }
+
+
 USE_STEPS: dict[str, Step[giving.Allocation]] = {
     "decide": Step(
         gettext_lazy("审批安排"), typed_forms.DecideForm, lambda a, u: a.status == "proposed",
@@ -328,11 +362,30 @@ USE_STEPS: dict[str, Step[giving.Allocation]] = {
         gettext_lazy("安排已审批。"), Act.DECIDE_FUNDS, first=True,
     ),
     "pay": Step(
-        gettext_lazy("拨付"), typed_forms.PayForm, lambda a, u: a.status in ("approved", "paid") and giving.held(a) > 0,
+        gettext_lazy("拨付"), typed_forms.PayForm,
+        lambda a, u: a.status in ("approved", "paid") and giving.held(a) > 0 and not meals.is_meal_gift(a.number),
         lambda a, typed, u: chain.pay_use(
             a.number, on=typed["on"], amount_fen=typed["amount"], token=typed["token"], by=u
         ),
         gettext_lazy("拨付已登记。"), Act.PAY_FUNDS, first=True,
+    ),
+    "meals": Step(
+        gettext_lazy("用于助餐"), typed_forms.MealGiftForm, lambda a, u: _may_pay_meals(a),
+        lambda a, typed, u: chain.keep_meal_gift(
+            a.number, site_code=typed["site_code"], per_meal_fen=typed["per_meal"], categories=typed["categories"],
+            since=typed["since"], until=typed["until"], by=u,
+        ),
+        gettext_lazy("已用于助餐，收银时自动补，小票写明资金名称。"), Act.KEEP_FUNDS,
+    ),
+    "meals-pay": Step(
+        gettext_lazy("按助餐结算拨付"), typed_forms.MealPayForm, lambda a, u: bool(_meal_due(a, u)),
+        lambda a, typed, u: meals.pay_meal_gift(a.number, settlement=typed["settlement"], on=typed["on"], by=u),
+        gettext_lazy("已按结算拨付，捐赠人可以查到补了多少餐。"), Act.PAY_FUNDS, first=True,
+    ),
+    "meals-stop": Step(
+        gettext_lazy("停止助餐捐助"), typed_forms.EmptyForm, lambda a, u: _in_force(a, u),
+        lambda a, typed, u: meals.stop_meal_gift(a.number, by=u),
+        gettext_lazy("已停止，已补的仍按结算拨付。"), Act.KEEP_FUNDS,
     ),
     "outcome": Step(
         gettext_lazy("登记帮扶结果"), typed_forms.OutcomeForm, lambda a, u: a.paid_fen > 0,
@@ -348,7 +401,7 @@ USE_STEPS: dict[str, Step[giving.Allocation]] = {
     ),
     "release": Step(
         gettext_lazy("撤回安排"), typed_forms.ReasonForm, lambda a, u: a.status == "proposed" or giving.held(a) > 0,
-        lambda a, typed, u: giving.release(a.number, reason=typed["reason"], by=u),
+        lambda a, typed, u: chain.release_use(a.number, reason=typed["reason"], by=u),
         gettext_lazy("安排已撤回，余额回到原捐赠。"), Act.DECIDE_FUNDS,
     ),
 }  # fmt: skip
@@ -377,7 +430,16 @@ def _one_use(
         "outcomes": use.outcomes.all(),
         "base": reverse("allocation", args=[use.number]) + "do/",
         **terms(),
-        **shown_steps(USE_STEPS, request, use, step=step, bound=bound, problem=problem),
+        "meals": meals.gift_standing(use.number, by=asker(request)),
+        **shown_steps(
+            USE_STEPS,
+            request,
+            use,
+            step=step,
+            bound=bound,
+            problem=problem,
+            more=_meal_choices(use, asker(request)),
+        ),
     }
     failed = problem is not None or bound is not None
     return render(request, "giving/use.html", shown, status=422 if failed else 200)
@@ -386,4 +448,12 @@ def _one_use(
 def use_step(request: HttpRequest, number: str, step: str) -> HttpResponse:
     """One step on a use."""
     use = giving.allocation_of(number, by=asker(request))
-    return take(request, USE_STEPS, step, use, show=_one_use, then=("allocation", use.number))
+    return take(
+        request,
+        USE_STEPS,
+        step,
+        use,
+        show=_one_use,
+        then=("allocation", use.number),
+        more=_meal_choices(use, asker(request)),
+    )

@@ -16,6 +16,7 @@ from doudi.web.guard import refused
 from doudi.web.paging import LongList
 from doudi.web.views.giving.funds import terms
 from doudi.web.views.giving.raising import platform_name, workbook
+from doudi.web.views.linkage.forms import from_pack
 
 PAGE = 20
 
@@ -127,6 +128,7 @@ def needs(request: HttpRequest) -> HttpResponse:
     shown = {
         "needs": giving.public_needs(kind=kind),
         "kind": kind,
+        "kinds": from_pack("kinds") + from_pack("broader_kinds"),
         "bodies": giving.public_bodies(),
         "here": "needs",
         **terms(),

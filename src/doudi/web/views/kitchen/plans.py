@@ -66,22 +66,29 @@ class PlanForm(forms.Form):
     )
     demand = forms.ChoiceField(label=gettext_lazy("老年人从哪里来"))
     demand_file = forms.FileField(
-        label=gettext_lazy("需求点表（CSV）"),
+        label=gettext_lazy("需求点表（CSV 或 Excel）"),
         required=False,
         help_text=gettext_lazy(
             "列：id, lon, lat, weight；可加 hard（困难人数）、radius（半径）、group（乡镇）"
         ),
     )
     points_file = forms.FileField(
-        label=gettext_lazy("村（社区）坐标表（CSV，可不传）"),
+        label=gettext_lazy("村（社区）坐标表（CSV 或 Excel，可不传）"),
         required=False,
         help_text=gettext_lazy("列：id（区划代码）, lon, lat；传一次以后都用"),
     )
     candidates_file = forms.FileField(
-        label=gettext_lazy("候选点表（CSV，可不传）"),
+        label=gettext_lazy("候选点表（CSV 或 Excel，可不传）"),
         required=False,
         help_text=gettext_lazy(
             "列：id, lon, lat；可加 name、capacity、cost、group。不传：每个需求点都是候选点"
+        ),
+    )
+    roads_file = forms.FileField(
+        label=gettext_lazy("路网距离表（CSV 或 Excel，可不传）"),
+        required=False,
+        help_text=gettext_lazy(
+            "列：from, to, metres（米）或 minutes（步行分钟）；传了就按路算，表里没有的一对当作走不到"
         ),
     )
     system = forms.ChoiceField(label=gettext_lazy("表里的坐标系"), choices=SYSTEMS)
@@ -122,7 +129,7 @@ class PlanForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         typed = super().clean() or {}
-        for name in ("demand_file", "points_file", "candidates_file"):
+        for name in ("demand_file", "points_file", "candidates_file", "roads_file"):
             file = typed.get(name)
             if file and file.size > MOST_BYTES:
                 self.add_error(name, _("文件超过 8 MB。"))
@@ -177,7 +184,21 @@ def _question(typed: dict[str, Any], user: User) -> planning.Question:
             places = planning.read_places(_aside(folder, "candidates", typed["candidates_file"]), system)
         else:
             places = _at_the_points(points)
-    kept = planning.existing_places(by=user) if typed["keep"] else []
+        kept = planning.existing_places(by=user) if typed["keep"] else []
+        asked = _asked(typed, points, places, kept, notes)
+        if typed["roads_file"]:
+            path = _aside(folder, "roads", typed["roads_file"])
+            asked = planning.by_road(asked, path, rules=chain.siting_rules())
+    return asked
+
+
+def _asked(
+    typed: dict[str, Any],
+    points: list[planning.Point],
+    places: list[planning.Place],
+    kept: list[planning.Place],
+    notes: list[tuple[str, str]],
+) -> planning.Question:
     known = {place.id for place in kept}
     return planning.Question(
         model=typed["model"],
@@ -277,6 +298,7 @@ def _page(request: HttpRequest, plan: Any, problem: DoudiError | None = None) ->
         "problem": problem,
         "model": MODELS[plan.settings["model"]],
         "status": plan_papers.STATUS[plan.result["status"]],
+        "steps": plan_papers.steps_of(plan),
         "gap": plan.result["gap"],
         "sites": [
             {"place": place, "load": load, "seats": -(-int(load * share + 0.999) // turns)}
@@ -322,7 +344,8 @@ def _picture(plan: Any) -> dict[str, Any]:
             for place in (_closed(plan) if len(plan.candidates) <= MOST_DOTS else [])
         ],
         "demand": [[row[2], row[1], row[3], 1 if served.get(row[0]) else 0] for row in dots],
-        "radius": plan.settings["radius"] / plan.settings["detour"],
+        # by road a reach is no circle
+        "radius": 0 if plan.roads else plan.settings["radius"] / plan.settings["detour"],
         "counties": {code: sums[0] / sums[1] if sums[1] else 0 for code, sums in counties.items()},
         "words": {
             "close": _("关闭这个点"), "open": _("开这个点"), "persons": _("就近"), "covered": _("步行覆盖"),

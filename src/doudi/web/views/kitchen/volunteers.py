@@ -144,8 +144,8 @@ def form_group(request: HttpRequest) -> HttpResponse:
 def group_page(request: HttpRequest, number: str) -> HttpResponse:
     """One group with its members."""
     found = volunteering.group(number, by=asker(request))
-    members = found.members.filter(left_on=None).select_related("volunteer", "diner")
-    return render(request, "kitchen/group.html", {"group": found, "members": members})
+    shown = {"group": found, "members": volunteering.members(found, by=asker(request))}
+    return render(request, "kitchen/group.html", shown)
 
 
 @posted

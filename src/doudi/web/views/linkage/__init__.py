@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Route
+from doudi.web.views.dashboard import boundaries
 from doudi.web.views.linkage import batches, claims, filings, meetings, needs, resources
 
 ROUTES: tuple[Route, ...] = (
@@ -11,6 +12,7 @@ ROUTES: tuple[Route, ...] = (
     Route("linkage/filings/new/", filings.new, "filing_new", Act.FILE_AID),
     Route("linkage/filings/overlaps/", filings.overlap_list, "filing_overlaps", Act.VIEW_FILINGS),
     Route("linkage/filings/year/", filings.year, "filing_year", Act.VIEW_FILINGS),
+    Route("linkage/boundaries.geojson", boundaries, "coverage_boundaries", Act.VIEW_FILINGS),
     Route("linkage/filings/months/", filings.close_month, "filing_months", Act.VIEW_FILINGS),
     Route("linkage/filings/months/<int:pk>/receive/", filings.receive, "filing_receive", Act.RECEIVE_FILINGS),
     Route("linkage/filings/one/<slug:number>/", filings.filing_page, "filing", Act.VIEW_FILINGS),

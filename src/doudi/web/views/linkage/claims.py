@@ -183,6 +183,7 @@ def _run(request: HttpRequest, number: str, problem: DoudiError | None, refused:
     shown = {
         "run": run,
         "pairs": chain.explain_pairs(number, by=asker(request)),
+        "left_over": charity.left_over(number, by=asker(request)),
         "served": sorted((int(tier), count) for tier, count in run.served.items()),
         "problem": problem,
         "refused": refused,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
@@ -156,8 +157,7 @@ def year(request: HttpRequest) -> HttpResponse:
     bodies = [(body.code, body.name) for body in charity.organisations(by=user)]
     code = request.GET.get("organisation") or (user.organisation or (bodies[0][0] if bodies else ""))
     table = charity.year_table(chosen, organisation=code, by=user)
-    reach = charity.coverage(chosen, organisation=code, by=user)
-    most = max((row[3] for row in reach), default=0)
+    reach = chain.coverage(chosen, organisation=code, by=user)
     shown = {
         "year": chosen,
         "bodies": bodies,
@@ -168,9 +168,39 @@ def year(request: HttpRequest) -> HttpResponse:
             "amount_fen": sum(row.amount_fen for row in table),
             "late": sum(row.late for row in table),
         },
-        "reach": [(*row, round(100 * row[3] / most) if most > 0 else 0) for row in reach],
+        "reach": [(row, _per_hundred(row.filings, row.in_need)) for row in reach],
+        "pictures": {"map": _map_of(reach)},
     }
     return render(request, "linkage/year.html", shown)
+
+
+def _per_hundred(filings: int, in_need: int | None) -> int | None:
+    """Filings to a hundred households in need; None where those are too few to be told."""
+    return round(100 * filings / in_need) if in_need else None
+
+
+def _map_of(reach: list[charity.Covered]) -> dict[str, Any]:
+    """What the map shades by county, and by township where the deployer's boundaries have them; the table says the same."""
+    filings: Counter[str] = Counter()
+    in_need: Counter[str] = Counter()
+    for row in reach:
+        for code in {row.area, row.area[:6]}:
+            filings[code] += row.filings
+            in_need[code] += row.in_need or 0
+    return {
+        "counts": {code: _per_hundred(filings[code], in_need[code]) or 0 for code in filings},
+        "tips": {
+            code: _("备案 %(filings)s 笔，在册困难家庭 %(homes)s 户")
+            % {"filings": filings[code], "homes": in_need[code] or "—"}
+            for code in filings
+        },
+        "colour": "#0f4c5c",
+        "words": {
+            "approval": _("审图号："),
+            "no_approval": _("边界仅为示意，不作划界依据；审图号由部署单位随边界文件提供。"),
+            "failed": _("边界文件读取失败，请看下表。"),
+        },
+    }
 
 
 def close_month(request: HttpRequest) -> HttpResponse:

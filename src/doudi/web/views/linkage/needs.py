@@ -66,7 +66,7 @@ def need_list(request: HttpRequest) -> HttpResponse:
         "status": status,
         "statuses": statuses,
         "kind": kind,
-        "kinds": from_pack("kinds"),
+        "kinds": from_pack("kinds") + (from_pack("broader_kinds") if body else []),
         "body": body,
     }
     return render(request, "linkage/needs.html", shown)

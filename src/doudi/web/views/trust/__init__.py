@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doudi.contexts.accounts.services import Act
 from doudi.web.guard import Entry, Route
-from doudi.web.views.trust import account, privacy, staff
+from doudi.web.views.trust import account, privacy, single_sign_on, staff
 
 ROUTES: tuple[Route, ...] = (
     Route("account/", account.account, "account", Entry.SIGNED_IN),
@@ -16,6 +16,9 @@ ROUTES: tuple[Route, ...] = (
         "account/second-factor/check/", account.second_factor_check, "second_factor_check", Entry.SIGNED_IN
     ),
     Route("account/sessions/end/", account.end_others, "end_sessions", Entry.SIGNED_IN),
+    Route("account/single-sign-on/", single_sign_on.link, "sign_on_link", Entry.SIGNED_IN),
+    Route("single-sign-on/", single_sign_on.start, "sign_on", Entry.PUBLIC),
+    Route("single-sign-on/back/", single_sign_on.back, "sign_on_back", Entry.PUBLIC),
     Route("privacy/", privacy.overview, "privacy", Act.VIEW_PRIVACY),
     Route("privacy/requests/", privacy.receive, "receive_data_request", Act.RECEIVE_PRIVACY),
     Route("privacy/requests/<str:number>/", privacy.data_request, "data_request", Act.VIEW_PRIVACY),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -25,6 +26,8 @@ def account(request: HttpRequest) -> HttpResponse:
         "sessions": accounts.own_sessions(by=user, session=request.session),
         "codes_left": accounts.codes_left(user),
         "needed": accounts.needs_second_factor(user),
+        "sign_on": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+        "linked": accounts.linked_identity(user, by=user),
     }
     return render(request, "trust/account.html", shown)
 

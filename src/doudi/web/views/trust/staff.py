@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -54,6 +55,17 @@ class OwnPersonForm(forms.Form):
     )
 
 
+class IdentityForm(forms.Form):
+    """Who the person is at the government's single sign-on."""
+
+    identity = forms.CharField(
+        label=gettext_lazy("统一身份认证的标识"),
+        max_length=200,
+        help_text=gettext_lazy("由认证平台给出；只保存加密索引和末四位"),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class GroundForm(forms.Form):
     """Why somebody else's second factor is turned off."""
 
@@ -73,6 +85,7 @@ def _forms(found: User, by: User, *, step: str = "", typed: Any = None) -> dict[
         "close": CloseForm(data("close"), officers=officers, auto_id="close_%s"),
         "password": PasswordForm(data("password"), auto_id="password_%s"),
         "own_person": OwnPersonForm(data("own_person"), auto_id="own_%s"),
+        "identity": IdentityForm(data("identity"), auto_id="identity_%s"),
         "factor_off": GroundForm(data("factor_off"), auto_id="factor_%s"),
     }
 
@@ -82,6 +95,8 @@ def _page(request: HttpRequest, found: User, *, status: int = 200, **shown: Any)
     shown = {
         "account": found,
         "own_people": accounts.own_people(found, by=by),
+        "sign_on": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+        "linked": accounts.linked_identity(found, by=by),
         "forms": _forms(found, by),
         **shown,
     }
@@ -129,6 +144,12 @@ def _do(step: str, found: User, typed: Any, by: User) -> str:
     if step == "factor_off":
         accounts.end_second_factor(found.username, by=by, ground=typed["ground"])
         return _("动态口令已停用，请本人重新设置。")
+    if step == "identity":
+        accounts.link_identity(found, typed["identity"], by=by)
+        return _("已绑定。")
+    if step == "identity_off":
+        accounts.unlink_identity(found, by=by)
+        return _("已解除绑定，该账号的登录已全部结束。")
     if step == "forget":
         accounts.forget_own_person(int(typed["pk"]) if str(typed.get("pk", "")).isdigit() else 0, by=by)
         return _("已撤销登记。")

@@ -9,6 +9,7 @@ from doudi.web.views.verification import batches, reports, requests, security, s
 ROUTES: tuple[Route, ...] = (
     Route("verification/", requests.desk, "verifications", Act.VIEW_VERIFICATION),
     Route("verification/sources/", sources.sources, "verification_sources", Act.VIEW_VERIFICATION),
+    Route("verification/catalogue/", sources.catalogue, "verification_catalogue", Act.VIEW_VERIFICATION),
     Route("verification/sources/<slug:source>/list/", sources.query_list, "query_list", Act.QUERY_SOURCES),
     Route("verification/sources/<slug:source>/reply/", sources.take_reply, "take_reply", Act.QUERY_SOURCES),
     Route(
@@ -64,5 +65,6 @@ ROUTES: tuple[Route, ...] = (
         "verification_support",
         Act.COLLECT_AUTHORISATION,
     ),
+    Route("verification/<slug:number>/found/", requests.found, "verification_found", Act.VIEW_VERIFICATION),
     Route("verification/<slug:number>/", requests.request_page, "verification", Act.VIEW_VERIFICATION),
 )

@@ -19,13 +19,15 @@ from doudi.web.templatetags.doudi import said
 def report_page(request: HttpRequest, number: str) -> HttpResponse:
     """A report for reading and printing; the look is in the audit log."""
     user = asker(request)
-    report, content = verification.look_at_report(number, by=user)
+    report, kept = verification.look_at_report(number, by=user)
+    content = chain.report_shown(kept, by=user)
     computed = content["computed"]
     names = {person["position"]: person for person in computed["people"]}
     shown = {
         "report": report,
         "recorded": content["recorded"],
         "computed": computed,
+        "masked": content["masked"],
         "names": names,
         "sources": [
             (source["label"], [(names[row["person"]]["name"], row) for row in source["people"]])
@@ -47,11 +49,15 @@ def report_file(request: HttpRequest, number: str, form: str) -> HttpResponse:
     """The report as PDF, Word or canonical JSON; the export is in the audit log."""
     user = asker(request)
     if form == "json":
-        content, kind = chain.report_file(number, by=user), "application/json"
+        try:
+            content, kind = chain.report_file(number, by=user), "application/json"
+        except verification.StepRefused as problem:
+            messages.error(request, said(problem))
+            return redirect("verification_report", number=number)
     else:
         address = f"{request.scheme}://{request.get_host()}"
         try:
-            content = verification.report_paper(number, form=form, address=address, by=user)
+            content = chain.report_paper(number, form=form, address=address, by=user)
         except FontMissing as problem:
             messages.error(request, said(problem))
             return redirect("verification_report", number=number)

@@ -151,6 +151,7 @@ def _page(
     queries_elsewhere = {(q.person_id, q.source, q.place): q for q in latest if q.place}
     gaps = {gap.person.pk: gap.sources for gap in verification.gaps(found)}
     state = State(found.state)
+    sight = chain.sight(by=user)
     ready = state in (State.COMPARING, State.REVIEWING) and may(user, Act.ISSUE_REPORT)
     shown: dict[str, Any] = {
         "request_": found,
@@ -160,11 +161,13 @@ def _page(
         "people": [
             {
                 "person": person,
+                "name_shown": sight.name(person.name),
                 "id_shown": identity.mask_id(person.id_number),
                 "missing": len(gaps.get(person.pk, ())),
                 "declared": [
-                    (line.item, line.amount, rules.items[line.item].measure)
+                    (line.item, None if sight.hides_item(line.item, measure) else line.amount, measure)
                     for line in person.declared.order_by("item")
+                    if (measure := rules.items[line.item].measure)
                 ],
             }
             for person in people
@@ -186,7 +189,12 @@ def _page(
         "ways": verification.Authorisation.Way.choices,
         "explanations": list(found.explanations.all()),
         "reports": verification.reports_of(found, by=user),
-        "preview": chain.preview_report(found.number, by=user) if ready else None,
+        "preview": chain.report_shown({"computed": chain.preview_report(found.number, by=user)}, by=user)[
+            "computed"
+        ]
+        if ready
+        else None,
+        "known": any(q.status == Status.KNOWN for q in queries.values()),
         "events": list(found.events.all()),
         "next": _next(state, user, bool(gaps)) | ({"support"} if _may_state(rules, state, user) else set()),
         "support_stated": verification.latest_statement(found) is not None,
@@ -195,6 +203,19 @@ def _page(
         "typed": request.POST if problem else {},
     }
     return render(request, "verification/request.html", shown, status=422 if problem else 200)
+
+
+@require_safe
+def found(request: HttpRequest, number: str) -> HttpResponse:
+    """What each source returned, cell by cell as the marks let this account see it (查得明细)."""
+    user = asker(request)
+    entries = chain.found_rows(number, by=user)
+    for entry in entries:
+        labels = [label for label, _mark in entry["columns"]]
+        for row in entry["rows"]:
+            row["labelled"] = list(zip(labels, row["cells"], strict=True))
+    shown = {"request_": verification.request_of(number, by=user), "found": entries}
+    return render(request, "verification/found.html", shown)
 
 
 def _peers() -> list[tuple[str, str]]:

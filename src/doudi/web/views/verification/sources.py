@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from doudi import chain
-from doudi.contexts.accounts.services import User
+from doudi.contexts.accounts.services import Role, User
 from doudi.contexts.verification import services as verification
 from doudi.engine.errors import DoudiError
 from doudi.web.guard import asker
-from doudi.web.views.verification.requests import day_of
+from doudi.web.views.verification.requests import day_of, name_of
 
 _BOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -37,6 +37,27 @@ def _board(
         "problem": problem,
     }
     return render(request, "verification/sources.html", shown, status=422 if problem else 200)
+
+
+@require_safe
+def catalogue(request: HttpRequest) -> HttpResponse:
+    """The sources with owner, basis, fields and marks, lag and who used them (来源目录)."""
+    shown = [
+        {
+            **row,
+            "marks": [
+                (
+                    label,
+                    {**vars(one), "shown_label": name_of(one)},
+                    [role.label for role in Role if role in one.roles],
+                )
+                for label, one in row["fields"]
+            ],
+        }
+        for row in chain.source_catalogue(by=asker(request))
+    ]
+    mark = chain.verification_rules().elements.mark
+    return render(request, "verification/catalogue.html", {"rows": shown, "mark": mark})
 
 
 def query_list(request: HttpRequest, source: str) -> HttpResponse:

@@ -39,5 +39,6 @@ ROUTES: tuple[Route, ...] = (
     Route("resources/<str:resource_no>/", resources.resource_page, "resource", Act.VIEW_RESOURCES),
     Route("apply/", public.apply, "apply", Entry.PUBLIC),
     Route("apply/progress/", public.progress, "apply_progress", Entry.PUBLIC),
+    Route("apply/papers/", public.add_paper, "apply_papers", Entry.PUBLIC),
 )
 """The addresses of this room; ``doudi.web.urls`` strings the rooms together."""

@@ -333,6 +333,21 @@ class SampleResultForm(forms.Form):
         self.fields["decision"].choices = [(number, number) for number in open_ones]  # type: ignore[attr-defined]
 
 
+class SampleGiveForm(forms.Form):
+    """Which officer goes to a sampled household."""
+
+    decision = forms.ChoiceField(label=gettext_lazy("抽中的决定"))
+    to = forms.ChoiceField(label=gettext_lazy("由谁入户"))
+
+    def __init__(
+        self, *args: Any, open_ones: list[str], officers: list[tuple[str, str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        fields: Any = self.fields
+        fields["decision"].choices = [(number, number) for number in open_ones]
+        fields["to"].choices = officers
+
+
 class EndForm(forms.Form):
     """The end of a benefit."""
 

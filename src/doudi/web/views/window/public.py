@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
 
 from doudi import chain
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
+from doudi.house import qrcode
 from doudi.web.addresses import client_address
 from doudi.web.public_door import device_of, mark_device, township_of
+from doudi.web.templatetags.doudi import english
 from doudi.web.views.window.forms import kind_choices
 
 
@@ -58,6 +64,18 @@ class ApplyForm(forms.Form):
         self.fields["kind"].choices = kind_choices()  # type: ignore[attr-defined]
 
 
+class PictureForm(forms.Form):
+    """A picture of one paper; what it is, its content says."""
+
+    code = forms.CharField(max_length=20)
+    picture = forms.FileField(
+        error_messages={
+            "required": gettext_lazy("请选择或拍一张照片。"),
+            "empty": gettext_lazy("照片是空的，请重拍。"),
+        }
+    )
+
+
 @never_cache
 def apply(request: HttpRequest) -> HttpResponse:
     """Choose the county and township by links, then fill in one short form."""
@@ -85,7 +103,9 @@ def apply(request: HttpRequest) -> HttpResponse:
             problem = refused
         else:
             code = f"{found.receipt[:5]}-{found.receipt[5:]}"
-            return render(request, "window/applied.html", {"receipt": code})
+            at = request.build_absolute_uri(reverse("apply_progress"))
+            shown = {"receipt": code, "tail": typed["id_number"].strip()[-4:], "square": qrcode.to_svg(at)}
+            return render(request, "window/applied.html", shown)
     if request.method != "POST":
         form.initial = {"token": secrets.token_hex(16)}
     status = 429 if problem is not None and problem.code == "too_many" else 422
@@ -101,14 +121,50 @@ def apply(request: HttpRequest) -> HttpResponse:
 @never_cache
 def progress(request: HttpRequest) -> HttpResponse:
     """How far an application is, by its code and the end of the number; both come in the body, never in an address."""
-    shown: dict[str, Any] = {}
-    if request.method == "POST":
+    if request.method != "POST":
+        return render(request, "window/progress.html", {})
+    return _told(
+        request, lambda receipt, tail, address: chain.application_progress(receipt, tail, address=address)
+    )
+
+
+@never_cache
+@require_POST
+def add_paper(request: HttpRequest) -> HttpResponse:
+    """A picture of a paper from who applied; what is missing is shown anew."""
+    form = PictureForm(request.POST, request.FILES)
+    if not form.is_valid():
+        words = "；".join(text for texts in form.errors.values() for text in texts)
+        return _told(request, problem=DoudiError(words, words, code="picture_refused"))
+    code, picture = form.cleaned_data["code"], form.cleaned_data["picture"].read()
+    return _told(
+        request,
+        lambda receipt, tail, address: chain.hand_in_paper(receipt, tail, code, picture, address=address),
+        taken=True,
+    )
+
+
+def _told(
+    request: HttpRequest,
+    ask: Callable[[str, str, str], assistance.Progress] | None = None,
+    *,
+    taken: bool = False,
+    problem: DoudiError | None = None,
+) -> HttpResponse:
+    """The progress page for the code in the body; a refusal stands above what is known."""
+    receipt, tail = request.POST.get("receipt", "")[:40], request.POST.get("tail", "")[:8]
+    address = client_address(request)
+    shown: dict[str, Any] = {"receipt": receipt, "tail": tail, "problem": problem, "english": english()}
+    if ask is not None:
         try:
-            shown["progress"] = chain.application_progress(
-                request.POST.get("receipt", "")[:40],
-                request.POST.get("tail", "")[:8],
-                address=client_address(request),
-            )
-        except DoudiError as problem:
-            return render(request, "window/progress.html", {"problem": problem}, status=429)
-    return render(request, "window/progress.html", shown)
+            shown["progress"] = ask(receipt, tail, address)
+            shown["taken"] = taken and shown["progress"].found
+        except DoudiError as refused:
+            shown["problem"] = problem = refused
+    if problem is None:
+        return render(request, "window/progress.html", shown)
+    if problem.code == "too_many":
+        return render(request, "window/progress.html", shown, status=429)
+    with suppress(DoudiError):
+        shown["progress"] = chain.application_progress(receipt, tail, address=address)
+    return render(request, "window/progress.html", shown, status=422)

@@ -10,11 +10,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from doudi import chain
+from doudi.contexts.accounts.services import User
 from doudi.contexts.assistance import services as assistance
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.web.guard import asker
-from doudi.web.views.window.forms import KinForm, SampleForm, SampleResultForm, TransferForm
+from doudi.web.steps import take_step
+from doudi.web.views.window.forms import KinForm, SampleForm, SampleGiveForm, SampleResultForm, TransferForm
 
 
 def kin(request: HttpRequest) -> HttpResponse:
@@ -63,29 +65,52 @@ def sample(request: HttpRequest, number: str) -> HttpResponse:
     if found is None:
         raise assistance.DecisionNotFound(f"没有抽查 {number}。", f"No sample {number}.")
     done = {row.decision_number: row for row in found.results.all()}
+    visits = {row.decision_number: row for row in found.visits.all()}
     open_ones = [one for one in found.chosen if one not in done]
-    form = SampleResultForm(request.POST or None, open_ones=open_ones) if open_ones else None
-    problem = None
-    if request.method == "POST" and form is not None and form.is_valid():
-        typed: dict[str, Any] = dict(form.cleaned_data)
-        chosen = typed.pop("decision")
-        try:
-            assistance.record_sample_result(
-                number, chosen, correct=typed.pop("correct") == "yes", **typed, by=user
-            )
-        except DoudiError as refused:
-            problem = refused
-        else:
-            messages.success(request, _("抽查结果已登记。"))
-            return redirect("sample", number=number)
-    shown = {
-        "draw": found,
-        "form": form,
-        "problem": problem,
-        "chosen": [(one, done.get(one)) for one in found.chosen],
-    }
-    return render(
-        request, "window/sample.html", shown, status=422 if problem or (form and form.errors) else 200
+    giving = request.POST.get("step") == "give"
+    officers = assistance.sample_officers(found, by=user)
+    give = SampleGiveForm(
+        request.POST if giving else None, open_ones=open_ones, officers=officers, auto_id="give_%s"
+    )
+    form = SampleResultForm(
+        request.POST if request.method == "POST" and not giving else None, open_ones=open_ones
+    )
+    bound: SampleGiveForm | SampleResultForm = give if giving else form
+
+    def again(problem: DoudiError | None, status: int = 422) -> HttpResponse:
+        shown = {
+            "draw": found,
+            "form": form,
+            "give": give,
+            "giving": giving,
+            "problem": problem,
+            "open": bool(open_ones),
+            "chosen": [(one, done.get(one), visits.get(one)) for one in found.chosen],
+        }
+        return render(request, "window/sample.html", shown, status=status)
+
+    def act(typed: dict[str, Any], by: User) -> None:
+        if giving:
+            assistance.assign_sample(number, typed["decision"], to=typed["to"], by=by)
+            return
+        assistance.record_sample_result(
+            number,
+            typed["decision"],
+            correct=typed["correct"] == "yes",
+            findings=typed["findings"],
+            checked_on=typed["checked_on"],
+            by=by,
+        )
+
+    if request.method != "POST":
+        return again(None, 200)
+    return take_step(
+        request,
+        bound,
+        act,
+        again=again,
+        done=_("已改派。") if giving else _("抽查结果已登记。"),
+        then=redirect("sample", number=number),
     )
 
 
