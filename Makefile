@@ -41,6 +41,9 @@ test-faults: setup ## 随机时刻杀进程 kill the process at many points
 fuzz: setup ## 对每个解析器做模糊测试（SECONDS=60，atheris 首次自动安装）every parser under atheris
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60)
 
+load: setup ## 一个省同时办公（SECONDS=900，需 PostgreSQL，locust 首次自动安装）a province at work
+	@$(BIN)/python -m benchmarks.load_province --seconds $(or $(SECONDS),900)
+
 prove: setup ## 逐条证明 docs/reference/assurance.md 的承诺 every promise of the assurance page
 	@$(BIN)/python tools/prove.py $(ONLY)
 
@@ -86,4 +89,4 @@ lock: ## 更新锁定文件（需要 uv）refresh the lock
 clean: ## 删除环境和演示数据 remove the environment and ./var
 	@rm -rf $(VENV) var node_modules
 
-.PHONY: fuzz prove wheelhouse install-offline help setup demo test test-postgres test-browser test-faults lint check bench bench-officers docs screenshots lock clean
+.PHONY: fuzz load prove wheelhouse install-offline help setup demo test test-postgres test-browser test-faults lint check bench bench-officers docs screenshots lock clean

@@ -348,7 +348,8 @@ def run(office: dict[str, Any], *, seconds: float, think: float) -> Times:
 # ---- the measurement -----------------------------------------------------------------------------------------------
 
 
-def _environment(home: str) -> dict[str, str]:
+def environment(home: str) -> dict[str, str]:
+    """What a process of the office needs to know."""
     return {
         **os.environ,
         "DOUDI_HOME": home,
@@ -358,7 +359,8 @@ def _environment(home: str) -> dict[str, str]:
     }
 
 
-def _database(command: str) -> None:
+def database(command: str) -> None:
+    """Drop the scratch database, or ``create`` it anew."""
     import psycopg
 
     with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
@@ -367,12 +369,13 @@ def _database(command: str) -> None:
             connection.execute(f'create database "{DATABASE}"')
 
 
-def _serve(home: str, workers: int) -> subprocess.Popen[bytes]:
+def serve(home: str, workers: int, **settings: str) -> subprocess.Popen[bytes]:
+    """Start ``doudi serve`` and wait until it answers."""
     server = subprocess.Popen(
         [sys.executable, "-c", "from doudi.cli import main; main()", "serve", "--port", str(PORT), "--workers", str(workers)],
-        env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env=environment(home) | settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    for _ in range(400):
+    for _ in range(2000):  # a machine that is shared starts slowly
         try:
             probe = http.client.HTTPConnection("127.0.0.1", PORT, timeout=2)
             probe.request("GET", "/healthz")
@@ -430,20 +433,20 @@ def main() -> None:
         home = Path(asked.keep or scratch)
         told = home / "office.json"
         if not told.exists():
-            _database("create")
+            database("create")
             home.mkdir(parents=True, exist_ok=True)
             subprocess.run(
                 [
                     sys.executable, "-m", "benchmarks.bench_officers", "--prepare", str(told),
                     "--history", str(asked.history), "--officers", str(asked.officers),
                 ],
-                env=_environment(str(home)), check=True, cwd=ROOT, stdout=subprocess.DEVNULL,
+                env=environment(str(home)), check=True, cwd=ROOT, stdout=subprocess.DEVNULL,
             )  # fmt: skip
         office = json.loads(told.read_text(encoding="utf-8"))
         load = os.getloadavg()
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         before = used.ru_utime + used.ru_stime
-        server = _serve(str(home), asked.workers)
+        server = serve(str(home), asked.workers)
         try:
             warm = run(office, seconds=min(10, asked.seconds / 4), think=asked.think)
             times = run(office, seconds=asked.seconds, think=asked.think)
@@ -459,7 +462,7 @@ def main() -> None:
         )
         print(json.dumps(told_of, ensure_ascii=False), flush=True)
         if not asked.keep:
-            _database("drop")
+            database("drop")
 
 
 if __name__ == "__main__":

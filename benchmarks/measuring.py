@@ -19,6 +19,7 @@ from benchmarks.population import OUT, ROOT
 
 _PACKAGES = {
     "atheris": ("atheris",),
+    "locust": ("locust",),
     "openfisca": ("openfisca-core", "pandas", "pyarrow"),
     "recordlinkage": ("recordlinkage", "pandas"),
     "spark": ("pyspark",),

@@ -51,6 +51,7 @@ PROOFS = (
     ),
     Proof("hostile-files", ("tests/engine/feeds/test_files_that_mean_harm.py", "tests/engine/packs/test_hostile_packs.py")),
     Proof("fuzz", command=(sys.executable, "-m", "tests.fuzz.run", "--seconds", os.environ.get("FUZZ_SECONDS", "20"))),
+    Proof("load", command=(sys.executable, "-m", "benchmarks.load_province", "--seconds", os.environ.get("LOAD_SECONDS", "120"))),
     Proof("logs", ("tests/web/test_lines_of_the_log.py",)),
     Proof("dependencies", command=(sys.executable, "tools/dependency_audit.py")),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from doudi import chain
 from doudi.contexts.assistance.models import Application, Referral
 from tests.applying import applied
 from tests.cast import Cast, assemble
-from tests.small_county import LI_LI, TOWNSHIP_A, WANG_QIANG
+from tests.small_county import LI_LI, WANG_QIANG
 
 
 @pytest.fixture
@@ -62,5 +62,5 @@ def test_the_list_goes_down_and_comes_back_filled(sent: Cast, sit_down: Callable
     assert Referral.objects.filter(status="sent").count() == 1
     township = sit_down("township", size=(390, 844))
     township.open(f"/window/{closed.number}/")
-    assert "按规定报销并结算" in township.text() and TOWNSHIP_A[:6] in township.page.content()
+    assert "按规定报销并结算" in township.text()
     assert department.troubles == township.troubles == []

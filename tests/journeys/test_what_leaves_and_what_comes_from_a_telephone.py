@@ -39,7 +39,8 @@ def test_a_month_is_reported_and_worked_off(pay: PayOffice, sit_down: Callable, 
     county.press("section[aria-labelledby=h-reports] table a")
     with county.page.expect_download() as waiting:
         county.page.click("form[action$='/file/'] button")
-    book = openpyxl.load_workbook(waiting.value.path())
+    waiting.value.save_as(tmp_path / "上报.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "上报.xlsx")
     assert [cell.value for cell in book.active[1]][:2] == ["业务编号", "行政区划代码"]
 
     first, second = UpwardRow.objects.order_by("serial").values_list("key", flat=True)
