@@ -9,21 +9,19 @@ DuckDB's NULL-blind GREATEST, SUM and CASE are written only where something can 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
 import sqlglot
 
-from doudi.engine.packs.dates import month_index, months_before
-from doudi.engine.packs.lowering import FeedPlan, Given, literal, name
-from doudi.engine.packs.members import BASE, CUT, MemberRelations, add_columns
+from doudi.engine.packs.arrays import ArrayPlan, ArrayRelations
+from doudi.engine.packs.lowering import Given, literal, name
+from doudi.engine.packs.members import CUT, add_columns, query
 from doudi.engine.packs.model import LEVEL_RANK, UNKNOWN, Indicator, Pack
-from doudi.engine.packs.terms import HOUSEHOLD, PERSON, REGISTER, Agg, Expr
+from doudi.engine.packs.terms import HOUSEHOLD, PERSON, REGISTER, Expr
 
-_WORD = re.compile(r"[a-z]\w*", re.ASCII)
 _RANK_NAMES = "CASE {} WHEN 3 THEN 'red' WHEN 2 THEN 'orange' WHEN 1 THEN 'yellow' ELSE 'none' END"
 
 
@@ -47,6 +45,8 @@ class CompiledPack:
     feed_columns: Mapping[str, tuple[str, ...]]
     parameter_columns: Mapping[str, int]
     person_columns: tuple[str, ...]
+    arrays: ArrayPlan | None
+    """The steps without joins; None where variables are given or nobody is there (worked cases)."""
 
     def sql(self, dialect: str = "duckdb", *, select: str = "result") -> str:
         """The query's text, for household keys from ``$lo`` to below ``$hi``.
@@ -60,23 +60,7 @@ class CompiledPack:
     def _text(self, select: str) -> str:
         table = self.person_table if select == "persons" else select
         order = "household_key, person_key" if select in ("persons", "labels") else "household_key"
-        wanted = _reached(table, dict(self.with_clauses))
-        clauses = ",\n".join(
-            f"{clause} AS (\n  {body}\n)" for clause, body in self.with_clauses if clause in wanted
-        )
-        return f"WITH {clauses}\nSELECT * FROM {table} ORDER BY {order}"
-
-
-def _reached(table: str, clauses: Mapping[str, str]) -> set[str]:
-    """The relations that ``table`` is made of."""
-    found = {table}
-    waiting = [table]
-    while waiting:
-        for word in set(_WORD.findall(clauses[waiting.pop()])):
-            if word in clauses and word not in found:
-                found.add(word)
-                waiting.append(word)
-    return found
+        return f"{query(table, dict(self.with_clauses))} ORDER BY {order}"
 
 
 @lru_cache(maxsize=16)
@@ -106,7 +90,7 @@ def compile_pack(
     ).compile()
 
 
-class _Compiler(MemberRelations):
+class _Compiler(ArrayRelations):
     def compile(self) -> CompiledPack:
         order = self._order()
         person = [n for n in order if self._entity(n) == PERSON]
@@ -159,6 +143,7 @@ class _Compiler(MemberRelations):
             feed_columns={feed: tuple(sorted(columns)) for feed, columns in self.feed_columns.items()},
             parameter_columns=dict(self.parameter_dens) | {f"{p}{CUT}": 0 for p in self.cut_parameters},
             person_columns=tuple(person),
+            arrays=None if self.given or self.without_members else self._arrays(dict(clauses)),
         )
 
     # -- order and layers ---------------------------------------------------------------------------------
@@ -308,110 +293,6 @@ class _Compiler(MemberRelations):
             sql += " LEFT JOIN given v ON v.household_key = h.household_key"
         return f"{sql} WHERE {self._range('h.')}"
 
-    def _feed_clauses(self, entity: str) -> list[tuple[str, str]]:
-        clauses = []
-        for (owner, feed), plan in self.plans.items():
-            if owner != entity or not plan.columns:
-                continue
-            columns, where = self._feed_columns_sql(plan, "f.", "")
-            parameters = self._joins_parameters(plan)
-            source = f"feed_{feed} f" + (
-                " JOIN hp q ON q.household_key = f.household_key" if parameters else ""
-            )
-            clauses.append(
-                (
-                    f"fp_{feed}",
-                    f"SELECT f.person_key, {columns} FROM {source}"
-                    f" WHERE {self._range('f.')}{where} GROUP BY f.person_key",
-                )
-            )
-        return clauses
-
-    def _household_feed_clauses(self) -> list[tuple[str, str]]:
-        clauses = []
-        for (owner, feed), plan in self.plans.items():
-            if owner != HOUSEHOLD or not plan.columns:
-                continue
-            columns, where = self._feed_columns_sql(plan, "f.", "m.")
-            source = f"feed_{feed} f"
-            if any(agg.member is not None for agg in plan.columns):
-                source += f" JOIN {BASE} m ON m.person_key = f.person_key"
-            if self._joins_parameters(plan):
-                source += " JOIN hp q ON q.household_key = f.household_key"
-            clauses.append(
-                (
-                    f"fh_{feed}",
-                    f"SELECT f.household_key, {columns} FROM {source}"
-                    f" WHERE {self._range('f.')}{where} GROUP BY f.household_key",
-                )
-            )
-        return clauses
-
-    def _joins_parameters(self, plan: FeedPlan) -> bool:
-        parts = [
-            p for agg in plan.columns for p in (agg.value, agg.by, agg.where, agg.other) if p is not None
-        ]
-        return any(part.parameters() for part in parts)
-
-    def _feed_columns_sql(self, plan: FeedPlan, table: str, member: str) -> tuple[str, str]:
-        """The aggregate columns of one feed and the row condition they share."""
-        conditions = {agg: self._row_condition(agg, table, member) for agg in plan.columns}
-        alone = len(conditions) == 1
-        all_bound = all(condition != "TRUE" for condition in conditions.values())
-        where = ""
-        if all_bound:
-            distinct = list(dict.fromkeys(conditions.values()))
-            where = " AND (" + " OR ".join(distinct) + ")"
-        columns = []
-        for agg, column in plan.columns.items():
-            condition = "TRUE" if alone and all_bound else conditions[agg]
-            columns.append(f"{self._feed_aggregate(agg, condition, table)} AS {name(column)}")
-        return ", ".join(columns), where
-
-    def _row_condition(self, agg: Agg, table: str, member: str) -> str:
-        parts = []
-        if agg.where is not None:
-            parts.append(self._emit(agg.where, PERSON, table).sql)
-        if agg.func in ("latest", "samemonth") and agg.by is not None and agg.by.nullable:
-            parts.append(f"{self._emit(agg.by, PERSON, table).sql} IS NOT NULL")
-        if agg.member is not None:
-            parts.append(self._emit(agg.member, PERSON, table, member).sql)
-        return " AND ".join(parts) if parts else "TRUE"
-
-    def _feed_aggregate(self, agg: Agg, condition: str, table: str) -> str:
-        bound = condition != "TRUE"
-        keep = f" FILTER (WHERE {condition})" if bound else ""
-        value = self._emit(agg.value, PERSON, table).sql if agg.value is not None else "1"
-        if agg.func == "sum":
-            return f"CAST(SUM({value}){keep} AS BIGINT)"
-        if agg.func == "max":
-            return f"MAX({value}){keep}"
-        if agg.func == "count":
-            return f"COUNT(*){keep}"
-        if agg.func == "distinct":
-            return f"COUNT(DISTINCT {value}){keep}"
-        if agg.func == "any":
-            return f"COALESCE(BOOL_OR({condition}), FALSE)" if bound else "TRUE"
-        assert agg.by is not None
-        by = self._emit(agg.by, PERSON, table).sql
-        if agg.func == "latest":
-            return (
-                f"MAX({{'b': {by}, 'v': {value}}}){keep}.v"
-                if not bound
-                else (f"MAX(CASE WHEN {condition} THEN {{'b': {by}, 'v': {value}}} END).v")
-            )
-        assert agg.func == "samemonth" and agg.other is not None and agg.where is not None
-        months = next(e.data for e in agg.where.walk() if e.op == "cut")
-        first = month_index(months_before(self.on, months))
-        shift = f"(EXTRACT(YEAR FROM {by}) * 12 + EXTRACT(MONTH FROM {by}) - {first + 1})"
-        bits = [
-            f"BIT_OR(CASE WHEN {_and(condition, self._emit(side, PERSON, table).sql)}"
-            f" THEN CAST(1 AS BIGINT) << CAST({shift} AS INTEGER) ELSE 0 END)"
-            for side in (agg.value, agg.other)
-            if side is not None
-        ]
-        return f"(({bits[0]} & {bits[1]}) <> 0)"
-
     def _person_base(self, person: Iterable[str]) -> str:
         feeds = {feed for (owner, feed), plan in self.plans.items() if owner == PERSON and plan.columns}
         exprs: list[Expr] = [part for item in person for part in self.pack.variables[item].parts()]
@@ -451,11 +332,11 @@ class _Compiler(MemberRelations):
                 candidates.append(
                     f"CASE WHEN {count} >= {rule.count} THEN {LEVEL_RANK[rule.becomes]} ELSE 0 END"
                 )
-        level = f"GREATEST({', '.join(candidates)})" if len(candidates) > 1 else "0"
         raising = [name(i.code) for i in self.pack.indicators.values() if i.raises_level]
-        if raising:
-            level = f"CASE WHEN {' OR '.join(raising)} THEN LEAST({level} + 1, 3) ELSE {level} END"
-        risk = f"GREATEST({', '.join(['0', *down])})" if down else "0"
+        one_more = f" + CASE WHEN {' OR '.join(raising)} THEN 1 ELSE 0 END" if raising else ""
+        # most households raise nothing: their level is that of nothing
+        level = f"LEAST({_if_any((i.code for i in plain if i.up), candidates)}{one_more}, 3)"
+        risk = _if_any((i.code for i in plain if not i.up), ["0", *down])
         ranks = {c.code: c.rank for c in reversed(self.pack.categories)}
         found = " ".join(f"WHEN {literal(code)} THEN {rank}" for code, rank in ranks.items() if rank)
         written = " ".join(
@@ -515,8 +396,10 @@ FIGURES = (
 )  # fmt: skip
 
 
-def _and(one: str, two: str) -> str:
-    return two if one == "TRUE" else f"{one} AND {two}"
+def _if_any(codes: Iterable[str], ranks: Sequence[str]) -> str:
+    """The greatest of some ranks, looked at only where one of the codes is raised (else none is above nought)."""
+    raised = " OR ".join(name(code) for code in codes)
+    return f"CASE WHEN {raised} THEN GREATEST({', '.join(ranks)}) ELSE 0 END" if raised else "0"
 
 
 def _member_parts(expr: Expr) -> list[Expr]:

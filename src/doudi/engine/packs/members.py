@@ -9,18 +9,37 @@ every person took two thirds of a screen's time; most people stand in few of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
-from doudi.engine.packs.lowering import Lowering, MemberColumn, name
+from doudi.engine.packs.feed_sums import BASE, FeedRelations
+from doudi.engine.packs.lowering import MemberColumn, name
 from doudi.engine.packs.quiet import at_rest
 from doudi.engine.packs.terms import BIRTH_COLUMN, HOUSEHOLD, PERSON, REGISTER, Expr
 
 Clause = tuple[str, str]
-BASE = "c"
+_WORD = re.compile(r"[a-z]\w*", re.ASCII)
 
 
-class MemberRelations(Lowering):
+@dataclass(frozen=True)
+class Joined:
+    """What a relation of persons is made of: those with rows in ``present``, with the columns of ``feeds`` and parameters."""
+
+    table: str
+    present: AbstractSet[str]
+    feeds: AbstractSet[str]
+    parameters: Sequence[str]
+
+
+class MemberRelations(FeedRelations):
     """Writes the relations of persons and their sums by household."""
+
+    base: Joined | None = None
+    """Everybody; None where no sum needs anybody."""
+    groups: list[Joined]
+    register_read: Sequence[str] = ()
 
     def _entity(self, item: str) -> str:
         variable = self.pack.variables.get(item)
@@ -44,9 +63,6 @@ class MemberRelations(Lowering):
         """Members with the aggregates of some feeds and the parameters of their household."""
         return f"{self._joined('members m', 'm', feeds, parameters)} WHERE {self._range('m.')}"
 
-    def _range(self, prefix: str = "") -> str:
-        return f"{prefix}household_key >= $lo AND {prefix}household_key < $hi"
-
     def _joined(self, source: str, persons: str, feeds: set[str], parameters: list[str]) -> str:
         columns = [f"{persons}.*"]
         for feed in sorted(feeds):
@@ -61,6 +77,7 @@ class MemberRelations(Lowering):
 
     def _member_clauses(self) -> list[Clause]:
         """``c``, and by household the sums over everybody (``g``) and over those with rows (``s0``, ``s1``, …)."""
+        self.groups = []
         narrowing = [
             agg.member
             for (owner, _), plan in self.plans.items()
@@ -101,8 +118,11 @@ class MemberRelations(Lowering):
         needed = self._closure(shared)
         exprs = [part for item in needed for part in self.pack.variables[item].parts()]
         feeds = set().union(*(expr.feeds() for expr in exprs)) - self.missing if exprs else set()
-        own = dict.fromkeys(["household_key", "person_key", *_register_columns(reads)])
-        clauses = [(f"{BASE}0", self._persons_from(feeds, _union(parameters, self._parameters_read(exprs))))]
+        own = dict.fromkeys(["household_key", "person_key", *register_columns(reads)])
+        given = _union(parameters, self._parameters_read(exprs))
+        self.base = Joined(BASE, feeds, feeds, given)
+        self.register_read = register_columns([*reads, *exprs])
+        clauses = [(f"{BASE}0", self._persons_from(feeds, given))]
         clauses += self._variable_clauses(BASE, needed)
         columns = ", ".join(map(name, (*own, *shared, *parameters)))
         return [*clauses, (BASE, f"SELECT {columns} FROM {clauses[-1][0]}")]
@@ -116,6 +136,7 @@ class MemberRelations(Lowering):
         keys = " UNION ".join(f"SELECT person_key FROM fp_{feed}" for feed in sorted(feeds))
         source = f"({keys}) k JOIN {BASE} ON {BASE}.person_key = k.person_key"
         parameters = [column for column in self._parameters_read(reads) if column not in given]
+        self.groups.append(Joined(table, frozenset(feeds), joined, parameters))
         clauses = [(f"{table}_0", self._joined(source, BASE, joined, parameters))]
         clauses += self._variable_clauses(f"{table}_", inner)
         return [*clauses, (table, _by_household(own, clauses[-1][0]))]
@@ -211,7 +232,7 @@ CUT = ":界"
 """A parameter's column that holds the day so many months before the screen."""
 
 
-def _register_columns(reads: Iterable[Expr]) -> list[str]:
+def register_columns(reads: Iterable[Expr]) -> list[str]:
     """The register's cells that formulas read directly (not inside a feed's aggregate, whose cells are its own)."""
     found: dict[str, None] = {}
     for expr in reads:
@@ -237,6 +258,25 @@ def parameter_columns(exprs: Iterable[Expr]) -> list[str]:
             elif node.op == "cut" and isinstance(node.data, str):
                 found[f"{node.data}{CUT}"] = None
     return list(found)
+
+
+def query(table: str, clauses: Mapping[str, str]) -> str:
+    """The text that reads ``table``, with the relations it is made of before it."""
+    wanted = reached(table, clauses)
+    named = ",\n".join(f"{clause} AS (\n  {body}\n)" for clause, body in clauses.items() if clause in wanted)
+    return f"WITH {named}\nSELECT * FROM {table}"
+
+
+def reached(table: str, clauses: Mapping[str, str]) -> set[str]:
+    """The relations that ``table`` is made of."""
+    found = {table}
+    waiting = [table]
+    while waiting:
+        for word in set(_WORD.findall(clauses[waiting.pop()])):
+            if word in clauses and word not in found:
+                found.add(word)
+                waiting.append(word)
+    return found
 
 
 def add_columns(table: str, items: list[tuple[str, str]]) -> str:

@@ -12,7 +12,9 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +28,7 @@ from doudi.engine.packs import Pack
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
 from doudi.engine.packs.relations import parameter_table, unknown_parameters
 from doudi.engine.packs.terms import BIRTH_COLUMN, REGISTER
+from doudi.engine.screening.arrays import NoPlaces, bound, lay_out
 from doudi.engine.screening.spark import write_with_spark
 from doudi.engine.status import Status
 
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 HOUSEHOLDS_PER_CHUNK = 340_000
+MOST_IN_ARRAYS = 1_000_000
+"""A wider range would not fit a clerk's memory in arrays; it is left to DuckDB, which can spill."""
 # a sum or a product of whole fen that does not fit 64 bits is refused by DuckDB, never wrapped round
 OUT_OF_RANGE = (duckdb.OutOfRangeException, duckdb.ConversionException)
 PLAN, DONE = "plan.json", "result.json"
@@ -116,8 +121,10 @@ def screen(
         parameters = parameter_table(prepared.compiled, prepared.pairs)
         resumed = 0
         if engine == "duckdb":
-            connection.register("parameters", parameters)
-            files, resumed = _write_ranges(connection, prepared.compiled, ranges, to, on_progress)
+            connection.register("parameters_given", parameters)
+            # a table, for every worker's session to see it
+            connection.execute("CREATE TABLE parameters AS SELECT * FROM parameters_given")
+            files, resumed = _write_ranges(connection, prepared.compiled, ranges, to, on_progress, threads)
     if engine == "spark":
         files = write_with_spark(
             prepared.compiled, snapshots, parameters, households=households, to=to, master=master
@@ -136,21 +143,29 @@ def _write_ranges(
     ranges: list[tuple[int, int]],
     to: Path,
     on_progress: Progress | None,
+    threads: int,
 ) -> tuple[list[str], int]:
-    """Screen range after range; returns the files and how many an earlier, interrupted run had finished."""
-    query = compiled.sql("duckdb")
-    files: list[str] = []
-    resumed = 0
-    for number, (low, high) in enumerate(ranges):
-        files.append(f"part-{number:05d}.parquet")
-        target = to / files[-1]
-        if target.exists():
-            resumed += 1
-        else:
-            _write_range(connection, query, low, high, target)
-        if on_progress is not None:
-            on_progress(number + 1, len(ranges))
-    return files, resumed
+    """Screen the ranges, ``threads`` at once; returns the files and how many an earlier, interrupted run had finished."""
+    files = [f"part-{number:05d}.parquet" for number in range(len(ranges))]
+    there = [(to / name).exists() for name in files]
+
+    def write(number: int) -> None:
+        if not there[number]:
+            with connection.cursor() as cursor:
+                write_range(cursor, compiled, *ranges[number], to / files[number])
+
+    at_once = max(1, min(threads, there.count(False)))
+    # a worker's own thread runs its queries; DuckDB's would wait for one another, awake
+    connection.execute(f"SET threads = {max(1, threads // at_once)}")
+    with ThreadPoolExecutor(at_once) as workers:
+        try:
+            for number, _ in enumerate(workers.map(write, range(len(ranges))), 1):
+                if on_progress is not None:
+                    on_progress(number, len(ranges))
+        except BaseException:
+            workers.shutdown(cancel_futures=True)
+            raise
+    return files, sum(there)
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, pack: Pack, snapshots: SnapshotSet) -> Prepared:
@@ -243,10 +258,19 @@ def _size(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     return int(households), int(persons)
 
 
-def _write_range(
-    connection: duckdb.DuckDBPyConnection, query: str, low: int, high: int, target: Path
+def write_range(
+    connection: duckdb.DuckDBPyConnection, compiled: CompiledPack, low: int, high: int, target: Path
 ) -> None:
-    write_query(connection, query.replace("$lo", str(low)).replace("$hi", str(high)), target, (low, high))
+    """Screen one range: in arrays where its keys are dense, else by the one query."""
+    if compiled.arrays is not None and high - low <= MOST_IN_ARRAYS:
+        try:
+            with _plainly((low, high)):
+                query = lay_out(connection, compiled.arrays, low, high)
+            write_query(connection, query, target, (low, high))
+            return
+        except NoPlaces:
+            pass
+    write_query(connection, bound(compiled.sql("duckdb"), low, high), target, (low, high))
 
 
 def write_query(
@@ -254,23 +278,32 @@ def write_query(
 ) -> None:
     """Write a query's rows as a file that is there whole or not at all; ``keys`` are named where a sum is too large."""
     aside = target.with_suffix(".aside")
+    with _plainly(keys):
+        # else a file's schema says of each column whether it happens to hold an empty cell
+        connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+        connection.execute(f"COPY ({query}) TO {quoted(aside)} (FORMAT parquet, COMPRESSION zstd)")
+    _settle(aside, target)
+
+
+@contextmanager
+def _plainly(keys: tuple[int, int]) -> Iterator[None]:
+    """What went wrong with a range in words for whoever started the screen."""
     low, high = keys
     try:
-        connection.execute(f"COPY ({query}) TO {quoted(aside)} (FORMAT parquet, COMPRESSION zstd)")
+        yield
     except OUT_OF_RANGE as error:
         raise ScreeningError(
             f"金额太大算不下(户键 {low}–{high}): 请核对数据里的异常大数",
             f"a sum does not fit 64 bits (household keys {low}–{high}): look for absurd amounts",
             code="out_of_range",
         ) from error
-    except duckdb.OutOfMemoryException as error:
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise ScreeningError(
             "内存不够: 请增加分段数(--chunks)或内存上限",
             "out of memory: use more chunks or a higher memory limit",
             code="out_of_memory",
             retry=True,
         ) from error
-    _settle(aside, target)
 
 
 def _settle(aside: Path, target: Path) -> None:
