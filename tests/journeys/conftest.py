@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE = int(os.environ.get("DOUDI_JOURNEY_SECONDS", "20"))
-"""How long a page may take; more where many people share the machine."""
 CHROMIUM = os.environ.get("DOUDI_CHROMIUM", "/usr/bin/chromium")
 PATIENCE = int(os.environ.get("DOUDI_PATIENCE", "20"))
 """Seconds that a page may take; more on a machine that others work on too."""
