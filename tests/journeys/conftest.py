@@ -93,7 +93,10 @@ def sit_down(chromium, transactional_db: None, live_server) -> Callable[..., Des
         window.set_default_timeout(PATIENCE * 1000)
         window.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])
         desk = Desk(window.new_page(), live_server.url)
-        desk.page.on("console", lambda said: said.type == "error" and desk.troubles.append(said.text))
+        desk.page.on(
+            "console",
+            lambda said: said.type == "error" and desk.troubles.append(f"{said.text} {said.location['url']}"),
+        )
         desk.page.on("pageerror", lambda fault: desk.troubles.append(str(fault)))
         desk.open("/login/")
         desk.page.fill("#id_username", username)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 from django.db import transaction
 from django.db.models import Count, QuerySet, Sum
@@ -191,7 +192,7 @@ def upward_file(number: str, *, rules: UpwardRules, by: User) -> tuple[bytes, st
     require(by, Act.REPORT_UPWARD, region_code=batch.region_code)
     pack = rules.pack(batch.pack)
     rows = [
-        json.loads(bytes(cells)) for cells in batch.rows.exclude(serial=0).values_list("cells", flat=True)
+        json.loads(cast(str, cells)) for cells in batch.rows.exclude(serial=0).values_list("cells", flat=True)
     ]
     if _digest(batch.header, rows) != batch.sha256:
         raise StepRefused("上报内容与生成时不同，请用当时下载的文件。", "The content differs from the one that was made.")  # fmt: skip
