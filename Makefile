@@ -27,7 +27,7 @@ demo: setup ## 演示：http://127.0.0.1:8000（PORT=… 换端口）the demonst
 	@$(BIN)/doudi demo --port $(PORT)
 
 test: setup ## 跑测试（SQLite，不需要服务和浏览器）the tests, no service and no browser needed
-	@$(BIN)/pytest -n 2 -q --dist loadfile --nomigrations --ignore=tests/journeys
+	@$(BIN)/pytest -n 2 -q --dist loadfile --nomigrations --ignore=tests/journeys --ignore=tests/faults
 
 test-postgres: setup ## 同一套测试在 PostgreSQL 上 the same tests on PostgreSQL
 	@DOUDI_DATABASE_URL=$${DOUDI_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432/test} $(BIN)/pytest -n 2 -q --dist loadfile tests/contexts tests/web tests/api

@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
 
 from doudi import chain
 from doudi.contexts.accounts.services import User
@@ -50,7 +49,6 @@ class SubscribeForm(forms.Form):
         fields["types"].choices = [(kind, _(label)) for kind, label in webhooks.TYPES.items()]
 
 
-@never_cache
 def desk(request: HttpRequest) -> HttpResponse:
     """Subscriptions and events; a POST subscribes and shows the secret this once."""
     user = asker(request)
@@ -94,7 +92,6 @@ def _desk(
     return render(request, "upward/events.html", shown, status=status)
 
 
-@never_cache
 def act(request: HttpRequest, number: str) -> HttpResponse:
     """End a subscription, give it another secret, or try it."""
     if request.method != "POST":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -104,7 +105,8 @@ def apply(request: HttpRequest) -> HttpResponse:
         else:
             code = f"{found.receipt[:5]}-{found.receipt[5:]}"
             at = request.build_absolute_uri(reverse("apply_progress"))
-            shown = {"receipt": code, "tail": typed["id_number"].strip()[-4:], "square": qrcode.to_svg(at)}
+            square = base64.b64encode(qrcode.to_svg(at).encode()).decode()
+            shown = {"receipt": code, "tail": typed["id_number"].strip()[-4:], "square": square}
             return render(request, "window/applied.html", shown)
     if request.method != "POST":
         form.initial = {"token": secrets.token_hex(16)}
