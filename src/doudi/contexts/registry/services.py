@@ -198,6 +198,16 @@ from doudi.contexts.registry.settling import DifferenceNotFound, differences, se
 from doudi.contexts.registry.snapshot_rows import PersonRows, SnapshotRows, rows_of_people
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
+from doudi.contexts.registry.whole import (
+    Doubts,
+    Identity,
+    Programme,
+    doubts_of,
+    identities_of,
+    marked_names,
+    on_programme,
+    own_numbers,
+)
 from doudi.engine.errors import DoudiError
 
 __all__ = [
@@ -223,6 +233,7 @@ __all__ = [
     "ChangeRefused",
     "Conditions",
     "DifferenceNotFound",
+    "Doubts",
     "DuplicatePair",
     "EldersOfPlace",
     "EventKind",
@@ -239,6 +250,7 @@ __all__ = [
     "Hit",
     "Household",
     "HouseholdNotFound",
+    "Identity",
     "Kind",
     "ListExport",
     "ListInvalid",
@@ -256,6 +268,7 @@ __all__ = [
     "PersonToTell",
     "Placed",
     "PossibleDuplicate",
+    "Programme",
     "Receipt",
     "RecipientHousehold",
     "RegistryEvent",
@@ -296,6 +309,7 @@ __all__ = [
     "differences",
     "different_names",
     "divisions_whole",
+    "doubts_of",
     "drop_expired_exports",
     "duplicate_counts",
     "duplicate_pair",
@@ -320,6 +334,7 @@ __all__ = [
     "households_alike",
     "households_by_village",
     "households_in_need",
+    "identities_of",
     "index_everything",
     "index_households",
     "index_if_missing",
@@ -335,6 +350,7 @@ __all__ = [
     "loads_in_force",
     "look_at_household",
     "look_at_pair",
+    "marked_names",
     "marked_return",
     "members",
     "merge_people",
@@ -344,6 +360,8 @@ __all__ = [
     "numbers_answered_for",
     "numbers_meant",
     "office_region",
+    "on_programme",
+    "own_numbers",
     "path_of",
     "people_briefs",
     "people_by_place",
