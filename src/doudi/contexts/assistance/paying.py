@@ -201,7 +201,9 @@ def make_batch(*, region_code: str, layout: str, rules: BenefitRules, by: User) 
     chosen = rules.layout(layout)
     waiting = unsettled(Roster.objects.filter(region_code=region_code))
     due = [one for one in payables(waiting) if standing_of(one) == "ready"]
-    begun = set(PayItem.objects.filter(roster__in=waiting).order_by().values_list("roster_id", flat=True).distinct())
+    begun = set(
+        PayItem.objects.filter(roster__in=waiting).order_by().values_list("roster_id", flat=True).distinct()
+    )
     paying = {one.roster.pk for one in due}
     _apart([roster for roster in waiting if roster.pk in paying or roster.pk not in begun], by)
     if not due:
@@ -250,24 +252,31 @@ def _apart(rosters: list[Roster], by: User) -> None:
     for roster in rosters:
         if by.username in (roster.computed_by, roster.checked_by):
             raise SamePerson(
-                f"名册 {roster.number} 由您计算或核对，须由另一人发放。", "Who reckoned or checked does not pay."
+                f"名册 {roster.number} 由您计算或核对，须由另一人发放。",
+                "Who reckoned or checked does not pay.",
             )
     if not rosters:
         return
-    here = BenefitDecision.objects.filter(region_code__startswith=rosters[0].region_code)
-    rows = RosterRow.objects.filter(roster__in=rosters).order_by("roster", "place")
-    own = rows.filter(decision__in=here.filter(recorded_by=by.username).values("number")).first()
-    if own is not None:
+    area = rosters[0].region_code
+    mine = BenefitDecision.objects.filter(
+        Q(recorded_by=by.username) | Q(source__in=_handled(by, area)), region_code__startswith=area
+    )
+    row = (
+        RosterRow.objects.filter(roster__in=rosters, decision__in=mine.values("number"))
+        .order_by("roster", "place")
+        .select_related("roster")
+        .first()
+    )
+    if row is None:
+        return
+    if mine.filter(number=row.decision, recorded_by=by.username).exists():
         raise SamePerson(
-            f"名册 {own.roster.number} 里有您登记的待遇决定，须由另一人发放。", "Who decided does not pay."
+            f"名册 {row.roster.number} 里有您登记的待遇决定，须由另一人发放。", "Who decided does not pay."
         )
-    handled = here.filter(source__in=_handled(by, rosters[0].region_code)).values("number")
-    worked_on = rows.filter(decision__in=handled).first()
-    if worked_on is not None:
-        raise SamePerson(
-            f"名册 {worked_on.roster.number} 里有您受理、入户或审核确认过的申请，须由另一人发放。",
-            "Who accepted, investigated or decided an application does not pay on it.",
-        )
+    raise SamePerson(
+        f"名册 {row.roster.number} 里有您受理、入户或审核确认过的申请，须由另一人发放。",
+        "Who accepted, investigated or decided an application does not pay on it.",
+    )
 
 
 def _handled(by: User, region_code: str) -> QuerySet[Any, Any]:

@@ -160,9 +160,7 @@ def _use(entry: FundEntry, pieces: Iterable[Piece]) -> None:
 def _follow(fund: Fund, lines: Iterable[FundLine]) -> None:
     """Bring the kept sums of a fund up to the lines that were just written."""
     columns = {account: column for column, account in _KEPT.items()}
-    moved = {
-        columns[Account(line.account)]: -line.balance_fen for line in lines if line.account in columns
-    }
+    moved = {columns[Account(line.account)]: -line.balance_fen for line in lines if line.account in columns}
     for column, fen in moved.items():
         setattr(fund, column, fen)
     fund.save(update_fields=list(moved))
