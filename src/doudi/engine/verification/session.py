@@ -22,8 +22,8 @@ from doudi.engine.feeds.spec import IDENTIFYING
 from doudi.engine.identity import normal_name
 from doudi.engine.packs import Pack
 from doudi.engine.packs.relations import parameter_table, unknown_parameters
-from doudi.engine.screening import Explainer, Explanation, ScreeningError
-from doudi.engine.screening.running import OUT_OF_RANGE
+from doudi.engine.screening import Explainer, Explanation
+from doudi.engine.screening.running import OUT_OF_RANGE, too_large
 from doudi.engine.status import Status
 
 _KEPT = 8
@@ -95,11 +95,7 @@ class Session:
                 columns = [column[0] for column in answer.description or []]
                 raw = dict(zip(columns, answer.fetchall()[0], strict=True))
             except OUT_OF_RANGE as error:
-                raise ScreeningError(
-                    "金额太大算不下: 请核对数据里的异常大数",
-                    "a sum does not fit 64 bits: look for absurd amounts",
-                    code="out_of_range",
-                ) from error
+                raise too_large() from error
             finally:
                 connection.execute("ROLLBACK")
         return self._explainer.tell(raw)
