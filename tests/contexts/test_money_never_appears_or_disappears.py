@@ -359,7 +359,7 @@ def _not_booked(kind: str) -> Callable[..., Any]:
 
 
 def _sent_again(there: Callable[..., Any]) -> Callable[..., Any]:
-    def last(rosters: Any) -> dict[Any, tuple[int, str, str, int]]:
+    def last(rosters: Any) -> dict[Any, tuple[int, str, str, int | None]]:
         return {
             key: (attempt, "new" if state == "sent" else state, why, account)
             for key, (attempt, state, why, account) in there(rosters).items()

@@ -43,15 +43,14 @@ def take_turn() -> AuditHead:
     Every act takes its turn before it reads what it will change: so two acts never wait for each other crosswise, and
     what was read still stands when it is written.
     """
-    locked = AuditHead.objects.select_for_update()
-    standing = locked.filter(pk=1).first()
-    if standing is not None:
-        return standing
-    AuditHead.objects.get_or_create(pk=1)
-    return locked.get(pk=1)
+    head = AuditHead.objects.select_for_update().filter(pk=1).first()
+    if head is None:
+        AuditHead.objects.get_or_create(pk=1)
+        head = AuditHead.objects.select_for_update().get(pk=1)
+    return head
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record(
     *,
     by: User,

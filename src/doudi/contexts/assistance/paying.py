@@ -60,9 +60,9 @@ class Payable:
     attempt: int
     state: str
     reason: str
-    account: PayAccount | None
     tried_account: int | None
     """The account of the last attempt."""
+    account: PayAccount | None
 
 
 _Payee = tuple[int, str, int]
@@ -93,17 +93,16 @@ def payables(rosters: Iterable[Roster]) -> list[Payable]:
             person,
             *names[pk, number, person],
             due[pk, number, person],
-            *tried.get((pk, number, person), (0, "new", ""))[:3],
+            *tried.get((pk, number, person), (0, "new", "", None)),
             accounts.get((number, kept.get(person, person))) or accounts.get((number, 0)),
-            tried[pk, number, person][3] if (pk, number, person) in tried else None,
         )
         for pk, number, person in sorted(due, key=lambda key: place[key[0]])
     ]
 
 
-def _last_attempts(rosters: Iterable[int]) -> dict[_Payee, tuple[int, str, str, int]]:
+def _last_attempts(rosters: Iterable[int]) -> dict[_Payee, tuple[int, str, str, int | None]]:
     """Payee → attempt, state, reason and account of the last payment of a roster."""
-    found: dict[_Payee, tuple[int, str, str, int]] = {}
+    found: dict[_Payee, tuple[int, str, str, int | None]] = {}
     items = PayItem.objects.filter(roster__in=list(rosters)).order_by("attempt", "results__pk")
     told = items.values_list(
         "roster_id", "household_no", "person_id", "attempt", "account_id", "results__kind", "results__reason"

@@ -20,7 +20,7 @@ from doudi.contexts.charity.models import Claim, Need, Project, Proposal
 from doudi.contexts.charity.needs import need_of, note, recount
 from doudi.contexts.charity.projects import project as project_of
 from doudi.contexts.registry import services as registry
-from doudi.engine.matching import within_gap
+from doudi.engine.charity import within_gap
 from doudi.engine.money import show_yuan
 from doudi.engine.packs.linking import LinkageRules
 from doudi.engine.workdays import add_workdays

@@ -9,7 +9,7 @@ from django.db import models
 from doudi.contexts.accounts.services import AppendOnly, Scope, TimelineLine
 from doudi.contexts.charity.filing_models import AidFiling, Way
 from doudi.contexts.charity.organisation_models import Organisation, Project
-from doudi.engine.matching import gap_after_aid
+from doudi.engine.charity import gap_after_aid
 from doudi.house.fields import SealedTextField
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from doudi.contexts.accounts.services import (
     Known,
     OwnFile,
     User,
+    once_a_request,
     own_blinds,
     refuse_own,
     require,
@@ -131,6 +132,10 @@ class OwnFiles:
 
 def own_files(*, by: User) -> OwnFiles:
     """The files that are the officer's own or kin's: under former numbers, in merged records, in former households too."""
+    return once_a_request(by, "own_files", lambda: _own_files(by))
+
+
+def _own_files(by: User) -> OwnFiles:
     blinds = own_blinds(by)
     if not blinds:
         return OwnFiles()
