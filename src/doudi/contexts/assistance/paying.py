@@ -86,18 +86,18 @@ def payables(rosters: Iterable[Roster]) -> list[Payable]:
     accounts = _accounts((number, person) for _pk, number, person in due)
     kept = registry.kept_persons({person for _pk, _number, person in due if person})
     place = {pk: at for at, pk in enumerate(asked)}
-    return [
-        Payable(
-            asked[pk],
-            number,
-            person,
-            *names[pk, number, person],
-            due[pk, number, person],
-            *tried.get((pk, number, person), (0, "new", "", None)),
-            accounts.get((number, kept.get(person, person))) or accounts.get((number, 0)),
-        )
-        for pk, number, person in sorted(due, key=lambda key: place[key[0]])
-    ]
+    found = []
+    for key in sorted(due, key=lambda key: place[key[0]]):
+        pk, number, person = key
+        name, area = names[key]
+        attempt, state, reason, account = tried.get(key, (0, "new", "", None))
+        holder = accounts.get((number, kept.get(person, person))) or accounts.get((number, 0))
+        found.append(
+            Payable(
+                asked[pk], number, person, name, area, due[key], attempt, state, reason, account, holder
+            )
+        )  # fmt: skip
+    return found
 
 
 def _last_attempts(rosters: Iterable[int]) -> dict[_Payee, tuple[int, str, str, int | None]]:
