@@ -90,10 +90,12 @@ def payables(rosters: Iterable[Roster]) -> list[Payable]:
     for key in sorted(due, key=lambda key: place[key[0]]):
         pk, number, person = key
         name, area = names[key]
-        attempt, state, reason, tried_account = tried.get(key, (0, "new", "", None))
-        account = accounts.get((number, kept.get(person, person))) or accounts.get((number, 0))
+        attempt, state, reason, account = tried.get(key, (0, "new", "", None))
+        holder = accounts.get((number, kept.get(person, person))) or accounts.get((number, 0))
         found.append(
-            Payable(asked[pk], number, person, name, area, due[key], attempt, state, reason, tried_account, account)
+            Payable(
+                asked[pk], number, person, name, area, due[key], attempt, state, reason, account, holder
+            )
         )  # fmt: skip
     return found
 
