@@ -7,7 +7,6 @@ Said while the template is read they cost nothing when it is shown, and the mark
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from django.template.base import Origin
 from django.template.loaders import cached
@@ -23,7 +22,7 @@ class Loader(cached.Loader):
     def get_contents(self, origin: Origin) -> str:
         return _FIXED.sub(_said, super().get_contents(origin))
 
-    def cache_key(self, template_name: str, skip: Sequence[Origin] | None = None) -> str:
+    def cache_key(self, template_name: str, skip: list[Origin] | None = None) -> str:
         return f"{get_language()} {super().cache_key(template_name, skip)}"
 
 
