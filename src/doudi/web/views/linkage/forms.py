@@ -186,6 +186,10 @@ class NeedForm(PackForm):
         label=gettext_lazy("需求金额（元）"), required=False,
         help_text=gettext_lazy("整个需要多少，不用自己减；政府救助和其他帮扶由系统扣除。只要服务或物资的不填"),
     )  # fmt: skip
+    whole = forms.BooleanField(
+        label=gettext_lazy("须一次给足（只给一部分没有用，例如手术押金）"), required=False,
+        help_text=gettext_lazy("不勾选时可以由几个项目分担，缺口随每一笔减少"),
+    )  # fmt: skip
     story = forms.CharField(
         label=gettext_lazy("情况说明（只有经办人看得到）"), widget=lines(4, 2000), min_length=10
     )
