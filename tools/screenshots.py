@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = "/usr/bin/chromium"
@@ -118,7 +118,12 @@ def take_every(
                     waiting = ["/"] if account else list(PUBLIC)
                     kinds = {kind_of(address) for address in waiting}
                     for number, address in enumerate(waiting):
-                        answer = page.goto(url + address)
+                        try:
+                            answer = page.goto(url + address)
+                        except Error as problem:
+                            if "Download is starting" not in problem.message:
+                                raise
+                            continue  # a file whose address does not say so
                         page.wait_for_load_state("networkidle")
                         name = f"{account or 'public'}-{number:03d}-{language[:2]}-{size[0]}.png"
                         page.screenshot(path=to / name, full_page=True)

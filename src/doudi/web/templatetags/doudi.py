@@ -322,6 +322,12 @@ def month(value: date | None) -> str:
 
 
 @register.filter
+def purpose_name(code: str) -> str:
+    """A use of personal data by its name."""
+    return _named(chain.privacy_rules().purposes, code)
+
+
+@register.filter
 def benefit(code: str) -> str:
     """A benefit by its code (DB → 最低生活保障金)."""
     found = chain.benefit_rules().benefits.get(code)
