@@ -22,15 +22,17 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 setup: $(VENV)/.installed ## 准备环境、前端文件、翻译 prepare everything
 	@$(BIN)/python tools/frontend.py
 	@$(BIN)/python -m doudi.web.translations
+	@$(BIN)/python -m compileall -q src/doudi # else every command reads all of doudi anew where its user may not write here
 
 demo: setup ## 演示：http://127.0.0.1:8000（PORT=… 换端口）the demonstration
 	@$(BIN)/doudi demo --port $(PORT)
 
 test: setup ## 跑测试（SQLite，不需要服务和浏览器）the tests, no service and no browser needed
-	@$(BIN)/pytest -n 2 -q --dist loadfile --nomigrations --ignore=tests/journeys --ignore=tests/faults
+	@$(BIN)/pytest -n 2 -q --dist loadfile --nomigrations --ignore=tests/journeys --ignore=tests/faults -m "not postgres"
 
 test-postgres: setup ## 同一套测试在 PostgreSQL 上 the same tests on PostgreSQL
 	@DOUDI_DATABASE_URL=$${DOUDI_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432/test} $(BIN)/pytest -n 2 -q --dist loadfile tests/contexts tests/web tests/api
+	@$(BIN)/pytest -q -m postgres tests/cli
 
 test-browser: setup ## 浏览器里的全程 journeys in Chromium
 	@$(BIN)/pytest -q tests/journeys
@@ -60,6 +62,7 @@ install-offline: ## 在没有网络的机器上安装 install without a network,
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
 	@test -d src/doudi/web/static/vendor/echarts || { echo "缺少前端文件：拷贝时要带上 src/doudi/web/static/vendor / the front-end files were not copied"; exit 1; }
 	@$(BIN)/python -m doudi.web.translations >/dev/null
+	@$(BIN)/python -m compileall -q src/doudi
 	@touch $(VENV)/.installed
 	@echo "已安装。请设好 DOUDI_HOME，运行 $(BIN)/doudi doctor / installed; set DOUDI_HOME and run $(BIN)/doudi doctor"
 

@@ -133,9 +133,10 @@ def _tables() -> list[str]:
 
 def _put_back(rows: dict[str, tuple[list[str], list[Any]]]) -> None:
     from django.core.management.color import no_style
-    from django.db import connection
+    from django.db import connection, transaction
 
-    with connection.cursor() as cursor:
+    # in one transaction: the tables come in no order in which every row finds the one that it points at
+    with transaction.atomic(), connection.cursor() as cursor:
         for table, (columns, values) in rows.items():
             if values:
                 named = ", ".join(f'"{column}"' for column in columns)
@@ -150,3 +151,13 @@ def _adapted(values: list[Any]) -> list[Any]:
     import json
 
     return [[json.dumps(cell) if isinstance(cell, dict | list) else cell for cell in row] for row in values]
+
+
+@pytest.fixture
+def canteen(cast):
+    """A meal place of the ``cast`` with today's lunch cooked; tests that need another day or operator make their own."""
+    from tests.a_meal_place import cook, open_canteen
+
+    place = open_canteen(cast)
+    cook(cast, place)
+    return place

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "doudi-demo"  # noqa: S105 — the demonstration's public password
-DESK, TELEPHONE = (1366, 768), (390, 844)
+SCREENS = {"desk": (1366, 768), "telephone": (390, 844)}
 ACCOUNTS = (
     "county", "township", "department", "director", "auditor", "admin", "verifier", "member", "charity", "canteen",
     "courier", "volunteer",
@@ -47,10 +47,10 @@ _FLAGS = [
 
 @contextmanager
 def signed_in(
-    url: str, account: str, *, language: str = "zh-hans", size: tuple[int, int] = DESK
+    url: str, account: str, *, language: str = "zh-hans", size: tuple[int, int] = SCREENS["desk"]
 ) -> Iterator[Page]:
     """A browser in which a demonstration account is signed in; nobody, where ``account`` is empty."""
-    with sync_playwright() as play, tempfile.TemporaryDirectory() as profile:
+    with sync_playwright() as play, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = play.chromium.launch_persistent_context(
             profile,
             executable_path=os.environ.get("DOUDI_CHROMIUM", CHROMIUM),
@@ -102,21 +102,28 @@ def take_few(url: str, to: Path) -> None:
             page.screenshot(path=to / f"warning-{suffix}.png")
 
 
-def take_every(url: str, to: Path, accounts: Sequence[str], languages: Sequence[str]) -> None:
-    """Every page that links lead to, of every role, both languages, desk and telephone.
+def take_every(
+    url: str, to: Path, accounts: Sequence[str], languages: Sequence[str], screens: Sequence[str]
+) -> None:
+    """Every page that links lead to, of every role, in the languages and on the screens that are named.
 
     Of pages that differ in a number or a name alone the first is opened. A page wider than its screen, an answer that is
     no page, and on English pages Chinese that is not marked as such (lang="zh-Hans") are reported.
     """
     to.mkdir(parents=True, exist_ok=True)
     for language in languages:
-        for size in (DESK, TELEPHONE):
+        for size in (SCREENS[screen] for screen in screens):
             for account in accounts:
                 with signed_in(url, account, language=language, size=size) as page:
                     waiting = ["/"] if account else list(PUBLIC)
                     kinds = {kind_of(address) for address in waiting}
                     for number, address in enumerate(waiting):
-                        answer = page.goto(url + address)
+                        try:
+                            answer = page.goto(url + address)
+                        except Error as problem:
+                            if "Download is starting" not in problem.message:
+                                raise
+                            continue  # a file whose address does not say so
                         page.wait_for_load_state("networkidle")
                         name = f"{account or 'public'}-{number:03d}-{language[:2]}-{size[0]}.png"
                         page.screenshot(path=to / name, full_page=True)
@@ -165,10 +172,17 @@ def main() -> None:
         help="with --every: of these accounts ('' is nobody); all where left out",
     )
     parser.add_argument("--language", action="append", choices=("zh-hans", "en"))
+    parser.add_argument("--screen", action="append", choices=tuple(SCREENS))
     asked = parser.parse_args()
     if asked.every:
         accounts = asked.account if asked.account is not None else [*ACCOUNTS, ""]
-        take_every(asked.url.rstrip("/"), asked.every, accounts, asked.language or ["zh-hans", "en"])
+        take_every(
+            asked.url.rstrip("/"),
+            asked.every,
+            accounts,
+            asked.language or ["zh-hans", "en"],
+            asked.screen or list(SCREENS),
+        )
     else:
         take_few(asked.url.rstrip("/"), asked.to)
 

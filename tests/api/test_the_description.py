@@ -29,8 +29,8 @@ from tests import small_county as sc
 from tests.cast import Cast
 from tests.conftest import PROJECT
 
-EXAMPLES = int(os.environ.get("DOUDI_API_EXAMPLES", "2"))
-"""Requests per operation, account and kind (fitting, unfitting): ten thousand and more with 25 (issue 10)."""
+EXAMPLES = int(os.environ.get("DOUDI_API_EXAMPLES", "1"))
+"""Requests per operation, account and kind (fitting, unfitting): ten thousand and more with 3 (issue 10)."""
 
 CHECKS = [
     not_a_server_error,

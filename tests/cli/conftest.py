@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,8 +29,15 @@ class Ran:
 
 
 @pytest.fixture(scope="session")
-def run_doudi() -> Callable[..., Ran]:
+def run_doudi(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ran]:
+    """Run a command on a state folder. A folder that is not there begins as a copy of an office that has just been opened."""
+    opened = tmp_path_factory.mktemp("opened") / "home"
+
     def run(home: Path, *arguments: object, database: str = "", typed: str = "") -> Ran:
+        if not database and "restore" not in arguments and not home.exists() and home != opened:
+            if not opened.exists():
+                run(opened, "user", "list")
+            shutil.copytree(opened, home)
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("DOUDI_", "DJANGO_"))}
         environment["DOUDI_HOME"] = str(home)
         if database:

@@ -96,7 +96,7 @@ def _postgresql_rows(server: str) -> Rows:
     return read
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def office_before(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Before]:
     kept = KEPT[request.param]
     with tarfile.open(kept) as packed:

@@ -21,7 +21,7 @@ def _settings_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def databases(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """The address of the working database and that of an empty one; '' is SQLite."""
     if request.param == "sqlite":
@@ -115,6 +115,7 @@ def test_an_office_at_work_is_put_back_elsewhere(run_doudi: Callable, databases,
     assert run_doudi(there, "audit", "verify", "--json", database=new).json["whole"]
 
 
+@pytest.mark.postgres
 def test_a_backup_of_sqlite_is_not_put_into_postgresql(run_doudi: Callable, tmp_path: Path):
     home = tmp_path / "home"
     assert run_doudi(home, "backup", f"{tmp_path}/out/", "--json").status == 0

@@ -14,7 +14,7 @@ from doudi.contexts.charity import giving
 from doudi.contexts.meals import services as meals
 from doudi.engine.errors import DoudiError
 from doudi.engine.meals import Eater, Gift, SoFar, price
-from tests.a_meal_place import cook, enrol, open_canteen, tap, today
+from tests.a_meal_place import enrol, tap, today
 from tests.cast import PASSWORD, Cast, assemble
 from tests.giving import House, open_house
 from tests.small_county import TOWNSHIP_A
@@ -32,13 +32,6 @@ def cast(db: None, office) -> Cast:
 @pytest.fixture
 def house(cast) -> House:
     return open_house(cast)
-
-
-@pytest.fixture
-def canteen(cast) -> meals.Site:
-    place = open_canteen(cast)
-    cook(cast, place)
-    return place
 
 
 @pytest.fixture

@@ -28,13 +28,6 @@ def cast(db: None, office) -> Cast:
     return assemble()
 
 
-@pytest.fixture
-def canteen(cast) -> meals.Site:
-    place = open_canteen(cast)
-    cook(cast, place)
-    return place
-
-
 def test_case_1_at_the_till_and_the_receipt_says_each_fen(cast, canteen) -> None:
     person = enrol(cast, canteen)
 

@@ -373,6 +373,67 @@ def test_a_part_goes_back_to_the_list_with_what_is_still_missing(cast) -> None:
     assert (need.status, need.gap_fen) == ("published", 30_000_00)
 
 
+def test_several_projects_share_what_none_gives_alone(cast) -> None:
+    need = published(cast)
+    first = project(cast, name="大病补充一", most_fen=20_000_00)
+    second = project(cast, name="大病补充二", budget_fen=18_000_00)
+    third = project(cast, name="大病补充三", most_fen=20_000_00)
+
+    run = chain.propose_matches(by=cast.county)
+
+    parts = list(run.proposals.order_by("pk"))
+    assert [(one.project, one.amount_fen) for one in parts] == [
+        (first, 20_000_00), (second, 18_000_00), (third, 12_000_00),
+    ]  # fmt: skip
+    assert "3 个项目分担，合起来给足" in parts[0].why and run.unserved == []
+    missing = []
+    for part in parts:
+        claim = chain.accept_proposal(part.pk, by=cast.county)
+        assert claim.asked_fen == part.amount_fen
+        give(cast, claim, amount_fen=part.amount_fen)
+        need.refresh_from_db()
+        missing.append((need.status, need.gap_fen))
+    assert missing == [("published", 30_000_00), ("published", 12_000_00), ("met", 0)]
+    assert charity.parts_of(need) == (3, 50_000_00)
+
+
+def test_parts_that_do_not_fill_the_gap_say_what_is_missing(cast) -> None:
+    published(cast)
+    project(cast, budget_fen=5_000_00)
+
+    run = chain.propose_matches(by=cast.county)
+
+    (part,) = run.proposals.all()
+    assert part.amount_fen == 5_000_00 and "还缺 45,000.00元" in part.why
+    assert [row["need"] for row in run.unserved] == [part.need.code]
+
+
+def test_what_must_be_given_whole_is_not_shared(cast) -> None:
+    need = published(cast, whole=True)
+    small, large = project(cast, name="小额", most_fen=20_000_00), project(cast, name="大额")
+
+    with pytest.raises(StepRefused, match="须一次给足"):
+        chain.claim_need(need.code, project_number=small.number, by=cast.charity)
+    claim = chain.claim_need(need.code, project_number=large.number, by=cast.charity)
+    with pytest.raises(StepRefused) as refused:
+        give(cast, claim, amount_fen=20_000_00)
+
+    assert refused.value.code == "not_whole"
+    give(cast, claim, amount_fen=50_000_00)
+    need.refresh_from_db()
+    assert need.status == "met"
+
+
+def test_a_whole_need_is_left_over_with_its_reason(cast) -> None:
+    need = published(cast, whole=True)
+    project(cast, most_fen=20_000_00)
+
+    run = chain.propose_matches(by=cast.county)
+
+    assert not run.proposals.exists()
+    assert [row["need"] for row in run.unserved] == [need.code]
+
+
 def test_aid_that_came_in_between_shrinks_the_gap(cast) -> None:
     claim = chain.claim_need(published(cast).code, project_number=project(cast).number, by=cast.charity)
     union_aid(cast, 45_000_00)
@@ -493,8 +554,9 @@ def test_the_most_urgent_is_served_first_and_a_person_decides(cast) -> None:
 
     run = chain.propose_matches(by=cast.county)
 
-    pair = run.proposals.get()
+    pair, part = run.proposals.order_by("pk")
     assert pair.need == urgent
+    assert (part.need, part.amount_fen) == (other, 10_000_00)
     assert run.optimal
     assert [row["need"] for row in run.unserved] == [other.code]
     assert "档" in pair.why

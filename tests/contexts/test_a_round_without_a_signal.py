@@ -16,7 +16,7 @@ from doudi.contexts.accounts.policies import NotAllowed
 from doudi.contexts.accounts.services import Act
 from doudi.contexts.meals import services as meals
 from doudi.contexts.monitoring import services as monitoring
-from tests.a_meal_place import cook, open_canteen, today
+from tests.a_meal_place import today
 from tests.cast import Cast, assemble
 from tests.contexts.test_a_round_to_its_doors import at_door, on_the_road, order
 
@@ -29,13 +29,6 @@ PNG = bytes.fromhex(
 @pytest.fixture
 def cast(db: None, office) -> Cast:
     return assemble()
-
-
-@pytest.fixture
-def canteen(cast) -> meals.Site:
-    place = open_canteen(cast)
-    cook(cast, place)
-    return place
 
 
 @pytest.fixture

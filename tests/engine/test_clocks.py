@@ -69,6 +69,12 @@ def test_the_first_reminder_comes_before_the_limit_is_over(amount, told):
     assert clock("2024-03-04 09:00", amount).moment(80) == at(told)
 
 
+def test_what_comes_after_the_office_has_closed_is_first_urged_on_the_next_working_day():
+    # Friday evening, one working day: Monday; a limit of that very day has no later close
+    assert clock("2024-03-08 18:20", 1).moment(80) == at("2024-03-11 17:30")
+    assert clock("2024-03-08 18:20", 0).moment(80) == at("2024-03-08 17:30")
+
+
 def test_one_and_a_half_times_the_limit():
     assert clock("2024-03-04 09:00", 5).moment(150) == at("2024-03-15 00:00")
 

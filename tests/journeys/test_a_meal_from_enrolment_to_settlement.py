@@ -13,7 +13,7 @@ from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import Role
 from doudi.contexts.meals import services as meals
 from doudi.contexts.monitoring import services as monitoring
-from tests.a_meal_place import cook, enrol, open_canteen, today
+from tests.a_meal_place import enrol, today
 from tests.cast import CANTEEN, PASSWORD, Cast, assemble
 from tests.small_county import TOWNSHIP_A, make_id
 
@@ -21,13 +21,6 @@ from tests.small_county import TOWNSHIP_A, make_id
 @pytest.fixture
 def cast(transactional_db: None, county) -> Cast:
     return assemble()
-
-
-@pytest.fixture
-def canteen(cast) -> meals.Site:
-    place = open_canteen(cast)
-    cook(cast, place)
-    return place
 
 
 def tick(desk, name: str) -> None:

@@ -88,6 +88,7 @@ class SessionDoor(AuthBase):
 
 
 def _let_in(user: User, act: Act | None) -> User:
+    user.of_request = {}
     if act is not None:
         require(user, act)
     return user

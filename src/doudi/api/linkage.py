@@ -179,6 +179,7 @@ class NeedOut(Sparse):
     public_aid_fen: int = Field(title="已有政府救助（分）")
     other_aid_fen: int = Field(title="已有其他帮扶（分）")
     gap_fen: int | None = Field(title="缺口（分）")
+    whole: bool = Field(title="须一次给足", description="false 为可以由几个项目分担")
     household_no: str | None = Field(None, title="户编号", description="只给民政部门，其余没有这一项")
     region_code: str | None = Field(None, title="负责地区", description="只给民政部门，其余没有这一项")
     income_fen: int | None = Field(

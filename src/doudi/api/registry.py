@@ -447,7 +447,7 @@ class LoadTaken(LoadOut):
     unchanged: bool = Field(title="此前已装载", description="同一文件再装一次没有变化")
 
 
-def _load(load: registry.FeedLoad) -> dict[str, Any]:
+def _load(load: registry.FeedLoad, counts: dict[str, Any]) -> dict[str, Any]:
     spec = chain.rules()[0].feeds.get(load.feed)
     return {
         "id": load.pk,
@@ -460,7 +460,7 @@ def _load(load: registry.FeedLoad) -> dict[str, Any]:
         "status": load.status,
         "problem_zh": load.problem,
         "problem_en": load.problem_en,
-        "counts": registry.counts_of(load) if load.counts else {},
+        "counts": counts,
         "loaded_at": load.loaded_at,
         "loaded_by": load.loaded_by,
     }
@@ -476,7 +476,9 @@ def _one_load(load_id: int, by: User) -> registry.FeedLoad:
 @router.get("/loads", response=Page[LoadOut], summary="数据装载列表", **behind(Act.VIEW_LOADS))
 def list_loads(request: HttpRequest, asked: Query[Paging]) -> Any:
     """收到的每一个文件，新的在前。"""
-    return page_of(registry.loads(by=caller(request)), asked, lambda load: LoadOut(**_load(load)))
+    page = page_of(registry.loads(by=caller(request)), asked, lambda load: load)
+    shown = [LoadOut(**_load(load, counts)) for load, counts in registry.counted(page["items"])]
+    return page | {"items": shown}
 
 
 class LoadForm(Schema):
@@ -497,7 +499,7 @@ def take_in(request: HttpRequest, form: Form[LoadForm], file: File[UploadedFile]
             form.feed or None, path, as_of=form.as_of, by=caller(request), source=form.source.strip()
         )
     assert outcome.load is not None
-    shown = LoadTaken(**_load(outcome.load), unchanged=outcome.unchanged)
+    shown = LoadTaken(**_load(outcome.load, outcome.counts), unchanged=outcome.unchanged)
     return Status(200 if outcome.unchanged else 201, shown)
 
 
@@ -526,7 +528,8 @@ LoadId = Annotated[int, Field(ge=1, le=2**62)]
 @router.get("/loads/{load_id}", response=LoadOut, summary="一次装载", **behind(Act.VIEW_LOADS))
 def one_load(request: HttpRequest, load_id: LoadId) -> Any:
     """一个文件及其计数。"""
-    return _load(_one_load(load_id, caller(request)))
+    load = _one_load(load_id, caller(request))
+    return _load(load, registry.counts_of(load))
 
 
 @router.get(

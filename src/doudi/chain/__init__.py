@@ -5,9 +5,8 @@ there are no queries and no rules here.
 
 The chapters, in the order of the loop: ``evidence`` (files, screens, explanation) → ``indicators`` → ``warnings`` with
 ``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``applying`` (window to
-decision) → ``upward`` (to the systems above); ``people`` and ``lists``
-``reports`` (people tell) and ``field`` (telephones) → ``verifying`` → ``doubts`` (to the money) → ``paying``; ``people`` and ``lists``
-serve them all, ``packs`` holds the rules in force.
+decision) → ``paying`` and ``doubts`` (to the money) → ``upward`` (to the systems above); ``people`` and ``lists`` serve them
+all, ``packs`` holds the rules in force.
 """
 
 from doudi.chain.applying import (
@@ -87,6 +86,7 @@ from doudi.chain.evidence import (
     back_test,
     check_file,
     explain,
+    explain_screened,
     export_screening,
     replay,
     screen,
@@ -322,6 +322,7 @@ __all__ = [
     "explain",
     "explain_decision",
     "explain_pairs",
+    "explain_screened",
     "export_rectification",
     "export_screening",
     "extend_application",

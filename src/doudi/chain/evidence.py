@@ -24,12 +24,12 @@ class _Evidence:
 
     digest: str
     pack: Pack = field(compare=False)
-    snapshots: SnapshotSet = field(compare=False)
+    snapshots: Callable[[], SnapshotSet] = field(compare=False)
 
 
 @lru_cache(maxsize=2)
 def _explainer(evidence: _Evidence) -> screening.Explainer:
-    return screening.Explainer(evidence.pack, evidence.snapshots)
+    return screening.Explainer(evidence.pack, evidence.snapshots())
 
 
 def check_file(
@@ -79,7 +79,30 @@ def explain(household_no: str, *, as_of: date) -> screening.Explanation:
     """Why a household is what it is on a date (解释), by the same compiled query as the screen."""
     pack, _handling = packs.rules()
     snapshots = registry.snapshots_on(pack.feeds, as_of)
-    return _explainer(_Evidence(f"{pack.hash}:{snapshots.digest}", pack, snapshots)).explain(household_no)
+    return _explain(household_no, pack, snapshots.digest, lambda: snapshots)
+
+
+def explain_screened(household_no: str, *, as_of: date) -> screening.Explanation:
+    """What the screen of a date saw in a household (解释): files that came since count from the next screen on.
+
+    Where no screen was of that date, as :func:`explain`.
+    """
+    run = monitoring.latest_run(as_of)
+    if run is None:
+        return explain(household_no, as_of=as_of)
+    pack, _handling = packs.rules()
+    return _explain(
+        household_no,
+        pack,
+        run.snapshots,
+        lambda: registry.snapshots_of(pack.feeds, monitoring.evidence_of(run)),
+    )
+
+
+def _explain(
+    household_no: str, pack: Pack, digest: str, snapshots: Callable[[], SnapshotSet]
+) -> screening.Explanation:
+    return _explainer(_Evidence(f"{pack.hash}:{digest}", pack, snapshots)).explain(household_no)
 
 
 def export_screening(*, as_of: date, to: Path, by: User) -> int:

@@ -26,6 +26,13 @@ from doudi.house.paths import home
 PASSWORD = "doudi-demo"  # noqa: S105 — public on purpose; doudi serve refuses a demonstration's folder
 AS_OF = date(2024, 11, 15)
 _DEPARTMENT = "医保"
+_PLACES = {
+    "520102007": "示例街道（虚构）",
+    "520102007003": "示例社区（虚构）",
+    "522730101": "示例镇（虚构）",
+    "522730101004": "示例村（虚构）",
+}
+"""Divisions of the sample that the country's table does not have, or no longer has."""
 UNION, CHARITY, CANTEEN = "union-522730", "53522730MJ0000001D", "CT-522730-1"
 _ORGANISATIONS = {
     Role.MEMBER: UNION,
@@ -68,6 +75,7 @@ def prepare() -> None:
                 by=by,
                 progress=lambda what: bar.update(task, description=f"已装载 {what}"),
             )
+            registry.name_divisions(_PLACES)
             bar.update(task, description="筛查 400 户 / screening 400 households")
             chain.screen(as_of=AS_OF, by=by)
         bar.update(task, description="建演示账号和在办事项 / accounts and work in hand")

@@ -122,9 +122,9 @@ def list_loads(as_json: Json = False) -> None:
             "status": load.status,
             "loaded_at": load.loaded_at,
             "by": load.loaded_by,
-            "counts": registry.counts_of(load) if load.counts else {},
+            "counts": counts,
         }
-        for load in registry.loads(by=system_user())
+        for load, counts in registry.counted(registry.loads(by=system_user()))
     ]
     words = "\n".join(f"{r['as_of']}  {r['feed']:<20} {r['status']:<11} {r['file']}" for r in rows)
     answer({"loads": rows}, as_json=as_json, words=words or "还没有装载过文件 / nothing loaded yet")

@@ -34,7 +34,10 @@ def demo(
 def serve(
     host: Annotated[str, typer.Option(help="监听地址 / address")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="端口 / port", min=1, max=65535)] = 8000,
-    workers: Annotated[int, typer.Option(help="进程数（SQLite 用 1）/ processes (1 on SQLite)", min=1)] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="进程数，不写则 SQLite 一个、PostgreSQL 每核一个（至少两个）/ processes", min=1),
+    ] = None,
 ) -> None:
     """启动工作台；没有任何已知密码的账号 / serve the workbench; no account has a known password."""
     _port_is_free(port, host)
@@ -49,7 +52,18 @@ def serve(
             code="demonstration",
         )
     console.print(f"工作台 / workbench: http://{host}:{port}/")
-    _serve(host, port, workers=workers)
+    _serve(host, port, workers=workers or usual_workers())
+
+
+def usual_workers() -> int:
+    """One process on SQLite, where writers wait for each other; on PostgreSQL one for each core, two to eight.
+
+    Python works on one page at a time in each process, so a single one leaves the other cores idle and every page waits
+    behind the longest.
+    """
+    from django.db import connection
+
+    return 1 if connection.vendor == "sqlite" else min(max(2, os.cpu_count() or 1), 8)
 
 
 def _port_is_free(port: int, host: str = "127.0.0.1") -> None:

@@ -65,14 +65,19 @@ class Clock:
     def moment(self, percent: int) -> datetime:
         """When ``percent`` of the limit has gone by.
 
-        In days: below 100 % at the close of the last whole day within it, from 100 % on at the midnight after the day
-        that fills it, for until then the office still works.
+        In days: below 100 % at the close of the last whole day within it (of the first that counts, where the limit
+        began after that), from 100 % on at the midnight after the day that fills it, for until then the office still works.
         """
         if self.unit is Unit.HOURS:
             return self._after(timedelta(hours=self.amount) * percent / 100)
         if percent < 100:
-            day = self._counted(self.amount * percent // 100)
-            return datetime.combine(day, self.closing, self.started.tzinfo)
+            told = datetime.combine(
+                self._counted(self.amount * percent // 100), self.closing, self.started.tzinfo
+            )
+            if told > self.started:
+                return told
+            # begun after the office had closed: nobody is urged on the evening on which it came
+            return datetime.combine(self._counted(min(self.amount, 1)), self.closing, self.started.tzinfo)
         day = self._counted(math.ceil(self.amount * percent / 100))
         return datetime.combine(day + _ONE_DAY, time(), self.started.tzinfo)
 

@@ -23,6 +23,7 @@ from doudi.engine.feeds.tables import Cell
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How a file of Excel begins, new and old."""
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class TableError(DoudiError):
@@ -229,3 +230,10 @@ def _plain(cell: Cell) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return "" if cell is None else " ".join(str(cell).split())
+
+
+def harmless(cell: str) -> str:
+    """A cell of a CSV on its way out that no spreadsheet takes for a formula; a number keeps its minus sign."""
+    if cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and not _NUMBER.fullmatch(cell)):
+        return f"'{cell}"
+    return cell

@@ -9,8 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import islice, product
 
-from pypinyin import Style, lazy_pinyin
-
 MOST_SPELLINGS = 6
 """More readings of one name than this are not kept; the likeliest come first."""
 
@@ -36,6 +34,9 @@ _SEVERAL = _table()
 def _readings(character: str) -> tuple[str, ...]:
     known = _SEVERAL.get(character)
     if known is None:
+        # half a second of tables, which most commands never ask for
+        from pypinyin import Style, lazy_pinyin
+
         spelt = lazy_pinyin(character, style=Style.NORMAL, errors="ignore")
         known = (spelt[0].lower(),) if spelt else ((character.lower(),) if character.isalnum() else ())
     # lü is typed lv, lu or lyu

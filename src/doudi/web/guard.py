@@ -75,6 +75,7 @@ def guarded(view: View, policy: Act | Entry, page: str = "") -> View:
         if not request.user.is_authenticated:
             there = redirect_to_login(request.get_full_path())
             return HttpResponseClientRedirect(there["Location"]) if request.htmx else there  # type: ignore[attr-defined]
+        asker(request).of_request = {}
         first = attend(request, asker(request), page)
         if first is not None:
             return first

@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 
-MOST = 10_000
+MOST = 2_000
 
 
 class LongList(Paginator):  # type: ignore[type-arg]

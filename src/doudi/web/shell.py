@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from doudi.contexts.accounts.services import Act, Role, User, acts_of
 from doudi.contexts.monitoring import services as monitoring
@@ -150,31 +153,48 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if isinstance(user, User):
         at = request.path
         acts = acts_of(user)
-        frame["can"] = {act.value: act in acts for act in Act}
+        frame["can"] = _can(acts)
         frame["unread"] = monitoring.unread_count(user)
         frame["role_label"] = _(Role(user.role).label)
         frame["menu"], frame["submenu"] = _menu(acts, at)
     return frame
 
 
+@cache
+def _can(acts: frozenset[Act]) -> Mapping[str, bool]:
+    """Which acts a page offers, by name."""
+    return MappingProxyType({act.value: act in acts for act in Act})
+
+
+@cache
+def _rooms(acts: frozenset[Act], _language: str) -> tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]:
+    """The rooms that have a page for the acts, with name, address and label of each, in the language of the page."""
+    rooms = (
+        (
+            _(room),
+            tuple(
+                (name, reverse(name), _(label)) for name, label, act in pages if act is None or act in acts
+            ),
+        )
+        for room, pages in _MENU
+    )
+    return tuple((room, pages) for room, pages in rooms if pages)
+
+
 def _menu(acts: frozenset[Act], at: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rooms and the pages of the room one stands in; an account with few pages sees them all in one row."""
     home = reverse("home")
     first = {"href": home, "label": _("今日待办"), "current": at == home}
-    rooms: list[tuple[str, list[dict[str, Any]]]] = []
-    for room, pages in _MENU:
-        shown = [
-            {
-                "href": href,
-                "label": _(label),
-                "current": at.startswith((href, *_BELOW.get(name, ()))),
-            }
-            for name, label, act in pages
-            if act is None or act in acts
-            for href in (reverse(name),)
-        ]
-        if shown:
-            rooms.append((_(room), shown))
+    rooms: list[tuple[str, list[dict[str, Any]]]] = [
+        (
+            room,
+            [
+                {"href": href, "label": label, "current": at.startswith((href, *_BELOW.get(name, ())))}
+                for name, href, label in pages
+            ],
+        )
+        for room, pages in _rooms(acts, get_language() or "")
+    ]
     if sum(len(shown) for _room, shown in rooms) <= _ONE_ROW:
         return [first, *(page for _room, shown in rooms for page in shown)], []
     here: list[dict[str, Any]] = []

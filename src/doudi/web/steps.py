@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -37,3 +37,26 @@ def take_step(
         return again(problem)
     messages.success(request, done)
     return then
+
+
+class StepForms:
+    """The forms of a page on which one of several steps may be sent, each with ids of its own.
+
+    ``sent`` is the step's name, "" where none was; ``bound`` its form as it was typed. A step that is not among those
+    offered is :attr:`strange`.
+    """
+
+    def __init__(self, request: HttpRequest, offered: Mapping[str, Callable[..., forms.Form]]) -> None:
+        self._offered = offered
+        posted = request.method == "POST"
+        self.sent = request.POST.get("step", "")
+        self.strange = posted and self.sent not in offered
+        self.bound: forms.Form | None = None
+        if posted and not self.strange:
+            self.bound = offered[self.sent](request.POST, request.FILES, auto_id=f"{self.sent}_%s")
+
+    def form(self, name: str) -> forms.Form:
+        """The form of a step: as it was sent, or empty."""
+        if self.bound is not None and name == self.sent:
+            return self.bound
+        return self._offered[name](auto_id=f"{name}_%s")

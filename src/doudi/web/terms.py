@@ -260,6 +260,21 @@ SUBJECTS = {
     "disclosure": n("信息公开"),
     "venture": n("公益创投"),
     "idea": n("孵化项目"),
+    "roster": n("发放名册"),
+    "settlement": n("助餐结算"),
+    "site": n("助餐点"),
+    "diner": n("助餐对象"),
+    "event": n("登记变动"),
+    "export": n("导出申请"),
+    "saved_list": n("常用条件"),
+    "statistics": n("低收入人口统计"),
+    "data_request": n("个人信息请求"),
+    "assessment": n("影响评估"),
+    "api_key": n("接口密钥"),
+    "webhook": n("部门接口推送"),
+    "upward": n("上报"),
+    "field_visit": n("手机回传"),
+    "account": n("收款账户"),
 }
 
 SEXES = {"男": n("男性"), "女": n("女性")}

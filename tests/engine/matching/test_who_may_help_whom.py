@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doudi.engine.matching import Need, Project, built_in_offers, gap_after_aid, match, within_gap
+from doudi.engine.charity import gap_after_aid, within_gap
+from doudi.engine.matching import Need, Project, built_in_offers, match
 from doudi.engine.matching.offers import built_in_fit, conditions_against
 from tests.engine.matching.small import allowed, choice_of, offers, score
 

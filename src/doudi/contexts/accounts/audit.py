@@ -43,11 +43,14 @@ def take_turn() -> AuditHead:
     Every act takes its turn before it reads what it will change: so two acts never wait for each other crosswise, and
     what was read still stands when it is written.
     """
-    AuditHead.objects.get_or_create(pk=1)
-    return AuditHead.objects.select_for_update().get(pk=1)
+    head = AuditHead.objects.select_for_update().filter(pk=1).first()
+    if head is None:
+        AuditHead.objects.get_or_create(pk=1)
+        head = AuditHead.objects.select_for_update().get(pk=1)
+    return head
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record(
     *,
     by: User,

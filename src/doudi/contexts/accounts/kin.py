@@ -6,7 +6,8 @@ own one. Handbook 03 §3.7: reading one's own or kin's file is blocked and flagg
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar, cast
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -19,6 +20,7 @@ from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 from doudi.house.keyring import keyring
 
+_Read = TypeVar("_Read")
 ID_PURPOSE = "id"
 """The purpose of the blind index of identity numbers, the same in every context."""
 SELF = "本人"
@@ -94,9 +96,21 @@ def own_blinds(by: User) -> set[bytes]:
     """The blind indexes of the people whose files ``by`` must not open."""
     if is_office_hand(by):
         return set()
-    return {
-        bytes(blind) for blind in OwnPerson.objects.filter(user_id=by.pk).values_list("id_blind", flat=True)
-    }
+    return once_a_request(by, "own_blinds", lambda: _own_blinds(by))
+
+
+def _own_blinds(by: User) -> set[bytes]:
+    noted = OwnPerson.objects.filter(user_id=by.pk).order_by().values_list("id_blind", flat=True)
+    return {bytes(blind) for blind in noted}
+
+
+def once_a_request(by: User, what: str, read: Callable[[], _Read]) -> _Read:
+    """What ``read`` gives, read once for the request ``by`` came with: a page asks for it before every list."""
+    if by.of_request is None:
+        return read()
+    if what not in by.of_request:
+        by.of_request[what] = read()
+    return cast(_Read, by.of_request[what])
 
 
 def refuse_own(blinds: Iterable[bytes | memoryview], *, subject: str, by: User) -> None:

@@ -35,6 +35,8 @@ class User(AbstractUser):
     """True on the command line's own hand alone, which is no row of this table."""
     narrowed_to: frozenset[str] | None = None
     """The acts an API key leaves to its holder; None for a person at the workbench. Never stored."""
+    of_request: dict[str, Any] | None = None
+    """What was read for the request that the account came with and holds until its end; None outside a request."""
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.narrowed_to is not None:

@@ -7,6 +7,7 @@ a confirmed account and goes out again with the next batch.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -59,63 +60,56 @@ class Payable:
     attempt: int
     state: str
     reason: str
+    tried_account: int | None
+    """The account of the last attempt."""
     account: PayAccount | None
 
 
-def payables(roster: Roster) -> list[Payable]:
-    """Every payment of a frozen roster that is not paid yet, for a caller that has settled who may see it."""
-    nets = (
-        RosterRow.objects.filter(roster=roster)
-        .exclude(kind=RosterRow.Kind.HELD)
-        .order_by("household_no", "person_id")
-        .values("household_no", "person_id")
-        .annotate(fen=Sum("amount_fen"))
-    )
-    tried = _last_attempts(roster)
-    names = {
-        (row[0], row[1]): (row[2], row[3])
-        for row in RosterRow.objects.filter(roster=roster).values_list(
-            "household_no", "person_id", "payee_name", "region_code"
-        )
-    }
-    accounts = _accounts(names)
-    kept = registry.kept_persons({person for _number, person in names if person})
+_Payee = tuple[int, str, int]
+"""Roster, household and person."""
+
+
+def payables(rosters: Iterable[Roster]) -> list[Payable]:
+    """Every payment of frozen rosters that is not paid yet, roster by roster, for a caller that has settled who may see it."""
+    asked = {roster.pk: roster for roster in rosters}
+    nets: dict[_Payee, int] = defaultdict(int)
+    names: dict[_Payee, tuple[str, str]] = {}
+    rows = RosterRow.objects.filter(roster__in=asked).order_by("household_no", "person_id", "place")
+    for pk, number, person, kind, fen, name, area in rows.values_list(
+        "roster_id", "household_no", "person_id", "kind", "amount_fen", "payee_name", "region_code"
+    ).iterator(chunk_size=10_000):
+        if kind != RosterRow.Kind.HELD:
+            nets[pk, number, person] += fen
+            names[pk, number, person] = (name, area)
+    tried = _last_attempts(asked)
+    due = {key: fen for key, fen in nets.items() if fen and (key not in tried or tried[key][1] != Kind.PAID)}
+    accounts = _accounts((number, person) for _pk, number, person in due)
+    kept = registry.kept_persons({person for _pk, _number, person in due if person})
+    place = {pk: at for at, pk in enumerate(asked)}
     found = []
-    for row in nets.iterator(chunk_size=10_000):
-        key = (row["household_no"], row["person_id"])
-        attempt, state, reason = tried.get(key, (0, "new", ""))
-        if row["fen"] == 0 or state == Kind.PAID:
-            continue
+    for key in sorted(due, key=lambda key: place[key[0]]):
+        pk, number, person = key
         name, area = names[key]
+        attempt, state, reason, account = tried.get(key, (0, "new", "", None))
+        holder = accounts.get((number, kept.get(person, person))) or accounts.get((number, 0))
         found.append(
             Payable(
-                roster,
-                *key,
-                name,
-                area,
-                row["fen"],
-                attempt,
-                state,
-                reason,
-                accounts.get((key[0], kept.get(key[1], key[1]))) or accounts.get((key[0], 0)),
+                asked[pk], number, person, name, area, due[key], attempt, state, reason, account, holder
             )
-        )
+        )  # fmt: skip
     return found
 
 
-def _last_attempts(roster: Roster) -> dict[tuple[str, int], tuple[int, str, str]]:
-    """Payee → attempt, state and reason of the last payment of a roster."""
-    found: dict[tuple[str, int], tuple[int, str, str]] = {}
-    items = PayItem.objects.filter(roster=roster).order_by("attempt")
-    results = {
-        row[0]: (row[1], row[2])
-        for row in PayResult.objects.filter(item__roster=roster)
-        .order_by("pk")
-        .values_list("item_id", "kind", "reason")
-    }
-    for pk, number, person, attempt in items.values_list("pk", "household_no", "person_id", "attempt"):
-        kind, reason = results.get(pk, ("sent", ""))
-        found[number, person] = (attempt, "failed" if kind == Kind.BOUNCED else kind, reason)
+def _last_attempts(rosters: Iterable[int]) -> dict[_Payee, tuple[int, str, str, int | None]]:
+    """Payee → attempt, state, reason and account of the last payment of a roster."""
+    found: dict[_Payee, tuple[int, str, str, int | None]] = {}
+    items = PayItem.objects.filter(roster__in=list(rosters)).order_by("attempt", "results__pk")
+    told = items.values_list(
+        "roster_id", "household_no", "person_id", "attempt", "account_id", "results__kind", "results__reason"
+    )
+    for pk, number, person, attempt, account, kind, reason in told.iterator(chunk_size=10_000):
+        state = "sent" if kind is None else "failed" if kind == Kind.BOUNCED else kind
+        found[pk, number, person] = (attempt, state, reason or "", account)
     return found
 
 
@@ -176,9 +170,8 @@ def failed_count(*, by: User) -> int:
 def open_payments(*, by: User, state: str = "") -> list[Payable]:
     """Payments of the asker's area that are not paid: ``no_account``, ``failed``, ``ready``, ``sent``; empty: all."""
     require(by, Act.VIEW_ROSTERS)
-    found = []
-    for roster in unsettled(Roster.objects.visible_to(by)):
-        found += [one for one in payables(roster) if one.region_code.startswith(by.region_code)]
+    open_now = payables(unsettled(Roster.objects.visible_to(by)))
+    found = [one for one in open_now if one.region_code.startswith(by.region_code)]
     if state:
         found = [one for one in found if standing_of(one) == state]
     return found
@@ -190,16 +183,7 @@ def standing_of(one: Payable) -> str:
         return "sent"
     if one.account is None:
         return "no_account"
-    if one.state == "failed" and _same_account(one):
-        return "failed"
-    return "ready"
-
-
-def _same_account(one: Payable) -> bool:
-    last = PayItem.objects.filter(
-        roster=one.roster, household_no=one.household_no, person_id=one.person_id
-    ).order_by("-attempt")
-    return last.values_list("account_id", flat=True).first() == (one.account.pk if one.account else None)
+    return "failed" if one.state == "failed" and one.tried_account == one.account.pk else "ready"
 
 
 # ---- out ------------------------------------------------------------------------------------------------------------------
@@ -214,12 +198,13 @@ def make_batch(*, region_code: str, layout: str, rules: BenefitRules, by: User) 
     require(by, Act.PAY_ROSTER, region_code=region_code)
     take_turn()
     chosen = rules.layout(layout)
-    due: list[Payable] = []
-    for roster in unsettled(Roster.objects.filter(region_code=region_code)):
-        mine = [one for one in payables(roster) if standing_of(one) == "ready"]
-        if mine or not PayItem.objects.filter(roster=roster).exists():
-            _apart(roster, by)
-        due += mine
+    waiting = unsettled(Roster.objects.filter(region_code=region_code))
+    due = [one for one in payables(waiting) if standing_of(one) == "ready"]
+    begun = set(
+        PayItem.objects.filter(roster__in=waiting).order_by().values_list("roster_id", flat=True).distinct()
+    )
+    paying = {one.roster.pk for one in due}
+    _apart([roster for roster in waiting if roster.pk in paying or roster.pk not in begun], by)
     if not due:
         raise StepRefused(
             "没有可以发放的：名册未冻结、都已送银行，或收款账户还没有确认。",
@@ -250,8 +235,7 @@ def make_batch(*, region_code: str, layout: str, rules: BenefitRules, by: User) 
         lines={Account.PAYABLE: batch.total_fen, Account.TRANSIT: -batch.total_fen},
         by=by,
     )
-    for roster in {one.roster for one in due}:
-        _book_offsets(roster, by=by)
+    _book_offsets(paying, by=by)
     record(
         by=by,
         act=Act.PAY_ROSTER,
@@ -262,27 +246,36 @@ def make_batch(*, region_code: str, layout: str, rules: BenefitRules, by: User) 
     return batch
 
 
-def _apart(roster: Roster, by: User) -> None:
-    """Who pays has neither reckoned nor checked the roster, nor decided on anything in it (不相容岗位)."""
-    if by.username in (roster.computed_by, roster.checked_by):
+def _apart(rosters: list[Roster], by: User) -> None:
+    """Who pays has neither reckoned nor checked these rosters of a county, nor decided on anything in them (不相容岗位)."""
+    for roster in rosters:
+        if by.username in (roster.computed_by, roster.checked_by):
+            raise SamePerson(
+                f"名册 {roster.number} 由您计算或核对，须由另一人发放。",
+                "Who reckoned or checked does not pay.",
+            )
+    if not rosters:
+        return
+    area = rosters[0].region_code
+    mine = BenefitDecision.objects.filter(
+        Q(recorded_by=by.username) | Q(source__in=_handled(by, area)), region_code__startswith=area
+    )
+    row = (
+        RosterRow.objects.filter(roster__in=rosters, decision__in=mine.values("number"))
+        .order_by("roster", "place")
+        .select_related("roster")
+        .first()
+    )
+    if row is None:
+        return
+    if mine.filter(number=row.decision, recorded_by=by.username).exists():
         raise SamePerson(
-            f"名册 {roster.number} 由您计算或核对，须由另一人发放。", "Who reckoned or checked does not pay."
+            f"名册 {row.roster.number} 里有您登记的待遇决定，须由另一人发放。", "Who decided does not pay."
         )
-    own = BenefitDecision.objects.filter(
-        recorded_by=by.username, region_code__startswith=roster.region_code
-    ).values("number")
-    if RosterRow.objects.filter(roster=roster, decision__in=own).exists():
-        raise SamePerson(
-            f"名册 {roster.number} 里有您登记的待遇决定，须由另一人发放。", "Who decided does not pay."
-        )
-    handled = BenefitDecision.objects.filter(
-        source__in=_handled(by, roster.region_code), region_code__startswith=roster.region_code
-    ).values("number")
-    if RosterRow.objects.filter(roster=roster, decision__in=handled).exists():
-        raise SamePerson(
-            f"名册 {roster.number} 里有您受理、入户或审核确认过的申请，须由另一人发放。",
-            "Who accepted, investigated or decided an application does not pay on it.",
-        )
+    raise SamePerson(
+        f"名册 {row.roster.number} 里有您受理、入户或审核确认过的申请，须由另一人发放。",
+        "Who accepted, investigated or decided an application does not pay on it.",
+    )
 
 
 def _handled(by: User, region_code: str) -> QuerySet[Any, Any]:
@@ -328,12 +321,13 @@ def _payment(item: PayItem) -> Payment:
     )
 
 
-def _book_offsets(roster: Roster, *, by: User) -> None:
+def _book_offsets(rosters: Iterable[int], *, by: User) -> None:
     """What the family agreed to have kept back arrives in the recovery ledger, as far as it is still owed (扣抵)."""
-    for row in RosterRow.objects.filter(roster=roster, kind=RosterRow.Kind.OFFSET, amount_fen__lt=0):
+    kept_back = RosterRow.objects.filter(roster__in=rosters, kind=RosterRow.Kind.OFFSET, amount_fen__lt=0)
+    for row in kept_back.select_related("roster").order_by("roster", "place"):
         recovery = Recovery.objects.get(number=row.decision)
         fen = min(-row.amount_fen, recovery.outstanding_fen)
-        voucher = f"{recovery.number}-扣抵-{roster.pk}"[-80:]
+        voucher = f"{recovery.number}-扣抵-{row.roster_id}"[-80:]
         if fen and not recovery.entries.filter(voucher=voucher).exists():
             receive(
                 recovery.number,
@@ -341,7 +335,7 @@ def _book_offsets(roster: Roster, *, by: User) -> None:
                 voucher=voucher,
                 on=timezone.localdate(),
                 by=by,
-                memo=f"名册 {roster.number} 扣抵",
+                memo=f"名册 {row.roster.number} 扣抵",
             )
 
 

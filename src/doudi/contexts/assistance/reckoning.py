@@ -69,9 +69,9 @@ def _rostered(region_code: str, floor: date, books: Books) -> dict[str, dict[tup
         .annotate(fen=Sum("amount_fen"))
     )
     found: dict[str, dict[tuple[Key, date], int]] = defaultdict(dict)
-    people = {person for _number, person, *_rest in rows.filter(person_id__gt=0)}
-    kept = registry.kept_persons(people)
-    for number, person, benefit, month, fen in rows.iterator(chunk_size=10_000):
+    held_rows = list(rows)
+    kept = registry.kept_persons({person for _number, person, *_rest in held_rows if person})
+    for number, person, benefit, month, fen in held_rows:
         # a frozen row names the record of its day; what it paid was paid to the person
         held, paid = found[number], ((number, kept.get(person, person), benefit), month)
         held[paid] = held.get(paid, 0) + fen

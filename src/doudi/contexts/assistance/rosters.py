@@ -220,9 +220,8 @@ def proved(roster: Roster) -> bool:
 # ---- checking -----------------------------------------------------------------------------------------------------------
 
 
-def _for_check(number: str, by: User) -> Roster:
-    take_turn()
-    found = roster_of(number, by=by)
+def _for_check(found: Roster, by: User) -> Roster:
+    number = found.number
     require(by, Act.CHECK_ROSTER, region_code=found.region_code)
     if found.status != Status.COMPUTED:
         raise StepRefused(
@@ -247,7 +246,7 @@ def freeze_roster(number: str, *, note: str, by: User, sha256: str = "") -> Rost
     standing = roster_of(number, by=by)
     if standing.is_frozen and standing.checked_by == by.username:
         return standing
-    roster = _for_check(number, by)
+    roster = _for_check(standing, by)
     if sha256 and sha256 != roster.sha256:
         raise StepRefused("名册已不是您看到的那一份，请重新打开。", "This is not the roster you looked at.")
     if not proved(roster):
@@ -274,7 +273,8 @@ def freeze_roster(number: str, *, note: str, by: User, sha256: str = "") -> Rost
 @transaction.atomic
 def return_roster(number: str, *, note: str, by: User) -> Roster:
     """A second person sends the roster back to be reckoned again (退回); its rows stay as they were."""
-    roster = _for_check(number, by)
+    take_turn()
+    roster = _for_check(roster_of(number, by=by), by)
     if len(note.strip()) < 4:
         raise StepRefused("请写明退回的原因（至少四个字）。", "Say why it is returned.")
     roster.status = Status.WITHDRAWN

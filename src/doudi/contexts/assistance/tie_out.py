@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Q, Subquery, Sum
 
 from doudi.contexts.accounts.services import Act, User, require
 from doudi.contexts.assistance.pay_ledger import Account
@@ -63,7 +63,7 @@ def tie_out(roster: Roster, *, by: User) -> TieOut:
     if paid == rows == roster.total_fen:
         return TieOut(roster.total_fen, rows, paid, 0, 0, 0)
     by_state = {"sent": 0, "failed": 0, "new": 0}
-    for one in payables(roster):
+    for one in payables([roster]):
         by_state[one.state] += one.amount_fen
     return TieOut(roster.total_fen, rows, paid, by_state["sent"], by_state["failed"], by_state["new"])
 
@@ -87,10 +87,12 @@ class BatchTieOut:
 def tie_out_batch(batch: PayBatch, *, by: User) -> BatchTieOut:
     """A payment file against what its return files said, bounces left aside."""
     require(by, Act.VIEW_ROSTERS)
-    items = batch.items.aggregate(fen=Sum("amount_fen"))["fen"] or 0
+    unanswered = ~Exists(PayResult.objects.filter(item=OuterRef("pk")))
+    items = batch.items.aggregate(fen=Sum("amount_fen"), waiting=Sum("amount_fen", filter=unanswered))
     said = BankReturn.objects.filter(batch=batch).aggregate(paid=Sum("paid_fen"), failed=Sum("failed_fen"))
-    waiting = batch.items.filter(results=None).aggregate(fen=Sum("amount_fen"))["fen"] or 0
-    return BatchTieOut(batch.total_fen, items, said["paid"] or 0, said["failed"] or 0, waiting)
+    return BatchTieOut(
+        batch.total_fen, items["fen"] or 0, said["paid"] or 0, said["failed"] or 0, items["waiting"] or 0
+    )
 
 
 @dataclass(frozen=True)
@@ -116,17 +118,13 @@ def prove_ledger(region_code: str) -> LedgerProof:
     if uneven.exists():
         faults.append("有凭证借贷不平")
     frozen = RosterRow.objects.filter(roster__region_code=region_code, roster__status=Roster.Status.FROZEN)
-    owed = frozen.aggregate(fen=Sum("amount_fen"))["fen"] or 0
-    kept = frozen.filter(kind=RosterRow.Kind.OFFSET).aggregate(fen=Sum("amount_fen"))["fen"] or 0
-    last = dict(
-        PayResult.objects.filter(item__batch__region_code=region_code)
-        .order_by("pk")
-        .values_list("item_id", "kind")
-    )
-    paid = sent = 0
-    for pk, fen in PayItem.objects.filter(batch__region_code=region_code).values_list("pk", "amount_fen"):
-        paid += fen if last.get(pk) == PayResult.Kind.PAID else 0
-        sent += fen if pk not in last else 0
+    offset = Q(kind=RosterRow.Kind.OFFSET)
+    sums = frozen.aggregate(owed=Sum("amount_fen"), kept=Sum("amount_fen", filter=offset))
+    owed, kept = sums["owed"] or 0, sums["kept"] or 0
+    last = PayResult.objects.filter(item=OuterRef("pk")).order_by("-pk").values("kind")[:1]
+    items = PayItem.objects.filter(batch__region_code=region_code).annotate(last=Subquery(last))
+    stands = dict(items.order_by().values_list("last").annotate(fen=Sum("amount_fen")))
+    paid, sent = stands.get(PayResult.Kind.PAID.value, 0), stands.get(None, 0)
     for name, account, fen in (
         ("救助支出", Account.EXPENSE, owed - kept),
         ("扣抵", Account.OFFSET, kept),

@@ -27,6 +27,7 @@ from doudi.contexts.assistance.upward_models import UpwardAnswer, UpwardBatch, U
 from doudi.contexts.assistance.upward_sources import Source, rows_of
 from doudi.contexts.registry import services as registry
 from doudi.engine.benefits import first_of, month_text
+from doudi.engine.csvfile import harmless
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.upward import CellLacking, UpwardPack, UpwardRules
 
@@ -207,7 +208,7 @@ def upward_file(number: str, *, rules: UpwardRules, by: User) -> tuple[bytes, st
         return written(batch.header, rows, sheet=pack.sheet), f"{number}.xlsx"
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerows([batch.header, *([_harmless(cell) for cell in row] for row in rows)])
+    writer.writerows([batch.header, *([harmless(cell) for cell in row] for row in rows)])
     # a character that the encoding lacks is told, not mangled: the system above compares names
     try:
         return out.getvalue().encode(pack.encoding), f"{number}.csv"
@@ -216,10 +217,6 @@ def upward_file(number: str, *, rules: UpwardRules, by: User) -> tuple[bytes, st
             f"“{fault.object[fault.start : fault.end]}”在约定的编码 {pack.encoding} 里没有。请在 upward.yaml 里改编码。",
             f"A character does not exist in {pack.encoding}; change the encoding in upward.yaml.",
         ) from None
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in ("=", "+", "@") else cell
 
 
 # ---- back -----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from doudi.contexts.charity.models import Claim, Need, Project, Proposal
 from doudi.contexts.charity.needs import need_of, note, recount
 from doudi.contexts.charity.projects import project as project_of
 from doudi.contexts.registry import services as registry
-from doudi.engine.matching import within_gap
+from doudi.engine.charity import within_gap
 from doudi.engine.money import show_yuan
 from doudi.engine.packs.linking import LinkageRules
 from doudi.engine.workdays import add_workdays
@@ -182,6 +182,12 @@ def grant_claim(
                 code="over_gap",
             )
         amount_fen = fitting
+        if need.whole and amount_fen < gap:
+            raise StepRefused(
+                f"需求 {need.code} 须一次给足，还缺 {show_yuan(gap)}。给不足请退回，让给得足的项目认领。",
+                f"The need is to be given whole: {gap} fen are missing. Give it back if that is too much.",
+                code="not_whole",
+            )
     left = left_of([claim.project])[claim.project_id]
     if left.fen is not None and amount_fen > left.fen + (claim.asked_fen or 0):
         raise StepRefused("项目余下的预算不够。", "The project's budget is too small.", code="over_budget")

@@ -95,7 +95,7 @@ def conditions(
     group, groups = _beside(need.group, project.groups, rules.groups)
     places = "不限" if left.places is None else f"余 {left.places} 个"
     money = "不限" if left.fen is None else f"余 {show_yuan(left.fen)}"
-    return [
+    said = [
         Condition(
             "running", runs, "项目在进行期内" if runs else "项目不在进行期内", "the project runs" if runs else "it does not run"
         ),
@@ -115,6 +115,17 @@ def conditions(
         Condition("places", left.places is None or left.places > 0, f"名额：{places}", f"places left: {left.places}"),
         Condition("budget", gap is None or left.fen is None or left.fen > 0, f"预算：{money}", f"budget left: {left.fen} fen"),
     ]  # fmt: skip
+    if need.whole and gap is not None:
+        most = most_to_give(need, project, left) or 0
+        said.append(
+            Condition(
+                "whole",
+                most == gap,
+                f"须一次给足：缺 {show_yuan(gap)}，项目最多给 {show_yuan(most)}",
+                f"to be given whole: {gap} fen are missing, the project gives {most} at most",
+            )
+        )
+    return said
 
 
 def _beside(code: str, allowed: list[str], terms: Mapping[str, Term]) -> tuple[str, str]:

@@ -40,6 +40,7 @@ NEED_FIELDS: dict[str, frozenset[Viewer]] = {
     "published_on": _ALL,
     "waiting_days": _ALL,
     "need_fen": _ALL,
+    "whole": _ALL,
     "public_aid_fen": _ALL,
     "other_aid_fen": _ALL,
     "gap_fen": _ALL,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, record
@@ -129,14 +129,12 @@ def enter(
     entry.save()
     FundLine.objects.bulk_create(written)
     for line in written:
-        month, _new = FundMonth.objects.get_or_create(
-            fund=line.fund, account=line.account, month=on.replace(day=1)
-        )
-        month.moved_fen += line.amount_fen
-        month.save(update_fields=["moved_fen"])
+        of_month = {"fund": line.fund, "account": line.account, "month": on.replace(day=1)}
+        if not FundMonth.objects.filter(**of_month).update(moved_fen=F("moved_fen") + line.amount_fen):
+            FundMonth.objects.create(**of_month, moved_fen=line.amount_fen)
     _use(entry, pieces)
     for its in funds.values():
-        follow(its)
+        _follow(its, [line for line in written if line.fund == its])
     record(
         by=by,
         act=act,
@@ -159,11 +157,13 @@ def _use(entry: FundEntry, pieces: Iterable[Piece]) -> None:
         piece.part.save(update_fields=["left_fen", "left_quantity"])
 
 
-def follow(fund: Fund) -> None:
-    """Bring the kept sums of a fund up to its ledger."""
-    for column, account in _KEPT.items():
-        setattr(fund, column, -balance(fund, account))
-    fund.save(update_fields=list(_KEPT))
+def _follow(fund: Fund, lines: Iterable[FundLine]) -> None:
+    """Bring the kept sums of a fund up to the lines that were just written."""
+    columns = {account: column for column, account in _KEPT.items()}
+    moved = {columns[Account(line.account)]: -line.balance_fen for line in lines if line.account in columns}
+    for column, fen in moved.items():
+        setattr(fund, column, fen)
+    fund.save(update_fields=list(moved))
 
 
 # ---- balances ---------------------------------------------------------------------------------------------------

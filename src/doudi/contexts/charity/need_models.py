@@ -9,7 +9,7 @@ from django.db import models
 from doudi.contexts.accounts.services import AppendOnly, Scope, TimelineLine
 from doudi.contexts.charity.filing_models import AidFiling, Way
 from doudi.contexts.charity.organisation_models import Organisation, Project
-from doudi.engine.matching import gap_after_aid
+from doudi.engine.charity import gap_after_aid
 from doudi.house.fields import SealedTextField
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class Need(models.Model):
     group = models.CharField("人群", max_length=20)
     tier = models.PositiveSmallIntegerField("紧急等级", help_text="1 最急")
     need_fen = models.BigIntegerField("需求金额（分）", null=True)
+    whole = models.BooleanField(
+        "须一次给足", default=False, help_text="一个项目给足全部缺口；否则可以由几个项目分担"
+    )
     public_aid_fen = models.BigIntegerField("政府救助（分）", default=0)
     other_aid_fen = models.BigIntegerField("其他帮扶（分）", default=0)
     counted_since = models.DateField("计入起日")

@@ -11,7 +11,7 @@ from datetime import date
 
 from dateutil.relativedelta import relativedelta
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
+from django.db.models import Count, Sum
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, Scope, User, record, require, take_turn
@@ -75,6 +75,14 @@ def note(need: Need, *, by: User, kind: str, text: str) -> None:
     NeedEvent.write(need=need, by=by, kind=kind, text=text)
 
 
+def parts_of(need: Need) -> tuple[int, int]:
+    """How many gifts a need has had already, and their fen (分担情况)."""
+    given = need.claims.filter(status=Claim.Status.GRANTED).aggregate(
+        count=Count("pk"), fen=Sum("granted_fen")
+    )
+    return given["count"], given["fen"] or 0
+
+
 def aid_counted(household_no: str, kind: str, since: date, rules: LinkageRules) -> tuple[int, int]:
     """What the household got of a kind since a day: from the public hand, and from all others, fen."""
     public = sum(
@@ -113,11 +121,14 @@ def raise_need(
     origin_no: str = "",
     counted_since: date | None = None,
     income_fen: int | None = None,
+    whole: bool = False,
     rules: LinkageRules,
     by: User,
 ) -> Need:
     """Raise a household's need; refused where public and other aid meet it already. One open need of a kind at a time:
     a second click gives the first.
+
+    ``whole``: a part does not help (an operation's deposit), one project gives all that is missing (须一次给足).
     """
     household = registry.household(household_no, by=by)
     require(by, Act.RAISE_NEED, region_code=household.responsible_region)
@@ -150,6 +161,7 @@ def raise_need(
         group=group,
         tier=tier,
         need_fen=need_fen,
+        whole=whole and need_fen is not None,
         public_aid_fen=public,
         other_aid_fen=other,
         counted_since=since,

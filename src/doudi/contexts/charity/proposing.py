@@ -5,6 +5,7 @@ Order: urgency, gap to income, waiting; restricted money first where it can. The
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from doudi.contexts.charity.telling import tell_held
 from doudi.contexts.registry import services as registry
 from doudi.engine import matching
 from doudi.engine.matching.offers import built_in_fit
+from doudi.engine.money import show_yuan
 from doudi.engine.packs.linking import LinkageRules
 
 TIME_LIMIT = 10.0
@@ -55,6 +57,13 @@ def propose(*, rules: LinkageRules, by: User) -> MatchRun:
     left, tied = left_of(running), barred_pairs(waiting, running)
     found = _reckon(waiting, running, left, tied, rules)
     by_code, by_number = {need.code: need for need in waiting}, {one.number: one for one in running}
+    for pair in found.pairs:
+        left[by_number[pair.project].pk] = _less(left[by_number[pair.project].pk], pair.amount or 0)
+    alone = dict(found.why_unserved())
+    shared = _in_parts([by_code[code] for code in alone], running, left, tied, rules)
+    given: Counter[str] = Counter()
+    for part in shared:
+        given[part.need.code] += part.amount_fen or 0
     earlier = MatchRun.objects.filter(number__startswith=f"PP{today:%Y%m%d}").count()
     run = MatchRun.objects.create(
         number=f"PP{today:%Y%m%d}-{earlier + 1:02d}",
@@ -64,12 +73,16 @@ def propose(*, rules: LinkageRules, by: User) -> MatchRun:
         projects=len(running),
         optimal=found.optimal,
         served={str(tier): count for tier, count in found.served_by_tier.items()},
-        unserved=[{"need": code, "why": _in_words(why, rules)} for code, why in found.why_unserved()],
+        unserved=[
+            {"need": code, "why": _in_words(why, rules)}
+            for code, why in alone.items()
+            if code not in given or given[code] < (by_code[code].gap_fen or 0)
+        ],
     )
     Proposal.objects.filter(
         status=Proposal.Status.PROPOSED, run__region_code__startswith=by.region_code
     ).update(status=Proposal.Status.STALE)
-    Proposal.objects.bulk_create(
+    whole = [
         Proposal(
             run=run,
             need=by_code[pair.need],
@@ -79,12 +92,72 @@ def propose(*, rules: LinkageRules, by: User) -> MatchRun:
             why=_in_words(why, rules),
         )
         for pair, why in found.why_served()
-    )
+    ]
+    for part in shared:
+        part.run = run
+    Proposal.objects.bulk_create([*whole, *shared])
     record(
         by=by, act=Act.MATCH_NEEDS, subject=f"match:{run.number}", region_code=by.region_code,
-        detail={"needs": len(waiting), "projects": len(running), "pairs": len(found.pairs), "optimal": found.optimal},
+        detail={"needs": len(waiting), "projects": len(running), "pairs": len(found.pairs), "parts": len(shared), "optimal": found.optimal},
     )  # fmt: skip
     return run
+
+
+def _less(left: Left, fen: int) -> Left:
+    """What a project has left after one more gift."""
+    return Left(
+        None if left.fen is None else max(0, left.fen - fen),
+        None if left.places is None else max(0, left.places - 1),
+    )
+
+
+def _in_parts(
+    left_over: list[Need],
+    running: list[Project],
+    left: dict[int, Left],
+    tied: set[tuple[int, int]],
+    rules: LinkageRules,
+) -> list[Proposal]:
+    """What no project can give alone, shared among several, each up to its own sum (分担); ``left`` goes down with it.
+
+    The most urgent and longest waiting first; of the projects the narrowest first, so that free money stays for others.
+    """
+    today, found = timezone.localdate(), []
+    narrow = sorted(
+        running, key=lambda one: (not one.kinds, not one.groups, len(one.regions) != 1, one.number)
+    )
+    queue = sorted(left_over, key=lambda need: (need.tier, need.published_on or today, need.code))
+    for need in queue:
+        gap = need.gap_fen
+        if need.whole or not gap:
+            continue
+        parts: list[tuple[Project, int]] = []
+        for one in narrow:
+            room = left[one.pk]
+            if room.fen == 0 or room.places == 0 or (one.kinds and need.kind not in one.kinds):
+                continue
+            if all(
+                part.holds
+                for part in conditions(
+                    need, one, left=room, is_barred=(one.pk, need.pk) in tied, rules=rules, on=today
+                )
+            ):
+                fen = min(gap, most_to_give(need, one, room) or 0)
+                parts.append((one, fen))
+                gap -= fen
+            if not gap:
+                break
+        for one, fen in parts:
+            left[one.pk] = _less(left[one.pk], fen)
+            rest = f"还缺 {show_yuan(gap)}" if gap else "合起来给足"
+            found.append(
+                Proposal(
+                    need=need, project=one, amount_fen=fen, fit=0.0,
+                    why=f"没有一个项目能单独给足，{len(parts)} 个项目分担，{rest}"
+                    f" / no project can give it alone; {len(parts)} share it, {gap} fen still missing",
+                )
+            )  # fmt: skip
+    return found
 
 
 def _reckon(

@@ -296,7 +296,8 @@ def _changed(case: WarningCase, by: User, kind: str, text: str, handling: Handli
 def standing_still(case: WarningCase, at: datetime) -> Suspension | None:
     """The suspension that holds at a moment."""
     today = timezone.localdate(at)
-    return case.suspensions.filter(ended_at=None, until_on__gt=today).order_by("-pk").first()
+    holding = [one for one in case.suspensions.all() if one.ended_at is None and one.until_on > today]
+    return max(holding, key=lambda one: one.pk, default=None)
 
 
 # ---- my clocks ---------------------------------------------------------------------------------------------------

@@ -106,14 +106,17 @@ class ScreeningRun(models.Model):
 class WarningQuerySet(models.QuerySet["WarningCase"]):
     def visible_to(self, user: User) -> WarningQuerySet:
         """Warnings the account's area answers for; the prefix is part of the query."""
-        return self.filter(region_code__startswith=user.region_code) if user.region_code else self
+        return self.in_region(user.region_code) if user.region_code else self
 
     def open(self) -> WarningQuerySet:
         """Warnings that still ask for something to be done."""
         return self.filter(status__in=OPEN)
 
     def in_region(self, region_code: str) -> WarningQuerySet:
-        return self.filter(region_code__startswith=region_code)
+        # the range says the same of codes of up to twelve digits, and unlike the beginning it is found by any index
+        return self.filter(
+            region_code__startswith=region_code, region_code__range=(region_code, region_code.ljust(12, "9"))
+        )
 
     def overdue(self, today: date) -> WarningQuerySet:
         """Open warnings past their limit; a limit in hours is missed within its day."""

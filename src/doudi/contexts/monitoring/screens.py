@@ -84,12 +84,12 @@ def _previous(pack: Pack, evidence: registry.Evidence) -> screening.Previous | N
     ).order_by("-pk")
     for run in earlier[:3]:
         if (result_folder(run) / "result.json").is_file():
-            stood_on = registry.snapshots_of(pack.feeds, _evidence_of(run))
+            stood_on = registry.snapshots_of(pack.feeds, evidence_of(run))
             return screening.Previous(result_folder(run), stood_on)
     return None
 
 
-def _evidence_of(run: ScreeningRun) -> registry.Evidence:
+def evidence_of(run: ScreeningRun) -> registry.Evidence:
     """What a run stood on."""
     missing = {name: Status(status) for name, status in run.missing.items()}
     return registry.Evidence(run.as_of, tuple(run.loads), missing)
@@ -187,7 +187,7 @@ def replay(run: ScreeningRun, pack: Pack, *, by: User) -> Replay:
             f"The pack given ({pack.hash[:12]}) is not the one of run {run.pk} ({run.pack_hash[:12]}).",
             code="pack_differs",
         )
-    snapshots = registry.snapshots_of(pack.feeds, _evidence_of(run))
+    snapshots = registry.snapshots_of(pack.feeds, evidence_of(run))
     folder = home().work / secrets.token_hex(8)
     try:
         screening.screen(pack, snapshots, to=folder)

@@ -158,6 +158,7 @@ from doudi.contexts.monitoring.quality import (
 from doudi.contexts.monitoring.revisits import record_revisit
 from doudi.contexts.monitoring.screens import (
     Replay,
+    evidence_of,
     export_result,
     latest_run,
     per_capita_incomes,
@@ -283,6 +284,7 @@ __all__ = [
     "dispatch_warning",
     "doubt_of",
     "doubts",
+    "evidence_of",
     "export_result",
     "field_visit",
     "field_visits",

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import ID_PURPOSE
@@ -127,10 +128,11 @@ def bring_up_to_date(specs: Mapping[str, FeedSpec], *, read: Mapping[int, Parsed
     ``read`` are the files of loads that were read a moment ago: a million rows need not be unsealed and read again.
     """
     graded = set(Grading.objects.values_list("load_id", "register_hash"))
+    registers = _registers()
     for load in (
         FeedLoad.objects.filter(status=FeedLoad.Status.IN_FORCE).exclude(feed=REGISTER).order_by("pk")
     ):
-        register = _register_for(load)
+        register = _register_of(registers, load.as_of)
         spec = specs.get(load.feed)
         if spec is None or register is None:
             continue
@@ -138,22 +140,36 @@ def bring_up_to_date(specs: Mapping[str, FeedSpec], *, read: Mapping[int, Parsed
             _resolve(load, register, spec, specs, (read or {}).get(load.pk))
 
 
-def _register_for(load: FeedLoad) -> FeedLoad | None:
+def _registers() -> list[FeedLoad]:
+    return list(FeedLoad.objects.filter(feed=REGISTER, status=FeedLoad.Status.IN_FORCE))
+
+
+def _register_of(registers: Iterable[FeedLoad], as_of: date) -> FeedLoad | None:
     """The register a load's answer is counted against: that of its date, or the first that came after."""
-    return (
-        register_on(load.as_of)
-        or FeedLoad.objects.filter(feed=REGISTER, status=FeedLoad.Status.IN_FORCE)
-        .order_by("as_of", "-pk")
-        .first()
-    )
+    before = [one for one in registers if one.as_of <= as_of]
+    if before:
+        return max(before, key=lambda one: (one.as_of, one.pk))
+    return min(registers, key=lambda one: (one.as_of, -one.pk), default=None)
 
 
 def counts_of(load: FeedLoad) -> dict[str, Any]:
-    """The counts of the contract, with the grades against the register of the load's date."""
+    """The counts of the contract, with the grades against the register of the load's date; {} of a refused file."""
+    return _counts_of(load, _registers())
+
+
+def counted(loads: Iterable[FeedLoad]) -> list[tuple[FeedLoad, dict[str, Any]]]:
+    """Each load with its counts (:func:`counts_of`)."""
+    shown, registers = list(loads), _registers()
+    prefetch_related_objects(shown, "gradings")
+    return [(load, _counts_of(load, registers)) for load in shown]
+
+
+def _counts_of(load: FeedLoad, registers: Iterable[FeedLoad]) -> dict[str, Any]:
     if load.feed == REGISTER or not load.counts:
         return dict(load.counts)
-    register = _register_for(load)
-    grading = None if register is None else load.gradings.filter(register_hash=register.file_hash).first()
+    register = _register_of(registers, load.as_of)
+    graded = {grading.register_hash: grading for grading in load.gradings.all()}
+    grading = None if register is None else graded.get(register.file_hash)
     unmatched = {
         "grades": {"A": 0, "B": 0, "C": 0},
         "leads": 0,

@@ -13,9 +13,14 @@ from doudi.contexts.registry.models import Household
 
 def office_region() -> str:
     """The smallest area that holds every household of the register: a county's code in a county, '' before the first."""
+    return _office_region() or ""
+
+
+def _office_region() -> str | None:
+    """As :func:`office_region`; None before the first household."""
     ends = Household.objects.current().aggregate(first=Min("region_code"), last=Max("region_code"))
     if ends["first"] is None:
-        return ""
+        return None
     same = takewhile(lambda pair: pair[0] == pair[1], zip(ends["first"], ends["last"], strict=False))
     shared = "".join(digit for digit, _ in same)
     return max(
@@ -25,7 +30,8 @@ def office_region() -> str:
 
 def covers_office(user: User) -> bool:
     """Whether the account's area holds every household of this office."""
-    return office_region().startswith(user.region_code) or not Household.objects.current().exists()
+    region = _office_region()
+    return region is None or region.startswith(user.region_code)
 
 
 def require_whole_office(by: User) -> None:

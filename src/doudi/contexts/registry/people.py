@@ -15,6 +15,7 @@ from doudi.contexts.accounts.services import (
     Known,
     OwnFile,
     User,
+    once_a_request,
     own_blinds,
     refuse_own,
     require,
@@ -131,6 +132,10 @@ class OwnFiles:
 
 def own_files(*, by: User) -> OwnFiles:
     """The files that are the officer's own or kin's: under former numbers, in merged records, in former households too."""
+    return once_a_request(by, "own_files", lambda: _own_files(by))
+
+
+def _own_files(by: User) -> OwnFiles:
     blinds = own_blinds(by)
     if not blinds:
         return OwnFiles()
@@ -192,12 +197,8 @@ def kept_persons(keys: Iterable[int]) -> dict[int, int]:
     """Which record each key means today: the one that a merged record went into, else itself."""
     found: dict[int, int] = {}
     for batch in batches(keys):
-        found |= dict(Person.objects.filter(pk__in=batch, merged_into=None).values_list("pk", "pk"))
-        for key, into in (
-            Person.objects.filter(pk__in=batch).exclude(merged_into=None).values_list("pk", "merged_into")
-        ):
-            assert into is not None  # excluded above
-            found[key] = kept_persons([into]).get(into, into)
+        for key, into in Person.objects.filter(pk__in=batch).values_list("pk", "merged_into"):
+            found[key] = key if into is None else kept_persons([into]).get(into, into)
     return found
 
 

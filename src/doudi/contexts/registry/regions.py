@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -57,6 +57,14 @@ def load_divisions(counties: set[str]) -> int:
     Region.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)
     names.cache_clear()
     return len(new)
+
+
+@transaction.atomic
+def name_divisions(given: Mapping[str, str]) -> None:
+    """Take in divisions, code → name, that the country's table has not: abolished ones of a register, invented ones of a sample."""
+    for code, name in given.items():
+        Region.objects.get_or_create(code=code, defaults={"name": name, "parent_code": parent_of(code)})
+    names.cache_clear()
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from doudi.engine.benefits.rules import Layout
+from doudi.engine.csvfile import harmless
 from doudi.engine.errors import DoudiError
 from doudi.engine.money import format_yuan, parse_fen
 
@@ -70,12 +71,12 @@ def write_payment_file(layout: Layout, payments: Sequence[Payment], *, number: s
     for payment in payments:
         cells = {
             "序号": str(payment.serial),
-            "姓名": _harmless(payment.name),
+            "姓名": _one_line(payment.name),
             "账号": payment.account,
             "金额": _amount(layout, payment.amount_fen),
-            "摘要": _harmless(payment.purpose),
-            "户编号": _harmless(payment.household_no),
-            "开户行": _harmless(payment.bank),
+            "摘要": _one_line(payment.purpose),
+            "户编号": _one_line(payment.household_no),
+            "开户行": _one_line(payment.bank),
         }
         writer.writerow([cells[field] for field in layout.columns])
     if layout.foot:
@@ -94,10 +95,9 @@ def _amount(layout: Layout, fen: int) -> str:
     return str(fen) if layout.in_fen else format_yuan(fen)
 
 
-def _harmless(text: str) -> str:
+def _one_line(text: str) -> str:
     """A cell that no spreadsheet takes for a formula and no reader for two lines."""
-    plain = " ".join(text.split())
-    return f"'{plain}" if plain[:1] in ("=", "+", "-", "@") else plain
+    return harmless(" ".join(text.split()))
 
 
 def read_return(layout: Layout, content: bytes, sent: Mapping[int, Payment]) -> list[Outcome]:

@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from doudi.engine.errors import DoudiError
-from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.sections import nearest_file
 
 DIFFERENCE, HARDSHIP, SET = "补差", "特困", "核定"
 _SCHEMA = Path(__file__).with_name("benefits.schema.json")
@@ -166,14 +166,7 @@ class BenefitRules:
 
 def load_benefits(folder: Path) -> BenefitRules:
     """The benefits of a pack folder: its own ``benefits.yaml``, or that of the nearest layer below it."""
-    for layer in reversed(layer_folders(folder)):
-        if (layer / "benefits.yaml").is_file():
-            return _read(layer / "benefits.yaml")
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 benefits.yaml（待遇与发放）。请从 packs/reference 复制一份修改。",
-        f"Neither {folder} nor its parents hold a benefits.yaml; copy the one of packs/reference and change it.",
-        code="benefits_missing",
-    )
+    return _read(nearest_file(folder, "benefits.yaml", about="待遇与发放", code="benefits_missing"))
 
 
 @cache

@@ -40,7 +40,7 @@ ARROW = {
 }  # fmt: skip
 """Arrow type of a parsed column by its declared type: money in fen, months as year × 12 + (month − 1)."""
 
-_TOTALS = pa.array(["合计", "总计"])
+_TOTALS = ("合计", "总计")
 _FILLED_WHEN_MERGED = frozenset(ARROW) - {"money", "decimal", "int"}
 
 
@@ -251,7 +251,7 @@ def _rows_with_content(layout: Layout, block: Block, texts: Mapping[str, pa.Arra
         blank &= _is_null(column)
     first = next(name for name, place in layout.places.items() if place == layout.first_place)
     without_space = pc.replace_substring_regex(texts[first], r"[\s\x{3000}:：]", "")
-    total = pc.fill_null(pc.is_in(without_space, _TOTALS), False).to_numpy(zero_copy_only=False)
+    total = pc.fill_null(pc.is_in(without_space, pa.array(_TOTALS)), False).to_numpy(zero_copy_only=False)
     return ~(blank | total)
 
 

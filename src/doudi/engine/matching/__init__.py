@@ -6,7 +6,6 @@ It never decides: a person accepts, changes or refuses each pair.
 """
 
 from doudi.engine.matching.assign import Assignment, Pair, first_come, match
-from doudi.engine.matching.gap import gap_after_aid, within_gap
 from doudi.engine.matching.lists import read_eligible, read_needs, read_projects
 from doudi.engine.matching.offers import MatchingError, Need, Offers, Project, built_in_offers, listed_offers
 
@@ -19,11 +18,9 @@ __all__ = [
     "Project",
     "built_in_offers",
     "first_come",
-    "gap_after_aid",
     "listed_offers",
     "match",
     "read_eligible",
     "read_needs",
     "read_projects",
-    "within_gap",
 ]

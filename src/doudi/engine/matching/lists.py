@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from doudi.engine.charity import gap_after_aid
 from doudi.engine.csvfile import CsvFile
-from doudi.engine.matching.gap import gap_after_aid
 from doudi.engine.matching.offers import Ints, Need, Offers, Project, listed_offers
 
 _FIT_DIGITS = 6

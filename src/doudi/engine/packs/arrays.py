@@ -101,8 +101,7 @@ class ArrayRelations(MemberRelations):
             ),
             of_rows=tuple(self._of_rows(feed, plan, step(f"fm_{feed}")) for feed, plan in asking.items()),
             of_households=tuple(step(f"fh_{feed}") for feed in plans if feed not in asking),
-            # sorted already; said again, for the file to have the schema of the one query's
-            result=f"{result} ORDER BY household_key",
+            result=result,
         )
 
     def _of_rows(self, feed: str, plan: FeedPlan, sums: str) -> OfRows:

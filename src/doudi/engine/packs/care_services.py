@@ -10,7 +10,7 @@ import yaml
 
 from doudi.engine.errors import DoudiError
 from doudi.engine.money import parse_fen
-from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.sections import nearest_file
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,7 @@ class CareRules:
 
 def load_care(folder: Path) -> CareRules:
     """The catalogue of a pack folder: its own ``care_services.yaml``, or that of the nearest layer below it."""
-    for layer in reversed(layer_folders(folder)):
-        if (layer / "care_services.yaml").is_file():
-            return _read(layer / "care_services.yaml")
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 care_services.yaml（服务类救助）。请从 packs/reference 复制一份修改。",
-        f"Neither {folder} nor its parents hold a care_services.yaml; copy the one of packs/reference and change it.",
-        code="care_missing",
-    )
+    return _read(nearest_file(folder, "care_services.yaml", about="服务类救助", code="care_missing"))
 
 
 def _read(path: Path) -> CareRules:

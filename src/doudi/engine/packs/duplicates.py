@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from doudi.engine.errors import DoudiError
-from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.sections import nearest_file
 
 FILE = "duplicates.yaml"
 
@@ -29,14 +29,7 @@ class DuplicateRules:
 
 def load_duplicate_rules(folder: Path) -> DuplicateRules:
     """The rules of a pack folder: its own ``duplicates.yaml``, or that of the nearest layer below it."""
-    for layer in reversed(layer_folders(folder)):
-        if (layer / FILE).is_file():
-            return _read(layer / FILE)
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 {FILE}（查重）。请从 packs/reference 复制一份修改。",
-        f"Neither {folder} nor its parents hold a {FILE}; copy the one of packs/reference and change it.",
-        code="duplicates_missing",
-    )
+    return _read(nearest_file(folder, FILE, about="查重", code="duplicates_missing"))
 
 
 def _read(path: Path) -> DuplicateRules:

@@ -12,9 +12,9 @@ import yaml
 
 from doudi.engine.charity import Band, Class, DisclosureRules
 from doudi.engine.errors import DoudiError
-from doudi.engine.packs.layers import layer_folders
 from doudi.engine.packs.linking import LinkageRules, load_linkage
 from doudi.engine.packs.linking import Term as Kind
+from doudi.engine.packs.sections import nearest_file
 from doudi.engine.packs.units import parse_quantity
 
 
@@ -60,13 +60,8 @@ class GivingRules:
 
 def load_giving(folder: Path) -> GivingRules:
     """The rules of a pack folder: its own ``giving.yaml``, or that of the nearest layer below it."""
-    for layer in reversed(layer_folders(folder)):
-        if (layer / "giving.yaml").is_file():
-            return _read(layer / "giving.yaml", load_linkage(folder))
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 giving.yaml（慈善资金）。请从 packs/reference 复制一份修改。",
-        f"Neither {folder} nor its parents hold a giving.yaml; copy the one of packs/reference and change it.",
-        code="giving_missing",
+    return _read(
+        nearest_file(folder, "giving.yaml", about="慈善资金", code="giving_missing"), load_linkage(folder)
     )
 
 

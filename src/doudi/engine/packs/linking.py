@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from doudi.engine.errors import DoudiError
-from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.sections import nearest_file
 
 FILE = "linkage.yaml"
 NAME, ID_NUMBER, AIDED_ON, AMOUNT, KIND, WAY, WHAT, PROJECT, MONEY, CONSENT, COUNT = COLUMNS = (
@@ -98,14 +98,7 @@ class LinkageRules:
 
 def load_linkage(folder: Path) -> LinkageRules:
     """The rules of a pack folder: its own ``linkage.yaml``, or that of the nearest layer below it."""
-    for layer in reversed(layer_folders(folder)):
-        if (layer / FILE).is_file():
-            return _read(layer / FILE)
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 {FILE}（慈善衔接）。请从 packs/reference 复制一份修改。",
-        f"Neither {folder} nor its parents hold a {FILE}; copy the one of packs/reference and change it.",
-        code="linkage_missing",
-    )
+    return _read(nearest_file(folder, FILE, about="慈善衔接", code="linkage_missing"))
 
 
 def _read(path: Path) -> LinkageRules:

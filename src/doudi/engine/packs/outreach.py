@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from doudi.engine.errors import DoudiError
-from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.sections import nearest_file
 
 LEVELS = ("blue", "yellow", "orange", "red")
 NUMBER, CALLED_AT, TEXT, PLACE, CONTACT, NAME, REGION = COLUMNS = (
@@ -52,14 +52,7 @@ class Outreach:
 
 def load_outreach(folder: Path) -> Outreach:
     """The rules of a pack folder: its own ``outreach.yaml``, or that of the nearest layer below it."""
-    for layer in reversed(layer_folders(folder)):
-        if (layer / "outreach.yaml").is_file():
-            return _read(layer / "outreach.yaml")
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 outreach.yaml（主动发现）。请从 packs/reference 复制一份修改。",
-        f"Neither {folder} nor its parents hold an outreach.yaml; copy the one of packs/reference and change it.",
-        code="outreach_missing",
-    )
+    return _read(nearest_file(folder, "outreach.yaml", about="主动发现", code="outreach_missing"))
 
 
 def _read(path: Path) -> Outreach:

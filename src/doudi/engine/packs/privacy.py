@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from doudi.engine.errors import DoudiError
-from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.sections import nearest_file
 
 KINDS = ("查阅", "更正", "删除", "撤回同意")
 """What a person may ask for (个人信息保护法 第十五、四十五至四十七条)."""
@@ -41,14 +41,7 @@ class PrivacyRules:
 
 def load_privacy(folder: Path) -> PrivacyRules:
     """The rules of a pack folder: its own ``privacy.yaml``, or that of the nearest layer below it."""
-    for layer in reversed(layer_folders(folder)):
-        if (layer / "privacy.yaml").is_file():
-            return _read(layer / "privacy.yaml")
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 privacy.yaml（用途登记）。请从 packs/reference 复制一份修改。",
-        f"Neither {folder} nor its parents hold a privacy.yaml; copy the one of packs/reference and change it.",
-        code="privacy_missing",
-    )
+    return _read(nearest_file(folder, "privacy.yaml", about="用途登记", code="privacy_missing"))
 
 
 def _read(path: Path) -> PrivacyRules:

@@ -17,7 +17,7 @@ import yaml
 
 from doudi.engine.clocks import Clock, Pause, Unit
 from doudi.engine.errors import DoudiError
-from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.sections import nearest_file
 from doudi.engine.packs.units import parse_quantity
 
 FILE = "procedures.yaml"
@@ -175,14 +175,7 @@ class Procedures:
 
 def load_procedures(folder: Path) -> Procedures:
     """The procedures of a pack folder: its own file, or that of the nearest layer below it."""
-    for layer in reversed(layer_folders(folder)):
-        if (layer / FILE).is_file():
-            return _read(layer / FILE)
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 {FILE}（申请办理规程）。请从 packs/reference 复制一份修改。",
-        f"Neither {folder} nor its parents hold a {FILE}; copy the one of packs/reference and change it.",
-        code="procedures_missing",
-    )
+    return _read(nearest_file(folder, FILE, about="申请办理规程", code="procedures_missing"))
 
 
 def _read(path: Path) -> Procedures:

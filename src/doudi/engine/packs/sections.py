@@ -14,23 +14,28 @@ from doudi.engine.packs.source import Node, read_file
 from doudi.engine.packs.structure import check_structure
 
 
-def read_section(folder: Path, name: str, schema: Path, *, about: str) -> Node:
+def nearest_file(folder: Path, name: str, *, about: str, code: str = "section_missing") -> Path:
     """The file ``name`` of a pack, its own or that of the nearest layer below; ``about`` names it for people.
 
-    Raises :class:`PackError` with the line where it is malformed, :class:`DoudiError` where no layer has it.
+    Raises :class:`DoudiError` with ``code`` where no layer has it.
     """
     for layer in reversed(layer_folders(folder)):
-        if not (layer / name).is_file():
-            continue
-        report = Report()
-        node = read_file(layer / name, f"{layer.name}/{name}", report)
-        if node is not None:
-            check_structure(node, report, schema=schema)
-        report.raise_if_any()
-        if node is not None:
-            return node
+        if (layer / name).is_file():
+            return layer / name
     raise DoudiError(
         f"{folder} 和它的上级里都没有 {name}（{about}）。请从 packs/reference 复制一份修改。",
         f"Neither {folder} nor its parents hold a {name}; copy the one of packs/reference and change it.",
-        code="section_missing",
+        code=code,
     )
+
+
+def read_section(folder: Path, name: str, schema: Path, *, about: str) -> Node:
+    """The file of :func:`nearest_file` as nodes; :class:`PackError` with the line where it is malformed."""
+    path = nearest_file(folder, name, about=about)
+    report = Report()
+    node = read_file(path, f"{path.parent.name}/{name}", report)
+    if node is not None:
+        check_structure(node, report, schema=schema)
+    report.raise_if_any()
+    assert node is not None, "a file that cannot be read is reported"
+    return node

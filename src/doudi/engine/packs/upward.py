@@ -15,7 +15,7 @@ import yaml
 
 from doudi.engine.errors import DoudiError
 from doudi.engine.money import format_yuan
-from doudi.engine.packs.layers import layer_folders
+from doudi.engine.packs.sections import nearest_file
 
 FILE = "upward.yaml"
 PAID, DECIDED = SOURCES = ("发放", "决定")
@@ -140,14 +140,7 @@ class UpwardRules:
 
 def load_upward(folder: Path) -> UpwardRules:
     """The layouts of a pack folder: its own ``upward.yaml``, or that of the nearest layer below it."""
-    for layer in reversed(layer_folders(folder)):
-        if (layer / FILE).is_file():
-            return _read(layer / FILE)
-    raise DoudiError(
-        f"{folder} 和它的上级里都没有 {FILE}（上报包）。请从 packs/reference 复制一份修改。",
-        f"Neither {folder} nor its parents hold a {FILE}; copy the one of packs/reference and change it.",
-        code="upward_missing",
-    )
+    return _read(nearest_file(folder, FILE, about="上报包", code="upward_missing"))
 
 
 def _read(path: Path) -> UpwardRules:

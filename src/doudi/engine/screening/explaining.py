@@ -17,7 +17,7 @@ from doudi.engine.packs.relations import parameter_table
 from doudi.engine.packs.terms import HOUSEHOLD, PERSON
 from doudi.engine.packs.units import Kind
 from doudi.engine.screening.grounds import grounds_of, in_order
-from doudi.engine.screening.running import OUT_OF_RANGE, ScreeningError, open_snapshots, prepare
+from doudi.engine.screening.running import OUT_OF_RANGE, ScreeningError, open_snapshots, prepare, too_large
 from doudi.engine.screening.sentences import Words, printed
 from doudi.engine.status import Status
 
@@ -250,11 +250,7 @@ class Explainer:
             names = [column[0] for column in result.description]
             return [dict(zip(names, found, strict=True)) for found in result.fetchall()]
         except OUT_OF_RANGE as error:
-            raise ScreeningError(
-                "金额太大算不下: 请核对数据里的异常大数",
-                "a sum does not fit 64 bits: look for absurd amounts",
-                code="out_of_range",
-            ) from error
+            raise too_large() from error
         finally:
             cursor.close()
 

@@ -50,6 +50,15 @@ class ScreeningError(DoudiError):
     code = "screening_failed"
 
 
+def too_large(where: str = "", where_en: str = "") -> ScreeningError:
+    """What is said when a sum of whole fen does not fit 64 bits (:data:`OUT_OF_RANGE`)."""
+    return ScreeningError(
+        f"金额太大算不下{where}: 请核对数据里的异常大数",
+        f"a sum does not fit 64 bits{where_en}: look for absurd amounts",
+        code="out_of_range",
+    )
+
+
 @dataclass(frozen=True)
 class ScreeningResult:
     """What a screen did: where its rows lie, how many households and persons, what was missing."""
@@ -292,11 +301,7 @@ def _plainly(keys: tuple[int, int]) -> Iterator[None]:
     try:
         yield
     except OUT_OF_RANGE as error:
-        raise ScreeningError(
-            f"金额太大算不下(户键 {low}–{high}): 请核对数据里的异常大数",
-            f"a sum does not fit 64 bits (household keys {low}–{high}): look for absurd amounts",
-            code="out_of_range",
-        ) from error
+        raise too_large(f"(户键 {low}–{high})", f" (household keys {low}–{high})") from error
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise ScreeningError(
             "内存不够: 请增加分段数(--chunks)或内存上限",

@@ -28,11 +28,11 @@ from doudi.engine.packs.units import Kind
 from doudi.engine.screening.arrays import bound
 from doudi.engine.screening.running import (
     OUT_OF_RANGE,
-    ScreeningError,
     household_ranges,
     open_snapshots,
     prepare,
     quoted,
+    too_large,
 )
 from doudi.engine.verification.changing import Line
 from doudi.engine.verification.declarations import Rules
@@ -81,11 +81,7 @@ def write_lines(
             for low, high in household_ranges(int(most), None):
                 connection.execute("INSERT INTO lines_now " + bound(sql, low, high))
         except OUT_OF_RANGE as error:
-            raise ScreeningError(
-                "金额太大算不下: 请核对数据里的异常大数",
-                "a sum does not fit 64 bits: look for absurd amounts",
-                code="out_of_range",
-            ) from error
+            raise too_large() from error
         with aside(to) as path:
             connection.execute(
                 f"COPY (SELECT * FROM lines_now ORDER BY household_no) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"

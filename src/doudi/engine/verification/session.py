@@ -26,8 +26,8 @@ from doudi.engine.packs import Pack
 from doudi.engine.packs.compiling import CompiledPack
 from doudi.engine.packs.relations import parameter_table, unknown_parameters
 from doudi.engine.packs.units import Kind
-from doudi.engine.screening import Explainer, Explanation, ScreeningError
-from doudi.engine.screening.running import OUT_OF_RANGE
+from doudi.engine.screening import Explainer, Explanation
+from doudi.engine.screening.running import OUT_OF_RANGE, too_large
 from doudi.engine.status import Status
 from doudi.engine.verification.small import NotSmall, in_sqlite, open_small
 
@@ -105,11 +105,7 @@ class Session:
             try:
                 return self._query.run(laid, rows, people=people)
             except (*OUT_OF_RANGE, OverflowError) as error:
-                raise ScreeningError(
-                    "金额太大算不下: 请核对数据里的异常大数",
-                    "a sum does not fit 64 bits: look for absurd amounts",
-                    code="out_of_range",
-                ) from error
+                raise too_large() from error
 
     def _parameters(self, place: tuple[str, str]) -> tuple[Any, ...]:
         """The numbers in force at a place, in the order of the table."""

@@ -9,6 +9,8 @@ from typing import Any
 from django import template
 from django.forms import BoundField
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -51,6 +53,12 @@ def level(code: str) -> str:
 
 
 @register.filter
+def level_sign(code: str) -> SafeString:
+    """A level as its coloured sign; signs stand in every row of a list, where a template of their own would cost most."""
+    return format_html('<span class="level {}">{}</span>', code, level(code))
+
+
+@register.filter
 def category(code: str) -> str:
     """A category by its code (DB → 最低生活保障), or as the register writes it."""
     return _(CATEGORY_NAMES.get(code, code) or "无")
@@ -82,6 +90,17 @@ def coded(code: str) -> str:
         return _(chain.rules()[0].label(code))
     except DoudiError:
         return _(SIGNALS.get(code, code))
+
+
+@register.filter
+def code_signs(case: Any) -> SafeString:
+    """The indicators that still stand on a warning, by code and name."""
+    signs = format_html_join(
+        "",
+        '<span class="code"><b>{}</b> {}</span> ',
+        ((signal.code, coded(signal.code)) for signal in case.signals.all() if signal.active),
+    )
+    return format_html('<span class="codes">{}</span>', signs)
 
 
 @register.filter
@@ -284,9 +303,28 @@ def late(due: date | None) -> bool:
 
 
 @register.filter
+def due_sign(due: date | None) -> SafeString:
+    """A limit as a date, marked where it has passed; — where there is none."""
+    if due is None:
+        return SafeString("—")
+    on = day(due)
+    if not late(due):
+        return format_html('<time datetime="{0}">{0}</time>', on)
+    return format_html(
+        '<time datetime="{0}" class="late">{0}</time> <strong class="late">{1}</strong>', on, _("逾期")
+    )
+
+
+@register.filter
 def month(value: date | None) -> str:
     """A month as 2024-12."""
     return f"{value:%Y-%m}" if value else ""
+
+
+@register.filter
+def purpose_name(code: str) -> str:
+    """A use of personal data by its name."""
+    return _named(chain.privacy_rules().purposes, code)
 
 
 @register.filter

@@ -23,7 +23,6 @@ from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
 from doudi.web.guard import asker
 from doudi.web.views.linkage import homes
-from doudi.web.views.loads import counted
 
 _SHOWN = 10
 
@@ -39,12 +38,13 @@ def _latest_loads(user: User) -> list[tuple[registry.FeedLoad, Any]]:
     """The newest files, for whoever answers for the whole office; a part of it does not see them."""
     if not registry.covers_office(user):
         return []
-    return [(load, counted(load)) for load in registry.loads(by=user)[:6]]
+    return registry.counted(registry.loads(by=user)[:6])
 
 
 def _some(rows: Any) -> dict[str, Any]:
-    """The first rows and how many there are."""
-    return {"rows": rows[:_SHOWN], "count": rows.count()}
+    """The first rows and how many there are, counted only where there are more than are shown."""
+    first = list(rows[: _SHOWN + 1])
+    return {"rows": first[:_SHOWN], "count": rows.count() if len(first) > _SHOWN else len(first)}
 
 
 def _doubts_to_do(user: User) -> dict[str, Any]:

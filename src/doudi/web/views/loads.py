@@ -51,7 +51,7 @@ def _page(
     page = Paginator(registry.loads(by=user), PAGE).get_page(request.GET.get("page"))
     shown: dict[str, Any] = {
         "page": page,
-        "rows": [(load, counted(load)) for load in page],
+        "rows": registry.counted(page),
         "run": monitoring.latest_run(),
         "problem": problem,
     }
@@ -101,11 +101,6 @@ def upload(request: HttpRequest) -> HttpResponse:
             request, _("已装载 %(file)s（%(feed)s）：读入 %(read)d 行，可用 %(good)d 行，没有隔离。") % said
         )
     return redirect("loads")
-
-
-def counted(load: registry.FeedLoad) -> dict[str, Any]:
-    """The counts of a load; a refused file was never counted."""
-    return {} if load.status == registry.FeedLoad.Status.REFUSED else registry.counts_of(load)
 
 
 @contextmanager

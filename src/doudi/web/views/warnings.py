@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -120,9 +121,12 @@ def _case_page(
 ) -> HttpResponse:
     user = asker(request)
     finances = may(user, Act.VIEW_FINANCES)
+    # asked for by several forms and the page itself
+    prefetch_related_objects([case], "signals", "suspensions")
     household = _household(case, user)
     # the explanation speaks of the household: it is shown where the look at the household was allowed and logged
-    explanation, unexplained = _explanation(case) if finances and household else (None, None)
+    wanted = finances and household is not None and case.is_open
+    explanation, unexplained = _explanation(case) if wanted else (None, None)
     steps = _steps(case, user)
     if bound is not None and step in steps:
         steps[step] = bound
@@ -138,7 +142,7 @@ def _case_page(
         "reports": case.reports.all() if may(user, Act.VIEW_REPORTS) else [],
         "attempts": case.attempts.all() if finances else [],
         "still": _still(case) if case.is_open else None,
-        "revisit": monitoring.revisit_of(case) if finances else None,
+        "revisit": monitoring.revisit_of(case) if finances and not case.is_open else None,
         "assignee": monitoring.assignee_name(case),
         "visits": case.visits.prefetch_related("field_visits__files") if finances else [],
         "field_visits": monitoring.field_visits(by=user).filter(case=case) if finances else [],
@@ -164,7 +168,7 @@ def _household(case: monitoring.WarningCase, user: User) -> registry.Household |
 
 def _explanation(case: monitoring.WarningCase) -> tuple[Explanation | None, DoudiError | None]:
     try:
-        return chain.explain(case.household_no, as_of=case.as_of), None
+        return chain.explain_screened(case.household_no, as_of=case.as_of), None
     except DoudiError as problem:
         return None, problem
 

@@ -21,6 +21,7 @@ from doudi import chain
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine import money
+from doudi.engine.csvfile import harmless
 from doudi.engine.errors import DoudiError
 from doudi.engine.screening import Simulation
 from doudi.web.guard import asker
@@ -253,13 +254,9 @@ def _csv(name: str, header: list[str], rows: Iterable[list[Any]]) -> HttpRespons
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(header)
-    writer.writerows([_plain(cell) for cell in row] for row in rows)
+    writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return HttpResponse(
         "\ufeff" + out.getvalue(),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
     )
-
-
-def _plain(cell: Any) -> Any:
-    return "'" + cell if isinstance(cell, str) and cell[:1] in ("=", "+", "@", "\t", "\r") else cell

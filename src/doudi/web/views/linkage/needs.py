@@ -136,6 +136,7 @@ def _page(
         "pairs": pairs,
         "consents": [] if body else list(need.consents.all()),
         "claims": charity.claims(by=user).filter(need=need),
+        "parts": charity.parts_of(need),
         "events": [] if body else list(need.events.all()),
         "own_raised": need.raised_by == user.username and may(user, Act.PUBLISH_NEED),
         "problem": problem,

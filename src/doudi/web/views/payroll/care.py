@@ -22,7 +22,7 @@ from doudi.engine.errors import DoudiError
 from doudi.web.forms import DayInput
 from doudi.web.guard import asker
 from doudi.web.payroll_forms import month_field
-from doudi.web.steps import take_step
+from doudi.web.steps import StepForms, take_step
 from doudi.web.views.window.forms import EvidenceField
 
 PAGE = 50
@@ -266,14 +266,9 @@ def care_page(request: HttpRequest, number: str) -> HttpResponse:
     user = asker(request)
     found = care.look_at_care(number, by=user)
     steps = _steps(found, user)
-    sent = request.POST.get("step", "")
-    if request.method == "POST" and sent not in steps:
+    typed = StepForms(request, {name: form for name, (_title, form) in steps.items()})
+    if typed.strange:
         return redirect("care_order", number=number)
-    bound = (
-        steps[sent][1](request.POST, request.FILES, auto_id=f"{sent}_%s")
-        if request.method == "POST"
-        else None
-    )
 
     def again(problem: DoudiError | None, status: int = 422) -> HttpResponse:
         provider = care.is_provider(user)
@@ -285,25 +280,18 @@ def care_page(request: HttpRequest, number: str) -> HttpResponse:
             "timeline": [] if provider else found.timeline.all(),
             "provider": provider,
             "open_name": provider or may(user, Act.ORDER_CARE),
-            "steps": [
-                (
-                    name,
-                    title,
-                    bound if name == sent and bound is not None else form(auto_id=f"{name}_%s"),
-                )
-                for name, (title, form) in steps.items()
-            ],
-            "sent": sent,
+            "steps": [(name, title, typed.form(name)) for name, (title, _form) in steps.items()],
+            "sent": typed.sent,
             "problem": problem,
         }
         return render(request, "payroll/care_order.html", shown, status=status)
 
-    if bound is None:
+    if typed.bound is None:
         return again(None, 200)
     return take_step(
         request,
-        bound,
-        lambda told, by: _act(number, sent, told, by),
+        typed.bound,
+        lambda told, by: _act(number, typed.sent, told, by),
         again=again,
         done=_("已登记。"),
         then=redirect("care_order", number=number),
@@ -377,39 +365,36 @@ def settlement_page(request: HttpRequest, number: str) -> HttpResponse:
         forms_of["pay"] = (_("登记拨付"), VoucherForm)
     if found.state in ("made", "checked") and may(user, Act.SETTLE_CARE):
         forms_of["withdraw"] = (_("作废"), ReasonForm)
-    sent = request.POST.get("step", "")
-    if request.method == "POST" and sent not in forms_of:
+    typed = StepForms(request, {name: form for name, (_title, form) in forms_of.items()})
+    if typed.strange:
         return redirect("care_settlement", number=number)
-    bound = forms_of[sent][1](request.POST, auto_id=f"{sent}_%s") if request.method == "POST" else None
 
     def again(problem: DoudiError | None, status: int = 422) -> HttpResponse:
         shown = {
             "settlement": found,
             "lines": found.lines.select_related("visit__order"),
-            "steps": [
-                (
-                    name,
-                    title,
-                    bound if name == sent and bound is not None else form(auto_id=f"{name}_%s"),
-                )
-                for name, (title, form) in forms_of.items()
-            ],
-            "sent": sent,
+            "steps": [(name, title, typed.form(name)) for name, (title, _form) in forms_of.items()],
+            "sent": typed.sent,
             "problem": problem,
         }
         return render(request, "payroll/care_settlement.html", shown, status=status)
 
-    if bound is None:
+    if typed.bound is None:
         return again(None, 200)
 
     def act(told: dict[str, Any], by: User) -> None:
-        if sent == "check":
+        if typed.sent == "check":
             care.check_care_settlement(number, by=by)
-        elif sent == "pay":
+        elif typed.sent == "pay":
             care.pay_care_settlement(number, **told, by=by)
         else:
             care.withdraw_care_settlement(number, reason=told["reason"], by=by)
 
     return take_step(
-        request, bound, act, again=again, done=_("已登记。"), then=redirect("care_settlement", number=number)
+        request,
+        typed.bound,
+        act,
+        again=again,
+        done=_("已登记。"),
+        then=redirect("care_settlement", number=number),
     )

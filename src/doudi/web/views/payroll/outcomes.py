@@ -22,7 +22,7 @@ from doudi.engine.errors import DoudiError
 from doudi.web import payroll_forms as typed
 from doudi.web.forms import DayInput, YuanField
 from doudi.web.guard import asker
-from doudi.web.steps import take_step
+from doudi.web.steps import StepForms, take_step
 from doudi.web.views.payroll.rosters import county_of
 
 PAGE = 50
@@ -255,10 +255,9 @@ def review_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One review with the step that comes next."""
     user = asker(request)
     found = payroll.review_of(pk, by=user)
-    sent = request.POST.get("step", "")
-    if request.method == "POST" and sent not in _STEPS:
+    typed = StepForms(request, {name: form for name, (form, _act) in _STEPS.items()})
+    if typed.strange:
         return redirect("review", pk=pk)
-    bound = _STEPS[sent][0](request.POST, auto_id=f"{sent}_%s") if request.method == "POST" else None
 
     def again(problem: DoudiError | None, status: int = 422) -> HttpResponse:
         fits = {
@@ -269,31 +268,31 @@ def review_page(request: HttpRequest, pk: int) -> HttpResponse:
             and found.reviewed_by != user.username,
         }
         steps = [
-            (name, bound if name == sent and bound is not None else form(auto_id=f"{name}_%s"))
-            for name, (form, act) in _STEPS.items()
-            if fits[name] and may(user, act)
+            (name, typed.form(name)) for name, (_form, act) in _STEPS.items() if fits[name] and may(user, act)
         ]
         shown = {
             "review": found,
             "steps": steps,
-            "sent": sent,
+            "sent": typed.sent,
             "problem": problem,
             "rhythms": chain.benefit_rules().rhythms,
         }
         return render(request, "payroll/review.html", shown, status=status)
 
-    if bound is None:
+    if typed.bound is None:
         return again(None, 200)
 
     def act(told: dict[str, Any], by: User) -> None:
-        if sent == "review":
+        if typed.sent == "review":
             payroll.record_review(pk, by=by, **told)
-        elif sent == "hearing":
+        elif typed.sent == "hearing":
             payroll.record_hearing(pk, by=by, **told)
         else:
             chain.decide_exit(pk, agree=told["agree"] == "yes", decision_no=told["decision_no"], by=by)
 
-    return take_step(request, bound, act, again=again, done=_("已登记。"), then=redirect("review", pk=pk))
+    return take_step(
+        request, typed.bound, act, again=again, done=_("已登记。"), then=redirect("review", pk=pk)
+    )
 
 
 # ---- what was paid ----------------------------------------------------------------------------------------------------

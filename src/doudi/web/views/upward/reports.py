@@ -20,7 +20,7 @@ from doudi.contexts.assistance import upward
 from doudi.engine.errors import DoudiError
 from doudi.web.guard import asker
 from doudi.web.payroll_forms import month_field
-from doudi.web.steps import take_step
+from doudi.web.steps import StepForms, take_step
 from doudi.web.templatetags.doudi import english
 from doudi.web.views.payroll.rosters import county_of
 
@@ -117,12 +117,9 @@ def report_page(request: HttpRequest, number: str) -> HttpResponse:
     steps: dict[str, type[forms.Form]] = (
         {"return": ReturnForm, "settle": SettleForm} if may(user, Act.REPORT_UPWARD) else {}
     )
-    sent = request.POST.get("step", "")
-    if request.method == "POST" and sent not in steps:
+    typed = StepForms(request, steps)
+    if typed.strange:
         return redirect("upward_report", number=number)
-    bound = (
-        steps[sent](request.POST, request.FILES, auto_id=f"{sent}_%s") if request.method == "POST" else None
-    )
 
     def again(problem: DoudiError | None, status: int = 422) -> HttpResponse:
         figures = upward.upward_figures(batch)
@@ -136,21 +133,18 @@ def report_page(request: HttpRequest, number: str) -> HttpResponse:
             "state": state,
             "page": Paginator(rows, PAGE).get_page(request.GET.get("page")),
             "returns": batch.returns.all(),
-            "steps": {
-                name: bound if name == sent and bound is not None else form(auto_id=f"{name}_%s")
-                for name, form in steps.items()
-            },
-            "sent": sent,
+            "steps": {name: typed.form(name) for name in steps},
+            "sent": typed.sent,
             "problem": problem,
         }
         return render(request, "upward/report.html", shown, status=status)
 
-    if bound is None:
+    if typed.bound is None:
         return again(None, 200)
     return take_step(
         request,
-        bound,
-        lambda told, by: _act(number, sent, told, by),
+        typed.bound,
+        lambda told, by: _act(number, typed.sent, told, by),
         again=again,
         done=_("已登记。"),
         then=redirect("upward_report", number=number),
