@@ -27,6 +27,7 @@ PUBLIC = {
     "charity_campaigns",
     "charity_campaign",
     "charity_projects",
+    "charity_photo",
     "charity_project",
     "charity_disclosures",
     "charity_disclosure",

@@ -45,6 +45,7 @@ from doudi.contexts.charity.need_models import (
     ServiceOffer,
 )
 from doudi.contexts.charity.organisation_models import (
+    ActivityPhoto,
     InterestedPerson,
     Organisation,
     Project,
@@ -67,6 +68,7 @@ from doudi.contexts.charity.venture_models import (
 )
 
 __all__ = [
+    "ActivityPhoto",
     "AgendaItem",
     "AidFiling",
     "Allocation",

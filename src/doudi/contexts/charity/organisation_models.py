@@ -97,6 +97,29 @@ class Project(models.Model):
         return self.name
 
 
+class ActivityPhoto(models.Model):
+    """A picture of what a project did (活动照片): a sealed file of its own, so that it can go when a consent is withdrawn."""
+
+    class Who(models.TextChoices):
+        NOBODY = "nobody", "看不出是谁"
+        AGREED = "agreed", "画面中的人都书面同意公开"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="photos", verbose_name="项目")
+    taken_on = models.DateField("拍摄日期")
+    caption = models.CharField("说明", max_length=200)
+    who = models.CharField("画面中的人", max_length=10, choices=Who.choices)
+    consent = models.CharField("同意书存放处", max_length=200, blank=True)
+    stored = models.CharField("文件", max_length=80)
+    added_by = models.CharField("上传人", max_length=150)
+    added_at = models.DateTimeField("上传时间", auto_now_add=True)
+    down_on = models.DateField("撤下日期", null=True)
+    down_by = models.CharField("撤下人", max_length=150, blank=True)
+    down_why = models.CharField("撤下理由", max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-taken_on", "-pk"]
+
+
 class InterestedPerson(models.Model):
     """A person tied to a project's donor or manager, who may not be helped by it (利害关系人, 慈善法 第四十、五十九条)."""
 

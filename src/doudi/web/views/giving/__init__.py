@@ -79,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route("charity/fundraising/<str:number>/", public.campaign, "charity_campaign", Entry.PUBLIC),
     Route("charity/projects/", public.projects, "charity_projects", Entry.PUBLIC),
     Route("charity/projects/<str:number>/", public.project, "charity_project", Entry.PUBLIC),
+    Route("charity/photos/<int:pk>/", public.photo, "charity_photo", Entry.PUBLIC),
     Route("charity/disclosures/", public.disclosures, "charity_disclosures", Entry.PUBLIC),
     Route(
         "charity/disclosures/<str:number>.xlsx",

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from doudi import chain
-from doudi.contexts.charity import giving, incubation, ventures
+from doudi.contexts.charity import activities, giving, incubation, ventures
 from doudi.engine.errors import DoudiError
 from doudi.web.addresses import client_address
 from doudi.web.guard import refused
@@ -80,11 +80,23 @@ def project(request: HttpRequest, number: str) -> HttpResponse:
     shown = {
         "project": found,
         "figures": giving.project_figures(found),
+        "photos": activities.photos_of(found),
+        "brand": incubation.public_brands().filter(project=found).first(),
         "disclosures": giving.public_disclosures().filter(duty__project=found),
         "here": "projects",
         **terms(),
     }
     return render(request, "giving/public/project.html", shown)
+
+
+@require_safe
+def photo(request: HttpRequest, pk: int) -> HttpResponse:
+    """A picture of an activity; shown as nothing but a picture."""
+    try:
+        content, media = activities.public_photo(pk)
+    except DoudiError as problem:
+        return refused(request, problem)
+    return HttpResponse(content, content_type=media, headers={"Content-Disposition": "inline"})
 
 
 @require_safe

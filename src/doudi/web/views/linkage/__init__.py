@@ -42,7 +42,7 @@ ROUTES: tuple[Route, ...] = (
         "linkage/projects/one/<slug:number>/do/<slug:step>/",
         resources.project_step,
         "project_step",
-        Act.KEEP_PROJECTS,
+        Act.VIEW_PROJECTS,
     ),
     Route("linkage/stock/", resources.stock, "stock", Act.VIEW_PROJECTS),
     Route("linkage/stock/do/<slug:step>/", resources.stock_step, "stock_step", Act.KEEP_PROJECTS),

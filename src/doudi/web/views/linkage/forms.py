@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from doudi import chain
+from doudi.contexts.charity import activities
 from doudi.contexts.charity import services as charity
 from doudi.engine.packs.linking import AIDED_ON, COLUMNS, KIND, MONEY, WAY
 from doudi.web.forms import DayInput, YuanField
@@ -198,6 +199,44 @@ class NeedForm(PackForm):
         """What was typed as a need; an empty amount asks for no money."""
         typed = dict(self.cleaned_data)
         return {**typed, "need_fen": typed["need_fen"] or None}
+
+
+class PhotoForm(forms.Form):
+    """A picture of an activity."""
+
+    picture = forms.FileField(
+        label=gettext_lazy("照片（JPG 或 PNG；地点和时间信息会自动去掉）"),
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png"}),
+    )
+    taken_on = Day(label=gettext_lazy("拍摄日期"))
+    caption = forms.CharField(label=gettext_lazy("说明（会公开）"), max_length=200, min_length=4)
+    who = forms.ChoiceField(label=gettext_lazy("画面中的人"))
+    consent = forms.CharField(
+        label=gettext_lazy("书面同意存在哪里（看得出是谁的必填）"), max_length=200, required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["who"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(code, _(label)) for code, label in activities.ActivityPhoto.Who.choices]
+
+    def clean_picture(self) -> bytes:
+        return bytes(self.cleaned_data["picture"].read())
+
+
+class PhotoDownForm(forms.Form):
+    """A picture that goes."""
+
+    wants = ("photos",)
+    photo = forms.ChoiceField(label=gettext_lazy("照片"))
+    why = forms.CharField(label=gettext_lazy("理由（例如本人撤回同意）"), max_length=200, min_length=4)
+
+    def __init__(self, *args: Any, photos: Iterable[tuple[int, str]] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["photo"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = list(photos)
 
 
 class ConsentForm(forms.Form):

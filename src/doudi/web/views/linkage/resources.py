@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts.services import Act, User, may
+from doudi.contexts.charity import activities
 from doudi.contexts.charity import services as charity
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
@@ -31,6 +33,8 @@ from doudi.web.views.linkage.forms import (
     LotForm,
     OfferForm,
     OrganisationForm,
+    PhotoDownForm,
+    PhotoForm,
     ProjectForm,
     StatusForm,
 )
@@ -76,6 +80,16 @@ PROJECT_STEPS = {
         lambda number, typed, by: charity.name_interested_person(number, by=by, **typed),
         gettext_lazy("已登记；此人和同户家庭不能受益于这个项目。"),
     ),
+    "photo": Step(
+        PhotoForm, Act.KEEP_PROJECTS, gettext_lazy("上传活动照片"), gettext_lazy("上传并公开"),
+        lambda number, typed, by: activities.add_photo(number, by=by, **typed),
+        gettext_lazy("照片已公开在项目页。"),
+    ),
+    "photo_down": Step(
+        PhotoDownForm, Act.VIEW_PROJECTS, gettext_lazy("撤下照片"), gettext_lazy("撤下并删除"),
+        lambda number, typed, by: activities.take_down_photo(int(typed["photo"]), why=typed["why"], by=by),
+        gettext_lazy("照片已撤下并删除。"), second=True,
+    ),
     "status": Step(
         StatusForm, Act.KEEP_PROJECTS, gettext_lazy("暂停、恢复或结束"), gettext_lazy("改变状态"),
         lambda number, typed, by: charity.set_project_status(number, by=by, **typed), gettext_lazy("已改变。"), second=True,
@@ -94,27 +108,37 @@ def _project(
 ) -> HttpResponse:
     user = asker(request)
     found = charity.project(number, by=user)
+    photos = activities.photos_of(found)
+    names = ["photo", "interested", "status"] if found.status != charity.Project.Status.ENDED else ["photo"]
+    if photos and (may(user, Act.KEEP_PROJECTS) or may(user, Act.REVIEW_IDEA)):
+        names.append("photo_down")
     shown = {
         "project": found,
+        "photos": photos,
         "left": charity.left_of([found])[found.pk],
         "interested": [
             (one, identity.mask_name(one.name), identity.mask_id(one.id_number)) for one in found.interested.all()
         ],
         "problem": problem,
         "steps": stepping.offer(
-            PROJECT_STEPS, [] if found.status == charity.Project.Status.ENDED else list(PROJECT_STEPS), user,
-            url=lambda name: reverse("project_step", args=[number, name]), sent=sent,
+            PROJECT_STEPS, names, user,
+            url=lambda name: reverse("project_step", args=[number, name]), sent=sent, photos=_choices(photos),
         ),
     }  # fmt: skip
     return render(request, "linkage/project.html", shown, status=422 if sent else 200)
 
 
+def _choices(photos: Iterable[activities.ActivityPhoto]) -> list[tuple[int, str]]:
+    return [(one.pk, f"{one.taken_on} {one.caption}") for one in photos]
+
+
 def project_step(request: HttpRequest, number: str, step: str) -> HttpResponse:
     """A step of a project."""
-    charity.project(number, by=asker(request))
+    found = charity.project(number, by=asker(request))
     return stepping.do(
-        request, number, step, PROJECT_STEPS, page=_project, there=stepping.back_to("project", number=number)
-    )
+        request, number, step, PROJECT_STEPS, page=_project, there=stepping.back_to("project", number=number),
+        photos=_choices(activities.photos_of(found)),
+    )  # fmt: skip
 
 
 STOCK_STEPS = {
