@@ -39,7 +39,15 @@ from doudi.chain.applying import (
     unbooked_decisions,
     verify_application,
 )
-from doudi.chain.batches import ask_batch, begin_recheck, request_batch, sift_batch
+from doudi.chain.batches import (
+    ask_batch,
+    begin_recheck,
+    begin_whole_recheck,
+    check_recheck,
+    request_batch,
+    sift_batch,
+    sweep_batch,
+)
 from doudi.chain.caring import (
     assign_care,
     care_providers,
@@ -269,6 +277,7 @@ __all__ = [
     "back_test",
     "back_up",
     "begin_recheck",
+    "begin_whole_recheck",
     "benefit_rules",
     "book_decision",
     "care_providers",
@@ -278,6 +287,7 @@ __all__ = [
     "change_decision",
     "check_doubt",
     "check_file",
+    "check_recheck",
     "check_report",
     "claim_need",
     "close",
@@ -426,6 +436,7 @@ __all__ = [
     "subscribe_webhook",
     "suspend_clock",
     "suspend_source",
+    "sweep_batch",
     "tails",
     "take_bank_return",
     "take_batch",

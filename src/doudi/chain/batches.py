@@ -6,11 +6,14 @@ import hashlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from django.utils import timezone
 
 from doudi.chain import packs, verifying
+from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import User
+from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
 from doudi.engine.errors import DoudiError
@@ -102,6 +105,64 @@ def begin_recheck(purpose: str, *, as_of: date, requested_by: str, by: User) -> 
                 raise
             refused += 1
     return verification.close_batch(batch, refused=refused, by=by)
+
+
+def begin_whole_recheck(
+    purpose: str, *, as_of: date, requested_by: str, by: User, since: date | None = None
+) -> verification.RequestBatch:
+    """Begin a re-check of everybody in one pass over loaded files (整批复查); begun again it is the one that stands.
+
+    ``since``: the day it is held against; the day of the last pass where there was one.
+    """
+    held_against = since or verification.last_swept(purpose, by.region_code)
+    if held_against is None:
+        raise verification.StepRefused(
+            "第一次整批复查，请指定与哪一天的数据比（上次逐户核对的基准日）。",
+            "This is the first pass: say which day's files it is held against.",
+            code="since_missing",
+        )
+    return verification.open_whole(
+        purpose,
+        as_of=as_of,
+        since=held_against,
+        requested_by=requested_by,
+        rules=packs.verification_rules(),
+        by=by,
+    )
+
+
+def sweep_batch(number: str, *, by: User) -> verification.Recheck:
+    """Do a re-check in one pass, and keep the pack it stands on (整批比对)."""
+    pack = packs.rules()[0]
+    packs.keep(pack)
+    return verification.sweep(number, pack=pack, rules=packs.verification_rules(), by=by)
+
+
+def sweep_waiting() -> int:
+    """Do the passes that somebody asked for, in that account's name (到期任务); how many."""
+    done = 0
+    for number, username in verification.waiting_whole():
+        try:
+            sweep_batch(number, by=accounts.account(username))
+        except DoudiError as problem:
+            verification.say_not_done(number, why=problem.zh)
+            continue
+        done += 1
+    return done
+
+
+def check_recheck(number: str, *, by: User) -> list[dict[str, Any]]:
+    """Reckon a pass again from the files and the pack of then (查验整批复查); the differences."""
+    outcome = verification.outcome_of(verification.batch_of(number, by=by), by=by)
+    if outcome is None:
+        raise verification.StepRefused(f"批次 {number} 还没有比对。", f"Batch {number} was not compared.")
+    folder = monitoring.kept_folder(outcome.pack_hash)
+    return verification.check_recheck(
+        number,
+        pack=monitoring.kept_pack(outcome.pack_hash),
+        rules=packs.verification_rules_of(folder),
+        by=by,
+    )
 
 
 def _on_programme(purpose: str, by: User) -> Iterator[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from doudi.chain import caring, linkage, packs, paying, verifying
+from doudi.chain import batches, caring, linkage, packs, paying, verifying
 from doudi.contexts.accounts import services as accounts
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.assistance import webhooks
@@ -33,6 +33,7 @@ JOBS: dict[str, tuple[str, Callable[[], int]]] = {
     "food_reports_late": ("食品安全事件超时未报", safety.remind_of_reports),
     "points_expired": ("到期积分", lambda: volunteering.expire_points(by=accounts.system_user())),
     "sources_asked": ("直连查询", verifying.ask_connected_sources),
+    "rechecks_swept": ("整批复查", batches.sweep_waiting),
     "security_raised": ("安全预警", verifying.watch_security),
     "raw_erased": ("到期删除原始记录", verifying.erase_raw),
     "events_sent": ("部门事件推送", webhooks.deliver_events),

@@ -222,12 +222,37 @@ def recheck(
     ],
     requested_by: Annotated[str, typer.Option("--for", help="委托单位 / who requests")],
     acting: As,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="整批比对已装载的数据，一次办完 / in one pass over loaded files")
+    ] = False,
+    since: Annotated[
+        date | None,
+        typer.Option(
+            "--since",
+            parser=parse_date,
+            metavar="DATE",
+            help="与哪天的数据比，默认上次整批的基准日 / held against",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """定期复查：为辖区内享受某项救助的每一户建立委托单 / open a re-check for everyone on a programme."""
+    """定期复查：为辖区内享受某项救助的每一户建立委托单，或用 --whole 整批比对 / open a re-check for everyone on a programme,
+    or begin one pass over everybody; `verify sift` does it."""
+    if since is not None and not whole:
+        raise typer.BadParameter("--since 只用于 --whole / goes with --whole")
     open_office(quiet=as_json)
     from doudi import chain
 
+    if whole:
+        begun = chain.begin_whole_recheck(
+            purpose, as_of=as_of, since=since, requested_by=requested_by, by=_acting(acting)
+        )
+        answer(
+            {"batch": begun.number, "since": str(begun.since), "as_of": str(begun.as_of)},
+            as_json=as_json,
+            words=f"批次 {begun.number}：与 {begun.since} 的数据整批比对，由核对人员运行 doudi verify sift {begun.number}",
+        )
+        return
     made = chain.begin_recheck(purpose, as_of=as_of, requested_by=requested_by, by=_acting(acting))
     told = {"batch": made.number, "opened": made.opened, "refused": made.refused}
     answer(
@@ -244,8 +269,18 @@ def sift(
     """复查比对：先发出查询，再把没有变化的归档，其余交人 / ask, then file what has not changed and leave the rest to people."""
     open_office(quiet=as_json)
     from doudi import chain
+    from doudi.contexts.verification import services as verification
 
     by = _acting(acting)
+    if verification.batch_of(number, by=by).whole:
+        outcome = chain.sweep_batch(number, by=by)
+        counted = "，".join(f"{label} {outcome.counts[code]}" for code, label in verification.RESULTS.items())
+        answer(
+            {**outcome.counts, "batch": number, "list": outcome.list_hash},
+            as_json=as_json,
+            words=f"批次 {number}：{counted}",
+        )
+        return
     told = {**chain.ask_batch(number, by=by), **chain.sift_batch(number, by=by)}
     words = (
         f"发出查询 {told['asked']}，未授权 {told['unauthorised']}；无变化归档 {told['unchanged']}，"
@@ -389,28 +424,38 @@ def report(
 @app.command()
 def check(
     report: Annotated[
-        str, typer.Argument(help="报告编号，或报告的规范 JSON 文件 / number or canonical JSON file")
+        str,
+        typer.Argument(
+            help="报告编号、报告的规范 JSON 文件，或整批复查的批次号 / report number, canonical JSON file, or batch in one pass"
+        ),
     ],
     as_json: Json = False,
 ) -> None:
-    """用当年的证据和政策包重算报告 / compute a report again from its evidence and the pack of then."""
+    """用当年的证据和政策包重算报告或整批复查 / compute a report, or a re-check in one pass, again from the evidence and pack of then."""
     open_office(quiet=as_json)
     from doudi import chain
     from doudi.contexts.accounts.services import system_user
 
     given, number = None, report
+    if report.startswith("PL"):
+        _say_checked(
+            report, chain.check_recheck(report, by=system_user()), {"batch": report}, as_json=as_json
+        )
+        return
     if Path(report).is_file():
         given = Path(report).read_bytes()
         number = _number_in(given, report)
     checked = chain.check_report(number, by=system_user(), given=given)
-    lines = [f"{line['path']}：{line['stored']} ≠ {line['recomputed']}" for line in checked.differences]
-    words = (
-        f"{checked.number} 一致 / equal"
-        if checked.equal
-        else "\n".join([f"{checked.number} 不一致 / differs", *lines])
-    )
-    answer(checked.to_json(), as_json=as_json, words=words)
-    if not checked.equal:
+    _say_checked(checked.number, list(checked.differences), {"report": checked.number}, as_json=as_json)
+
+
+def _say_checked(
+    number: str, differences: list[dict[str, Any]], named: dict[str, Any], *, as_json: bool
+) -> None:
+    lines = [f"{line['path']}：{line['stored']} ≠ {line['recomputed']}" for line in differences]
+    words = "\n".join([f"{number} 不一致 / differs", *lines]) if lines else f"{number} 一致 / equal"
+    answer({**named, "equal": not lines, "differences": differences}, as_json=as_json, words=words)
+    if lines:
         raise typer.Exit(1)
 
 

@@ -255,11 +255,17 @@ def _read(path: Path, _inode: int, _changed: int, _mark: Path) -> KeyRing:
     )
 
 
+@lru_cache(maxsize=4)
+def _where(_home: str | None, _keys: str | None, _folder: str) -> tuple[Path, Path]:
+    """Where the ring and its mark lie, put together once for each setting: every sealed cell that is read asks for them."""
+    return _ring_path(), _fingerprint_path()
+
+
 def keyring() -> KeyRing:
     """The ring of this office, as its file stands now: a server that runs takes a new key into use at once."""
-    path = _ring_path()
+    path, mark = _where(os.environ.get("DOUDI_HOME"), os.environ.get("DOUDI_KEYS"), os.getcwd())
     there = _checked(path)
-    return _read(path, there.st_ino, there.st_mtime_ns, _fingerprint_path())
+    return _read(path, there.st_ino, there.st_mtime_ns, mark)
 
 
 # ---- changing keys -----------------------------------------------------------------------------------------------

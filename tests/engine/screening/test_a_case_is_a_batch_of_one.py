@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import OrderedDict
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,10 +15,12 @@ from doudi.engine import feeds, screening
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import load_pack
 from doudi.engine.status import Status
-from doudi.engine.verification import Answer, HouseholdMember, reckon
+from doudi.engine.verification import Answer, HouseholdMember, reckon, session
+from doudi.engine.verification.small import NotSmall, in_sqlite
 from tests.small_county import make_id
 
-PACK = Path(__file__).resolve().parents[3] / "packs" / "reference"
+PACKS = Path(__file__).resolve().parents[3] / "packs"
+PACK = PACKS / "reference"
 AS_OF = date(2024, 11, 15)
 REGISTER = "household_register"
 NEVER = ("member_aid", "declaration")
@@ -81,7 +84,7 @@ def drawn(draw: random.Random, pack):
             answers[name] = Answer(Status.FAILED)
             continue
         rows = []
-        for _row in range(draw.randrange(4)):
+        for _row in range(draw.randrange(3)):
             row = {column.name: _cell(draw, column) for column in spec.columns}
             member = draw.choice(members)
             # grade A, B by another separator, C by another name, and a stranger
@@ -109,9 +112,11 @@ def _cell(draw: random.Random, column):
     }.get(column.type, f"文{draw.randrange(9)}")  # fmt: skip
 
 
+@pytest.mark.parametrize("which", ["reference", "cn"])
 @pytest.mark.parametrize("seed", range(4))
-def test_both_roads_lead_to_the_same_values(seed: int, tmp_path: Path) -> None:
-    pack = load_pack(PACK)
+def test_both_roads_lead_to_the_same_values(seed: int, which: str, tmp_path: Path) -> None:
+    """The county's road is DuckDB over files, the household's SQLite over rows: one text, two machines."""
+    pack = load_pack(PACKS / which)
     members, answers = drawn(random.Random(seed), pack)
 
     expected, held = by_the_countys_road(pack, members, answers, tmp_path)
@@ -126,6 +131,46 @@ def test_both_roads_lead_to_the_same_values(seed: int, tmp_path: Path) -> None:
     assert [(v.name, v.member, v.value, v.sentence, v.inputs) for v in told.variables] == [
         (v.name, v.member, v.value, v.sentence, v.inputs) for v in expected.variables
     ]
+
+
+def test_a_sum_that_does_not_fit_is_refused_and_the_next_household_is_not_touched() -> None:
+    pack = load_pack(PACK)
+    member = [HouseholdMember(make_id("19800101", 101), "张伟", "户主", True)]
+    decided = {name: Answer(Status.NO_RECORD) for name in pack.feeds if name != REGISTER}
+    place = {"household_no": "H1", "region_code": "520102001", "urban_rural": "城镇", "as_of": AS_OF}
+    row = {
+        "institution": "甲",
+        "balance_on": date(2024, 11, 1),
+        "name": "张伟",
+        "id_number": member[0].id_number,
+    }
+    for balances in ([2**63 - 1, 2**62], [2**63 - 1]):  # a sum of rows; a sum over columns
+        rows = tuple({**row, "institution": str(n), "balance": b} for n, b in enumerate(balances))
+        answers = {**decided, "deposit": Answer(Status.KNOWN, rows)}
+        if len(balances) == 1:
+            more = {**row, "market_value": 1}
+            answers["securities"] = Answer(Status.KNOWN, (more,))
+        with pytest.raises(screening.ScreeningError) as refused:
+            reckon(pack, member, answers, **place)
+        assert refused.value.code == "out_of_range"
+
+    assert reckon(pack, member, decided, **place).value("金融资产") == 0
+
+
+def test_a_query_that_sqlite_does_not_know_stays_with_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = load_pack(PACK)
+    members, answers = drawn(random.Random(11), pack)
+    place = {"household_no": "H1", "region_code": "520102001", "urban_rural": "城镇", "as_of": AS_OF}
+    small = reckon(pack, members, answers, **place)
+
+    def refuse(_text: str) -> str:
+        raise NotSmall("SOMETHING")
+
+    monkeypatch.setattr(session, "in_sqlite", refuse)
+    monkeypatch.setattr(session, "_sessions", OrderedDict())
+    assert reckon(pack, members, answers, **place) == small
+    with pytest.raises(NotSmall):
+        in_sqlite("SELECT SOUNDEX(a) AS a FROM t")
 
 
 def test_nothing_of_a_household_is_left_for_the_next(tmp_path: Path) -> None:

@@ -200,6 +200,16 @@ from doudi.contexts.registry.settling import DifferenceNotFound, differences, se
 from doudi.contexts.registry.snapshot_rows import PersonRows, SnapshotRows, rows_of_people
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.contexts.registry.statistics import Statistics, Tails, end_of, people_counted, statistics
+from doudi.contexts.registry.whole import (
+    Doubts,
+    Identity,
+    Programme,
+    doubts_of,
+    identities_of,
+    marked_names,
+    on_programme,
+    own_numbers,
+)
 from doudi.engine.errors import DoudiError
 
 __all__ = [
@@ -225,6 +235,7 @@ __all__ = [
     "ChangeRefused",
     "Conditions",
     "DifferenceNotFound",
+    "Doubts",
     "DuplicatePair",
     "EldersOfPlace",
     "EventKind",
@@ -241,6 +252,7 @@ __all__ = [
     "Hit",
     "Household",
     "HouseholdNotFound",
+    "Identity",
     "Kind",
     "ListExport",
     "ListInvalid",
@@ -258,6 +270,7 @@ __all__ = [
     "PersonToTell",
     "Placed",
     "PossibleDuplicate",
+    "Programme",
     "Receipt",
     "RecipientHousehold",
     "RegistryEvent",
@@ -299,6 +312,7 @@ __all__ = [
     "differences",
     "different_names",
     "divisions_whole",
+    "doubts_of",
     "drop_expired_exports",
     "duplicate_counts",
     "duplicate_pair",
@@ -323,6 +337,7 @@ __all__ = [
     "households_alike",
     "households_by_village",
     "households_in_need",
+    "identities_of",
     "index_everything",
     "index_households",
     "index_if_missing",
@@ -338,6 +353,7 @@ __all__ = [
     "loads_in_force",
     "look_at_household",
     "look_at_pair",
+    "marked_names",
     "marked_return",
     "members",
     "merge_people",
@@ -348,6 +364,8 @@ __all__ = [
     "numbers_answered_for",
     "numbers_meant",
     "office_region",
+    "on_programme",
+    "own_numbers",
     "path_of",
     "people_briefs",
     "people_by_place",

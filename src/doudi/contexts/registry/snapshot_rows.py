@@ -8,7 +8,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from doudi.contexts.registry.in_force import REGISTER, every_load_in_force, register_on, snapshots_on
+from doudi.contexts.registry.in_force import (
+    REGISTER,
+    Evidence,
+    every_load_in_force,
+    register_on,
+    snapshots_of,
+)
 from doudi.contexts.registry.models import FeedLoad, Grading
 from doudi.contexts.registry.unread import unread_people
 from doudi.engine.feeds import FeedSpec, lookup
@@ -48,7 +54,10 @@ def rows_of_people(
         return {}
     loads = every_load_in_force({spec.name: spec for spec in wanted}, on)
     loaded = [spec for spec in wanted if loads.get(spec.name)]
-    snapshots = snapshots_on({REGISTER: specs[REGISTER], **{spec.name: spec for spec in loaded}}, on)
+    in_force = (register.pk, *(load.pk for spec in loaded for load in loads[spec.name]))
+    snapshots = snapshots_of(
+        {REGISTER: specs[REGISTER], **{spec.name: spec for spec in loaded}}, Evidence(on, in_force, {})
+    )
     keys = lookup.people_in(snapshots.register, [bytes(blind) for blind in asked])
     held = _held_keys([load.pk for found in loads.values() for load in found], register.file_hash)
     return {

@@ -39,16 +39,9 @@ def unread_people(spec: FeedSpec, loads: Sequence[FeedLoad], people: Mapping[byt
     more, its quarantined rows may be about anybody.
     """
     for load in loads:
-        if load.counts.get("quarantined") and not load.unread.exists():
-            try:
-                with opened(load) as original:
-                    keep_unread(load, feeds.parse_file(spec, original, today=timezone.localdate()))
-            except DoudiError:
-                return frozenset(people)
-    blind_name = {
-        blind: keyring().digest(identity.normal_name(name), purpose=_NAME) if name else b""
-        for blind, name in people.items()
-    }
+        if not _gone_through(spec, load):
+            return frozenset(people)
+    blind_name = {blind: name_mark(name) if name else b"" for blind, name in people.items()}
     wanted = {*people, *blind_name.values()} - {b""}
     found = {
         bytes(blind)
@@ -57,3 +50,28 @@ def unread_people(spec: FeedSpec, loads: Sequence[FeedLoad], people: Mapping[byt
         )
     }
     return frozenset(blind for blind, name in blind_name.items() if blind in found or name in found)
+
+
+def unread_marks(spec: FeedSpec, load: FeedLoad) -> set[bytes] | None:
+    """Every mark of a load's quarantined rows (index of the ID, or of the name without one); None: they may be about anybody."""
+    if not load.counts.get("quarantined"):
+        return set()
+    if not _gone_through(spec, load):
+        return None
+    return {bytes(blind) for blind in load.unread.values_list("blind", flat=True)}
+
+
+def name_mark(name: str) -> bytes:
+    """How a name stands in the marks of a row without a number."""
+    return keyring().digest(identity.normal_name(name), purpose=_NAME)
+
+
+def _gone_through(spec: FeedSpec, load: FeedLoad) -> bool:
+    """Whether it is written down whom the load's quarantined rows name; an earlier load is read again, where it is there."""
+    if load.counts.get("quarantined") and not load.unread.exists():
+        try:
+            with opened(load) as original:
+                keep_unread(load, feeds.parse_file(spec, original, today=timezone.localdate()))
+        except DoudiError:
+            return False
+    return True

@@ -1,6 +1,7 @@
 """Many requests at once (批量委托、定期复查): a workbook of households, or everyone on a programme; who has not changed is filed.
 
-A periodic re-check passes only those households to people whose finding differs from their last report, or is not whole.
+A periodic re-check passes only those households to people whose finding differs from their last report by what counts
+(``engine.verification.changing``), or is not whole; :mod:`sweeping` does the same of everybody in one pass.
 Being filed as unchanged decides nothing: it says that the last report was confirmed.
 """
 
@@ -23,13 +24,13 @@ from django.utils import timezone
 from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification.models import Report, RequestBatch, VerificationRequest
-from doudi.contexts.verification.reckoning import finding_of, pieces_of
+from doudi.contexts.verification.reckoning import Finding, found_of, pieces_of
 from doudi.contexts.verification.requests import StepRefused, go, note, request_of
 from doudi.contexts.verification.supporting import latest_statement
 from doudi.engine import identity, money
 from doudi.engine.feeds.containers import open_file
 from doudi.engine.packs import Pack
-from doudi.engine.verification import Rules, State
+from doudi.engine.verification import Line, Rules, State, changes_between
 from doudi.house.attachments import declare_single, keep_single, open_single
 
 HOUSEHOLD, KIND, PURPOSE, AS_OF, PERSON = "户编号", "委托种类", "用途", "核对基准日", "身份证号"
@@ -211,6 +212,40 @@ def open_batch(*, origin: str, by: User, **facts: Any) -> RequestBatch:
 
 
 @transaction.atomic
+def open_whole(
+    purpose: str, *, as_of: date, since: date, requested_by: str, rules: Rules, by: User
+) -> RequestBatch:
+    """Begin a re-check of everybody in one pass, held against the files of ``since`` (整批复查).
+
+    One for an area, a purpose and a date: begun again it is the one that stands.
+    """
+    require(by, Act.REQUEST_VERIFICATION)
+    take_turn()
+    if purpose not in rules.purposes:
+        raise StepRefused("请选择核对用途。", f"Choose a purpose: {', '.join(rules.purposes)}.")
+    if not since < as_of <= timezone.localdate():
+        raise StepRefused(
+            "核对基准日不能晚于今天，并且要晚于用来比的那一天。",
+            "The reference date is not in the future and later than the day it is held against.",
+            code="dates",
+        )
+    standing = RequestBatch.objects.filter(
+        whole=True, purpose=purpose, as_of=as_of, region_code=by.region_code
+    ).first()
+    if standing is not None:
+        return standing
+    return open_batch(
+        origin="recheck",
+        purpose=purpose,
+        as_of=as_of,
+        since=since,
+        whole=True,
+        requested_by=requested_by,
+        by=by,
+    )
+
+
+@transaction.atomic
 def close_batch(batch: RequestBatch, *, refused: int, by: User, marked: bytes = b"") -> RequestBatch:
     """Write down what came of opening a batch, with the sender's workbook marked up."""
     require(by, Act.REQUEST_VERIFICATION, region_code=batch.region_code)
@@ -323,7 +358,7 @@ def sift(number: str, *, pack: Pack, rules: Rules, by: User) -> str:
     elif last is None:
         result, text = "first", "没有以前的核对报告，须人工办理"
     else:
-        told = _changes(last, finding_of(request, pieces, pack, rules, latest_statement(request)))
+        told = _changes(last, found_of(request, pieces, pack, rules, latest_statement(request)), rules)
         result = "changed" if told else "unchanged"
         text = (
             f"与 {last.number} 相比有变化：{'、'.join(told)[:300]}"
@@ -340,29 +375,39 @@ def sift(number: str, *, pack: Pack, rules: Rules, by: User) -> str:
     return result
 
 
-def _changes(last: Report, now: Mapping[str, Any]) -> list[str]:
-    """The names of what is otherwise than in the last report: people, advice, values, held rows, answers."""
+def _changes(last: Report, now: Finding, rules: Rules) -> list[str]:
+    """The names of what is otherwise than in the last report."""
     before = json.loads(last.content)["computed"]
-    told = []
-    if [_person(p) for p in before["people"]] != [_person(p) for p in now["people"]]:
-        told.append("家庭成员")
-    for what, key in (("类别", "category"), ("待核", "undecided"), ("同号不同名的记录", "held")):
-        if before["situation"][key] != now["situation"][key]:
-            told.append(what)
-    old = {
-        (v["name"], v["person"]): v["value"] for v in before["situation"]["variables"] if v["kind"] != "文本"
-    }
-    new = {(v["name"], v["person"]): v["value"] for v in now["situation"]["variables"] if v["kind"] != "文本"}
-    told += sorted(
-        {
-            name
-            for name, person in old.keys() | new.keys()
-            if old.get((name, person)) != new.get((name, person))
-        }
+    told = changes_between(
+        rules,
+        _line(before, now.fits),
+        _line(now.computed, now.fits),
+        said={found["item"]: found["declared"] for found in now.computed["differences"]},
+        limits=now.limits,
     )
-    if before["advice"]["advice"] != now["advice"]["advice"]:
+    if before["advice"]["advice"] != now.computed["advice"]["advice"]:
         told.append("意见")
     return told
+
+
+def _line(computed: Mapping[str, Any], fits: Sequence[str]) -> Line:
+    """What a report's content says, as a re-check compares it."""
+    situation = computed["situation"]
+    values = {
+        f"{v['name']}（{v['person']}）" if v["person"] else v["name"]: v["value"]
+        for v in situation["variables"]
+        if v["kind"] != "文本"
+    }
+    return Line(
+        people=[_person(person) for person in computed["people"]],
+        category=situation["category"],
+        amount=situation.get("monthly_cost"),
+        undecided=situation["undecided"],
+        held=situation["held"],
+        holds=[values.get(name) for name in fits],
+        found={found["item"]: found["found"] for found in computed["differences"]},
+        values=values,
+    )
 
 
 def _person(told: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -34,32 +34,34 @@ def ask_loaded(number: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: 
     Every query passes the gate here; what no authorisation covers any more is 未授权. Asked again it answers nothing twice.
     """
     counts = {"known": 0, "no_record": 0, "left_open": 0, "unauthorised": 0}
-    wired = _wired(rules)
-    if not wired:
+    connected = wired(rules)
+    if not connected:
         return counts
     require(by, Act.QUERY_SOURCES)
     take_turn()
     request = request_of(number, by=by)
     require(by, Act.QUERY_SOURCES, region_code=request.region_code)
     now, today = timezone.now(), timezone.localdate()
-    states = {state.source: state for state in SourceState.objects.filter(source__in=wired)}
+    states = {state.source: state for state in SourceState.objects.filter(source__in=connected)}
     ready = [
         code
-        for code, connection in wired.items()
+        for code, connection in connected.items()
         if not held_back(states.get(code) or SourceState(source=code), connection, now)
     ]
     # a source that answered through a list is left to its list; one that another account has claimed is left to it
     waiting = list(
         request.queries.filter(Q(claimed_until=None) | Q(claimed_until__lt=now), source__in=ready, place="",
                                status=Status.NOT_ARRIVED)
-        .exclude(via="文件").select_related("person").order_by("pk")
+        .exclude(via="文件").order_by("pk")
     )  # fmt: skip
-    given = covering([query.person for query in waiting], purpose=request.purpose, on=today)
+    people = {person.pk: person for person in request.people.all()}
+    for query in waiting:
+        query.person, query.request = people[query.person_id], request
+    given = covering(list(people.values()), purpose=request.purpose, on=today)
     batch = f"PC{today:%Y%m%d}-{secrets.token_hex(8)}"
     asked: dict[str, list[Asked]] = {}
     by_key: dict[str, Query] = {}
     refused: list[int] = []
-    numbers = {query.person_id: query.person.id_number for query in waiting}
     for query in waiting:
         paper = given(query.person, query.source)
         if paper is None:
@@ -68,7 +70,7 @@ def ask_loaded(number: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: 
         by_key[f"Q{query.pk}"] = query
         asked.setdefault(query.source, []).append(
             Asked(
-                f"Q{query.pk}", query.person.name, numbers[query.person_id], bytes(query.person.id_blind), request.purpose,
+                f"Q{query.pk}", query.person.name, query.person.id_number, bytes(query.person.id_blind), request.purpose,
                 paper.number, paper.valid_to,
             )
         )  # fmt: skip
@@ -129,7 +131,7 @@ def ask_loaded(number: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: 
     return counts
 
 
-def _wired(rules: Rules) -> dict[str, Connection]:
+def wired(rules: Rules) -> dict[str, Connection]:
     """The sources that are connected to loaded files, where the pack allows it."""
     found: dict[str, Any] = connections()
     return {

@@ -50,6 +50,44 @@ class RequestBatch(models.Model):
     marked = models.CharField("标注结果的表格", max_length=80, blank=True)
     opened = models.PositiveIntegerField("建立委托单", default=0)
     refused = models.PositiveIntegerField("未建立", default=0)
+    whole = models.BooleanField("整批比对", default=False)
+    """A re-check of everybody in one pass over loaded files; what came of it is its :class:`Recheck`."""
+    since = models.DateField("与哪天比", null=True)
+    requested_by = models.CharField("委托单位", max_length=80, blank=True)
+    asked_by = models.CharField("办理整批比对的人", max_length=150, blank=True)
+    asked_at = models.DateTimeField("交办时间", null=True)
+    problem = models.CharField("没有办成的原因", max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["purpose", "as_of", "region_code"],
+                condition=models.Q(whole=True),
+                name="one_whole_recheck_a_date",
+            )
+        ]
+
+
+class Recheck(AppendOnly):
+    """What came of a re-check of everybody (整批复查): what it stood on, how many of each result, and the list by its digest.
+
+    The list lies beside the screens' results, by household number; it holds no name and no identity number.
+    """
+
+    batch = models.OneToOneField(RequestBatch, on_delete=models.PROTECT, related_name="outcome")
+    begun_at = models.DateTimeField("开始时间")
+    finished_at = models.DateTimeField("完成时间", auto_now_add=True)
+    swept_by = models.CharField("办理人", max_length=150)
+    pack_hash = models.CharField("政策包摘要", max_length=64)
+    snapshots = models.CharField("现在的数据摘要", max_length=64)
+    snapshots_then = models.CharField("当时的数据摘要", max_length=64)
+    loads = models.JSONField("现在的装载", default=list)
+    loads_then = models.JSONField("当时的装载", default=list)
+    counts = models.JSONField("户数", default=dict)
+    sources = models.JSONField("各来源人数", default=dict)
+    listed = models.CharField("名单文件", max_length=80)
+    list_hash = models.CharField("名单摘要", max_length=64)
 
     class Meta:
         ordering = ["-pk"]

@@ -57,6 +57,17 @@ def preview(number: str, *, pack: Pack, rules: Rules, by: User) -> dict[str, Any
     return finding_of(request, pieces_of(request), pack, rules, latest_statement(request))
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What a report would say, with what a re-check measures a gap by."""
+
+    computed: dict[str, Any]
+    fits: tuple[str, ...]
+    """The values that say whether the categories of the purpose hold."""
+    limits: Mapping[str, Fraction | None]
+    """By item of a balance what its minor part is taken of."""
+
+
 def finding_of(
     request: VerificationRequest,
     pieces: Sequence[Piece],
@@ -65,6 +76,17 @@ def finding_of(
     statement: SupportStatement | None,
 ) -> dict[str, Any]:
     """What follows from replies, and from what the township stated of supporters who live apart."""
+    return found_of(request, pieces, pack, rules, statement).computed
+
+
+def found_of(
+    request: VerificationRequest,
+    pieces: Sequence[Piece],
+    pack: Pack,
+    rules: Rules,
+    statement: SupportStatement | None,
+) -> Finding:
+    """:func:`finding_of`, with what a re-check measures a gap by."""
     people = list(request.people.all())
     members = [person for person in people if person.part == RequestPerson.Part.MEMBER]
     household = [
@@ -79,18 +101,13 @@ def finding_of(
         for line in person.declared.order_by("item")
     ]
 
-    def reckon(given: Mapping[str, Answer]) -> engine.Situation:
-        return engine.reckon(
-            pack,
-            household,
-            given,
-            household_no=request.household_no or request.number,
-            region_code=request.region_code,
-            urban_rural=request.urban_rural,
-            as_of=request.as_of,
-        )
-
-    situation = reckon(answers)
+    facts: dict[str, Any] = {
+        "household_no": request.household_no or request.number,
+        "region_code": request.region_code,
+        "urban_rural": request.urban_rural,
+        "as_of": request.as_of,
+    }
+    situation = engine.reckon(pack, household, answers, **facts)
     differences = engine.compare(
         rules,
         pack.feeds,
@@ -99,7 +116,7 @@ def finding_of(
         answers,
         members=household,
         as_of=request.as_of,
-        reckon_again=reckon,
+        category_again=lambda given: engine.category_of(pack, household, given, **facts),
     )
     advice = engine.advise(pack, rules.purposes[request.purpose], situation, differences)
     explanation = situation.explanation
@@ -110,7 +127,7 @@ def finding_of(
         places = dict(enumerate(by_key, 1))
         # a report of before there were statements has no such part, and is computed again without it
         support = {"support": support_told(statement, rules.support, situation, places)}
-    return {
+    computed = {
         **support,
         "people": [
             {
@@ -128,6 +145,7 @@ def finding_of(
             "category": explanation.category,
             "label": explanation.label,
             "paragraph": explanation.paragraph,
+            "monthly_cost": explanation.row["monthly_cost"],
             "undecided": list(explanation.row["undecided"]),
             "missing": {feed: str(status) for feed, status in sorted(explanation.missing.items())},
             "held": dict(sorted(situation.held.items())),
@@ -155,6 +173,12 @@ def finding_of(
         },
         "pack": {"name": pack.name, "version": pack.version, "hash": pack.hash},
     }
+    wanted = rules.purposes[request.purpose].categories
+    return Finding(
+        computed,
+        tuple(f"类别:{c.name}" for c in pack.categories if c.code in wanted and c.condition is not None),
+        {item.name: engine.limit_of(item, situation) for item in rules.items.values()},
+    )
 
 
 def _written(value: Any) -> Any:

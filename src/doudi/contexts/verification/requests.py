@@ -125,8 +125,11 @@ def go(request: VerificationRequest, to: State, *, seen: int | None = None, **ch
 
 def latest_queries(request: VerificationRequest) -> list[Query]:
     """The newest round of every person, source and place of a request."""
+    # not by select_related: a person's sealed number would be opened once for each question
+    people = {person.pk: person for person in request.people.all()}
     newest: dict[tuple[int, str, str], Query] = {}
-    for query in request.queries.select_related("person").order_by("round"):
+    for query in request.queries.order_by("round"):
+        query.person = people[query.person_id]
         newest[(query.person_id, query.source, query.place)] = query
     return sorted(newest.values(), key=lambda query: (query.person.position, query.source, query.place))
 
@@ -140,12 +143,18 @@ def settle(request: VerificationRequest, *, by: User) -> None:
         return
     if request.state not in (State.QUERYING, State.PARTIAL, State.COMPARING):
         return
-    newest = latest_queries(request)
-    waiting = [query for query in newest if query.status == Status.NOT_ARRIVED]
+    newest = {
+        (person, source, place): status
+        for person, source, place, status in request.queries.order_by("round").values_list(
+            "person_id", "source", "place", "status"
+        )
+    }
     if not newest:
         return
+    statuses = list(newest.values())
+    waiting = statuses.count(Status.NOT_ARRIVED)
     wanted = State.COMPARING if not waiting else State.PARTIAL
-    if waiting and len(waiting) == len([q for q in newest if q.status != Status.UNAUTHORISED]):
+    if waiting and waiting == len(statuses) - statuses.count(Status.UNAUTHORISED):
         wanted = State.QUERYING
     if wanted != request.state:
         go(request, wanted)
@@ -222,6 +231,80 @@ def open_request(
     return request
 
 
+def open_many(
+    rules: Rules, homes: Sequence[Mapping[str, Any]], *, batch: RequestBatch, by: User
+) -> dict[str, str]:
+    """Requests of a re-check for many households of the register at once, accepted; number by household.
+
+    The caller holds the turn, has looked for open ones and writes the audit entry; they are in the name of who made the batch,
+    who issues none of their reports.
+    """
+    assert batch.as_of is not None
+    today, kind = timezone.localdate(), rules.kinds["periodic"]
+    first = _count_of(today) + 1
+    opened = VerificationRequest.objects.bulk_create(
+        [
+            VerificationRequest(
+                number=_number(today, first + place),
+                kind=kind.code,
+                purpose=batch.purpose,
+                household_no=home["household_no"],
+                region_code=home["region_code"],
+                urban_rural=home["urban_rural"],
+                sources=list(rules.sources),
+                as_of=batch.as_of,
+                requested_by=batch.requested_by,
+                state=State.ACCEPTED,
+                accepted_on=today,
+                start_due_on=add_workdays(today, kind.start),
+                due_on=add_workdays(today, kind.report),
+                created_by=batch.made_by,
+                batch=batch,
+                sifted=home["sifted"],
+            )
+            for place, home in enumerate(homes)
+        ],
+        batch_size=500,
+    )
+    people: list[tuple[RequestPerson, Mapping[str, int]]] = [
+        (
+            RequestPerson(
+                request=request,
+                position=position,
+                name=person.name,
+                id_number=person.id_number,
+                id_blind=keyring().digest(person.id_number, purpose=ID_PURPOSE),
+                relation=person.relation,
+                living_together=person.living_together,
+                category=person.category,
+            ),
+            person.declared or {},
+        )
+        for request, home in zip(opened, homes, strict=True)
+        for position, person in enumerate(home["people"], 1)
+    ]
+    RequestPerson.objects.bulk_create([person for person, _ in people], batch_size=500)
+    DeclaredItem.objects.bulk_create(
+        [
+            DeclaredItem(person=person, item=item, amount=amount)
+            for person, lines in people
+            for item, amount in lines.items()
+        ],
+        batch_size=500,
+    )
+    RequestEvent.objects.bulk_create(
+        [
+            RequestEvent(
+                request=request, actor=by.username, actor_name=by.display_name or by.username, kind="sift",
+                text=home["why"],
+            )
+            for request, home in zip(opened, homes, strict=True)
+        ],
+        batch_size=500,
+    )  # fmt: skip
+    return {request.household_no: request.number for request in opened}
+
+
 def accept_entrusted(*, kind: Kind, by: User, **facts: Any) -> VerificationRequest:
     """A request of another house (异地协查), accepted at once; the caller holds the turn and enters the people."""
     today = timezone.localdate()
@@ -243,8 +326,15 @@ def accept_entrusted(*, kind: Kind, by: User, **facts: Any) -> VerificationReque
 
 def _next_number(today: date) -> str:
     """The next number of the day; the caller holds the turn."""
-    earlier = VerificationRequest.objects.filter(number__startswith=f"HD{today:%Y%m%d}").count()
-    return f"HD{today:%Y%m%d}-{earlier + 1:04d}"
+    return _number(today, _count_of(today) + 1)
+
+
+def _count_of(today: date) -> int:
+    return VerificationRequest.objects.filter(number__startswith=f"HD{today:%Y%m%d}").count()
+
+
+def _number(today: date, place: int) -> str:
+    return f"HD{today:%Y%m%d}-{place:04d}"
 
 
 def _refuse_a_second(household_no: str, kind: str, purpose: str) -> None:

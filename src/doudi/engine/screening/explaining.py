@@ -320,6 +320,7 @@ class Explainer:
             "register_category": raw["category"],
             "category": raw["found"],
             "change": raw["change"],
+            "monthly_cost": raw["monthly_cost"],
             "level": _LEVELS[raw["level_rank"]],
             "risk_level": _LEVELS[raw["risk_rank"]],
             "warnings": [code for code in codes if raw[code]],

@@ -7,13 +7,15 @@ authorisation and no network, and it decides nothing: a report is a basis for a 
 
 from doudi.engine.verification.advising import Advice, advise
 from doudi.engine.verification.canonical import canonical, differences_between, sha256_of, sm3_of
-from doudi.engine.verification.comparing import DeclaredAmount, Difference, compare
+from doudi.engine.verification.changing import Line, changes_between
+from doudi.engine.verification.comparing import DeclaredAmount, Difference, compare, limit_of
 from doudi.engine.verification.declarations import Kind, Purpose, Rules, Source, Watch, load_rules
 from doudi.engine.verification.elements import HIDDEN, Element, Elements, Retention
 from doudi.engine.verification.evidence import (
     Answer,
     HouseholdMember,
     Situation,
+    category_of,
     reckon,
     rows_as_text,
     rows_from_plain,
@@ -35,6 +37,7 @@ __all__ = [
     "Elements",
     "HouseholdMember",
     "Kind",
+    "Line",
     "Obligor",
     "Purpose",
     "Retention",
@@ -46,9 +49,12 @@ __all__ = [
     "Watch",
     "advise",
     "canonical",
+    "category_of",
+    "changes_between",
     "compare",
     "differences_between",
     "evidence_of",
+    "limit_of",
     "load_rules",
     "may_go",
     "reckon",

@@ -11,6 +11,7 @@ from typing import Any
 
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.status import Status
+from doudi.engine.verification.changing import is_minor
 from doudi.engine.verification.declarations import Item, Rules
 from doudi.engine.verification.evidence import Answer, HouseholdMember, Situation
 
@@ -59,14 +60,24 @@ def compare(
     *,
     members: Sequence[HouseholdMember],
     as_of: date,
-    reckon_again: Callable[[Mapping[str, Answer]], Situation],
+    category_again: Callable[[Mapping[str, Answer]], str],
 ) -> list[Difference]:
     """Every declared item against the finding.
 
     Minor: an income gap within both limits of the pack, an asset gap within its part of the limit. Material: with
-    what was declared in the place of what was found, the same rules give another category; ``reckon_again`` puts
+    what was declared in the place of what was found, the same rules give another category; ``category_again`` puts
     them to changed answers. Undeclared: a thing (vehicle, dwelling) or an account of which nothing was declared.
     """
+    everything = ""
+
+    def declared_alone() -> str:
+        """The category that the declaration of every item would have given."""
+        nonlocal everything
+        everything = everything or category_again(
+            _as_declared(list(rules.items.values()), declared, answers, specs, members, as_of)
+        )
+        return everything
+
     told: list[Difference] = []
     for item in rules.items.values():
         own = [line for line in declared if line.item == item.name]
@@ -88,17 +99,14 @@ def compare(
         if _is_minor(item, said, found, rules, situation):
             told.append(Difference(item.name, item.measure, said, found, MINOR))
             continue
-        other = reckon_again(_as_declared([item], own, answers, specs, members, as_of)).explanation.category
+        other = category_again(_as_declared([item], own, answers, specs, members, as_of))
         material = other != situation.explanation.category
         if not material:
             # two things that each refuse alone hide each other: seen from the declaration, does this one change it?
             rest = [one for one in rules.items.values() if one is not item]
-            only_this = reckon_again(_as_declared(rest, declared, answers, specs, members, as_of))
-            everything = reckon_again(
-                _as_declared(list(rules.items.values()), declared, answers, specs, members, as_of)
-            )
-            material = only_this.explanation.category != everything.explanation.category
-            other = everything.explanation.category
+            only_this = category_again(_as_declared(rest, declared, answers, specs, members, as_of))
+            other = declared_alone()
+            material = only_this != other
         grade = MATERIAL if material else OTHER
         told.append(Difference(item.name, item.measure, said, found, grade, other))
     return told
@@ -114,19 +122,19 @@ def _found(item: Item, situation: Situation) -> int | None:
     return total
 
 
+def limit_of(item: Item, situation: Situation) -> Fraction | None:
+    """What an item's minor part is taken of; None where a part of it is not known."""
+    limit = Fraction(1)
+    for name in item.limit:
+        factor = situation.value(name)
+        if factor is None:
+            return None
+        limit *= Fraction(factor)
+    return limit
+
+
 def _is_minor(item: Item, said: int, found: int, rules: Rules, situation: Situation) -> bool:
-    gap = abs(found - said)
-    if item.measure == "年":
-        return gap <= rules.minor_income_ratio * said and gap <= rules.minor_income_fen
-    if item.measure == "额" and item.limit:
-        limit = Fraction(1)
-        for name in item.limit:
-            factor = situation.value(name)
-            if factor is None:
-                return False
-            limit *= Fraction(factor)
-        return gap <= rules.minor_asset_ratio * limit
-    return False
+    return is_minor(rules, item, said, found, limit_of(item, situation) if item.measure == "额" else None)
 
 
 def _as_declared(

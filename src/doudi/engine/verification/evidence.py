@@ -8,11 +8,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from doudi.engine import money, screening
+from doudi.engine import identity, money, screening
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.packs import Pack
 from doudi.engine.status import Status
-from doudi.engine.verification.session import matched, session_for
+from doudi.engine.verification.session import Session, matched, session_for
 
 REGISTER = "household_register"
 
@@ -69,6 +69,16 @@ class Situation:
         return sum(told.value for told in found) if found[0].member is not None else found[0].value
 
 
+@dataclass(frozen=True)
+class _Laid:
+    """A household's rows as a session takes them, and what was left out of them."""
+
+    session: Session
+    rows: tuple[Any, ...]
+    held: dict[str, int]
+    leads: dict[str, int]
+
+
 def reckon(
     pack: Pack,
     members: Sequence[HouseholdMember],
@@ -83,6 +93,33 @@ def reckon(
 
     ``answers`` by feed; a feed without one was not asked. Deterministic: the same evidence gives the same values.
     """
+    laid = _lay(pack, members, answers, (household_no, region_code, urban_rural), as_of)
+    return Situation(laid.session.explain(*laid.rows), laid.held, laid.leads)
+
+
+def category_of(
+    pack: Pack,
+    members: Sequence[HouseholdMember],
+    answers: Mapping[str, Answer],
+    *,
+    household_no: str,
+    region_code: str,
+    urban_rural: str,
+    as_of: date,
+) -> str:
+    """The category alone that :func:`reckon` would find: nothing is put into words."""
+    laid = _lay(pack, members, answers, (household_no, region_code, urban_rural), as_of)
+    return laid.session.category(*laid.rows)
+
+
+def _lay(
+    pack: Pack,
+    members: Sequence[HouseholdMember],
+    answers: Mapping[str, Answer],
+    household: tuple[str, str, str],
+    as_of: date,
+) -> _Laid:
+    household_no, region_code, urban_rural = household
     ranked = sorted(members, key=lambda member: member.id_number)
     people = {member.id_number: (key, member.name) for key, member in enumerate(ranked)}
     # the head is the 户主 with the smallest ID, without one the smallest ID (reference pack)
@@ -102,18 +139,18 @@ def reckon(
             held |= {name: held_rows} if held_rows else {}
             leads |= {name: lead_rows} if lead_rows else {}
     session = session_for(pack, as_of, missing, (region_code, urban_rural), register=REGISTER)
-    explanation = session.explain(
+    laid = (
         (0, household_no, region_code, urban_rural, head.category, len(people)),
         [
             (
                 0, key, member.relation, member.living_together, member.left_on, member.category,
-                member.category_since, urban_rural, region_code, member is head,
+                member.category_since, urban_rural, region_code, member is head, identity.birth_date_of(member.id_number),
             )
             for key, member in enumerate(ranked)
         ],
         rows,
     )  # fmt: skip
-    return Situation(explanation, held, leads)
+    return _Laid(session, laid, held, leads)
 
 
 def rows_to_plain(spec: FeedSpec, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

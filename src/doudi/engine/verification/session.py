@@ -3,11 +3,13 @@
 
 Reading, checking and planning the query takes a hundred times as long as running it over a few rows. What it depends on
 (pack, date, which feeds and parameters are missing) is the same for most households of a day, so a session of it stays open; a
-household's rows stand in it for one transaction, which is rolled back.
+household's rows stand in it for one transaction, which is rolled back. It runs in SQLite, written from the county's text, or
+in DuckDB, where that text says something SQLite does not know.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -21,10 +23,13 @@ from doudi.engine.feeds import FeedSpec, SnapshotSet
 from doudi.engine.feeds.spec import IDENTIFYING
 from doudi.engine.identity import normal_name
 from doudi.engine.packs import Pack
+from doudi.engine.packs.compiling import CompiledPack
 from doudi.engine.packs.relations import parameter_table, unknown_parameters
+from doudi.engine.packs.units import Kind
 from doudi.engine.screening import Explainer, Explanation
 from doudi.engine.screening.running import OUT_OF_RANGE, too_large
 from doudi.engine.status import Status
+from doudi.engine.verification.small import NotSmall, in_sqlite, open_small
 
 _KEPT = 8
 _TYPES = {
@@ -32,7 +37,7 @@ _TYPES = {
 }  # fmt: skip
 _MEMBERS = (
     "household_key BIGINT, person_key BIGINT, relation VARCHAR, living_together BOOLEAN, left_on DATE, category VARCHAR,"
-    " category_since DATE, urban_rural VARCHAR, region_code VARCHAR, is_head BOOLEAN"
+    " category_since DATE, urban_rural VARCHAR, region_code VARCHAR, is_head BOOLEAN, birth_on DATE"
 )
 _HOUSEHOLDS = "household_key BIGINT, household_no VARCHAR, region_code VARCHAR, urban_rural VARCHAR, category VARCHAR, persons INTEGER"
 
@@ -48,24 +53,22 @@ class Session:
         }
         self._lock = threading.Lock()
         self._places: dict[tuple[str, str], tuple[Any, ...]] = {}
-        connection = self._connection = duckdb.connect(config={"threads": 1, "memory_limit": "500MB"})
+        connection = duckdb.connect(config={"threads": 1, "memory_limit": "500MB"})
         connection.execute(f"CREATE TABLE members ({_MEMBERS})")
         connection.execute(f"CREATE TABLE households ({_HOUSEHOLDS})")
-        for name, spec in self._specs.items():
-            columns = "".join(f'"{c}" {kind}, ' for c, kind in _kept(spec))
-            connection.execute(
-                f"CREATE TABLE feed_{name} (household_key BIGINT, person_key BIGINT, {columns}row_digest BIGINT)"
-            )
         # the query is compiled for a place that lacks the same parameters
         connection.execute("INSERT INTO households VALUES (0, '', ?, ?, '', 1)", list(place))
         snapshots = SnapshotSet(as_of, Path(), dict.fromkeys(self._specs, (Path(),)), missing, "")
         self._explainer = Explainer(pack, snapshots, connection=connection)
         connection.execute("DELETE FROM households")
         connection.execute("DELETE FROM parameters")
-        # over a handful of rows the plan as it is written is as good as any, and running it takes a third
-        connection.execute("PRAGMA disable_optimizer")
-        query = self._explainer.compiled.sql(select="explained").replace("$lo", "0").replace("$hi", "1")
-        connection.execute(f"PREPARE household AS {query}")
+        compiled = self._explainer.compiled
+        self._query: _Small | _Large
+        try:
+            self._query = _Small(compiled, self._specs)
+            connection.close()
+        except NotSmall:
+            self._query = _Large(compiled, self._specs, connection)
 
     def explain(
         self,
@@ -74,31 +77,35 @@ class Session:
         rows: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]],
     ) -> Explanation:
         """Explain the household whose rows are given: of ``households``, of ``members``, by feed (person key, row)."""
+        return self._explainer.tell(self._run(household, members, rows, people=True))
+
+    def category(
+        self,
+        household: tuple[Any, ...],
+        members: Sequence[tuple[Any, ...]],
+        rows: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]],
+    ) -> str:
+        """The category alone of the household whose rows are given."""
+        return str(self._run(household, members, rows, people=False)["found"])
+
+    def _run(
+        self,
+        household: tuple[Any, ...],
+        members: Sequence[tuple[Any, ...]],
+        rows: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]],
+        *,
+        people: bool,
+    ) -> dict[str, Any]:
+        laid = {
+            "households": [household],
+            "parameters": [self._parameters((household[2], household[3]))],
+            "members": members,
+        }
         with self._lock:
-            connection = self._connection
-            connection.execute("BEGIN")
             try:
-                _insert(connection, "households", [household])
-                _insert(connection, "parameters", [self._parameters((household[2], household[3]))])
-                _insert(connection, "members", members)
-                for feed, found in rows.items():
-                    names = [name for name, _kind in _kept(self._specs[feed])]
-                    _insert(
-                        connection,
-                        f"feed_{feed}",
-                        [
-                            (0, key, *[row.get(name) for name in names], place)
-                            for place, (key, row) in enumerate(found)
-                        ],
-                    )
-                answer = connection.execute("EXECUTE household")
-                columns = [column[0] for column in answer.description or []]
-                raw = dict(zip(columns, answer.fetchall()[0], strict=True))
-            except OUT_OF_RANGE as error:
+                return self._query.run(laid, rows, people=people)
+            except (*OUT_OF_RANGE, OverflowError) as error:
                 raise too_large() from error
-            finally:
-                connection.execute("ROLLBACK")
-        return self._explainer.tell(raw)
 
     def _parameters(self, place: tuple[str, str]) -> tuple[Any, ...]:
         """The numbers in force at a place, in the order of the table."""
@@ -108,15 +115,152 @@ class Session:
         return self._places[place]
 
 
+class _Large:
+    """The query in DuckDB."""
+
+    def __init__(
+        self, compiled: CompiledPack, specs: Mapping[str, FeedSpec], connection: duckdb.DuckDBPyConnection
+    ) -> None:
+        self._specs, self._connection = specs, connection
+        for name, spec in specs.items():
+            columns = "".join(f'"{c}" {kind}, ' for c, kind in _kept(spec))
+            connection.execute(
+                f"CREATE TABLE feed_{name} (household_key BIGINT, person_key BIGINT, {columns}row_digest BIGINT)"
+            )
+        # over a handful of rows the plan as it is written is as good as any, and running it takes a third
+        connection.execute("PRAGMA disable_optimizer")
+        query = compiled.sql(select="explained").replace("$lo", "0").replace("$hi", "1")
+        connection.execute(f"PREPARE household AS {query}")
+
+    def run(
+        self,
+        laid: Mapping[str, Sequence[tuple[Any, ...]]],
+        rows: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]],
+        *,
+        people: bool,
+    ) -> dict[str, Any]:
+        connection = self._connection
+        connection.execute("BEGIN")
+        try:
+            for table, cells in laid.items():
+                self._insert(table, cells)
+            for feed, found in rows.items():
+                names = [name for name, _kind in _kept(self._specs[feed])]
+                self._insert(
+                    f"feed_{feed}",
+                    [
+                        (0, key, *[row.get(name) for name in names], place)
+                        for place, (key, row) in enumerate(found)
+                    ],
+                )
+            answer = connection.execute("EXECUTE household")
+            columns = [column[0] for column in answer.description or []]
+            return dict(zip(columns, answer.fetchall()[0], strict=True))
+        finally:
+            connection.execute("ROLLBACK")
+
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [list(row) for row in rows])
+
+
+class _Small:
+    """The query in SQLite; raises :class:`NotSmall` where it cannot be written so."""
+
+    def __init__(self, compiled: CompiledPack, specs: Mapping[str, FeedSpec]) -> None:
+        pack = compiled.pack
+        self._columns = {
+            name: [column for column, _kind in _kept(spec) if column in compiled.feed_columns.get(name, ())]
+            for name, spec in specs.items()
+        }
+        for name, columns in self._columns.items():
+            if any(specs[name].column(column).type == "decimal" for column in columns):
+                raise NotSmall("decimal")  # SQLite has no exact fractions
+        self._household = in_sqlite(compiled.sql(select="trace"))
+        self._people = in_sqlite(compiled.sql(select="persons"))
+        kinds = {name: variable.kind for name, variable in pack.variables.items()}
+        kinds |= {
+            f"{variable.name}:{key}": expr.kind
+            for variable in pack.variables.values()
+            for key, (_, expr) in variable.shown.items()
+        }
+        if Kind.DATE in kinds.values():
+            raise NotSmall("date")  # SQLite knows days as texts only
+        self._yes_or_no = frozenset(
+            [
+                *(name for name, kind in kinds.items() if kind is Kind.BOOL),
+                *pack.indicators,
+                *(f"类别:{category.name}" for category in pack.categories),
+            ]
+        )
+        self._connection = open_small()
+        tables = {
+            "members": [part.split()[0] for part in _MEMBERS.split(", ")],
+            "households": [part.split()[0] for part in _HOUSEHOLDS.split(", ")],
+            "parameters": parameter_table(compiled, []).column_names,
+        }
+        tables |= {
+            f"feed_{name}": ["household_key", "person_key", *columns]
+            for name, columns in self._columns.items()
+        }
+        self._inserts = {}
+        for table, columns in tables.items():
+            # no declared type: what is put in comes out, and nothing is converted on the way
+            self._connection.execute(f"CREATE TABLE {table} ({', '.join(_quoted(c) for c in columns)})")
+            self._inserts[table] = f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})"
+
+    def run(
+        self,
+        laid: Mapping[str, Sequence[tuple[Any, ...]]],
+        rows: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]],
+        *,
+        people: bool,
+    ) -> dict[str, Any]:
+        connection = self._connection
+        connection.execute("BEGIN")
+        try:
+            for table, cells in laid.items():
+                self._insert(table, cells)
+            for feed, found in rows.items():
+                names = self._columns[feed]
+                self._insert(
+                    f"feed_{feed}", [(0, key, *[row.get(name) for name in names]) for key, row in found]
+                )
+            try:
+                told = self._told(self._household)[0]
+                return {**told, "people": self._told(self._people)} if people else told
+            except (sqlite3.OperationalError, sqlite3.DataError) as error:
+                # SUM ("integer overflow"), or a function that refused
+                raise OverflowError(str(error)) from error
+        finally:
+            connection.execute("ROLLBACK")
+
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._connection.executemany(
+            self._inserts[table],
+            [[cell.isoformat() if isinstance(cell, date) else cell for cell in row] for row in rows],
+        )
+
+    def _told(self, sql: str) -> list[dict[str, Any]]:
+        cursor = self._connection.execute(sql)
+        names = [column[0] for column in cursor.description]
+        return [
+            {
+                name: bool(value) if value is not None and name in self._yes_or_no else value
+                for name, value in zip(names, row, strict=True)
+            }
+            for row in cursor
+        ]
+
+
+def _quoted(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
 def _kept(spec: FeedSpec) -> list[tuple[str, str]]:
     """The columns of a resolved feed with their types."""
     return [(c.name, _TYPES.get(c.type, "VARCHAR")) for c in spec.columns if c.type not in IDENTIFYING]
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        marks = ", ".join("?" * len(rows[0]))
-        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [list(row) for row in rows])
 
 
 _sessions: OrderedDict[tuple[Any, ...], Session] = OrderedDict()

@@ -87,6 +87,15 @@ def recheck(request: HttpRequest) -> HttpResponse:
 
 
 def _recheck(request: HttpRequest, user: User) -> verification.RequestBatch:
+    if request.POST.get("whole"):
+        since = request.POST.get("since", "")
+        return chain.begin_whole_recheck(
+            request.POST.get("purpose", ""),
+            as_of=day_of(request.POST.get("as_of", "")),
+            since=day_of(since) if since else None,
+            requested_by=_unit(request),
+            by=user,
+        )
     return chain.begin_recheck(
         request.POST.get("purpose", ""),
         as_of=day_of(request.POST.get("as_of", "")),
@@ -105,10 +114,12 @@ def _begin(request: HttpRequest, begin: Any) -> HttpResponse:
         if problem.code == "not_allowed":
             raise
         return _list(request, problem)
-    messages.success(
-        request,
-        _("受理 %(opened)s 户，未受理 %(refused)s 户。") % {"opened": made.opened, "refused": made.refused},
-    )
+    if not made.whole:
+        messages.success(
+            request,
+            _("受理 %(opened)s 户，未受理 %(refused)s 户。")
+            % {"opened": made.opened, "refused": made.refused},
+        )
     return redirect("verification_batch", number=made.number)
 
 
@@ -117,6 +128,8 @@ def batch_page(request: HttpRequest, number: str) -> HttpResponse:
     """One batch with its requests; those for people first."""
     user = asker(request)
     batch = verification.batch_of(number, by=user)
+    if batch.whole:
+        return _whole_page(request, batch, user)
     wanted = request.GET.get("show", "people")
     found = verification.requests_in(batch, by=user, show=wanted)
     shown = {
@@ -126,6 +139,41 @@ def batch_page(request: HttpRequest, number: str) -> HttpResponse:
         "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "verification/batch.html", shown)
+
+
+def _whole_page(request: HttpRequest, batch: verification.RequestBatch, user: User) -> HttpResponse:
+    """A re-check in one pass: what it stood on, how many of each result, and the list of one result."""
+    rules = chain.verification_rules()
+    outcome = verification.outcome_of(batch, by=user)
+    wanted = request.GET.get("show", "changed")
+    wanted = wanted if wanted in verification.RESULTS else "changed"
+    page = None
+    rows: list[dict[str, str]] = []
+    if outcome is not None:
+        _none, total = verification.list_of(outcome, by=user, result=wanted, most=0)
+        page = Paginator(range(total), PAGE).get_page(request.GET.get("page"))
+        rows, _total = verification.list_of(
+            outcome, by=user, result=wanted, start=(page.number - 1) * PAGE, most=PAGE
+        )
+    shown = {
+        "batch": batch,
+        "purpose": name_of(rules.purposes[batch.purpose])
+        if batch.purpose in rules.purposes
+        else batch.purpose,
+        "outcome": outcome,
+        "show": wanted,
+        "shows": [
+            (code, _(label), outcome.counts[code] if outcome else 0)
+            for code, label in verification.RESULTS.items()
+        ],
+        "sources": [
+            (rules.sources[code].label if code in rules.sources else code, told)
+            for code, told in (outcome.sources.items() if outcome else ())
+        ],
+        "rows": rows,
+        "page": page,
+    }
+    return render(request, "verification/whole.html", shown)
 
 
 @require_safe
@@ -145,6 +193,10 @@ def ask(request: HttpRequest, number: str) -> HttpResponse:
     if request.method != "POST":
         return redirect("verification_batch", number=number)
     try:
+        if verification.batch_of(number, by=user).whole:
+            verification.ask_whole(number, by=user)
+            messages.success(request, _("已交后台比对，完成后在本页查看。"))
+            return redirect("verification_batch", number=number)
         told = {**chain.ask_batch(number, by=user), **chain.sift_batch(number, by=user)}
     except DoudiError as problem:
         if problem.code == "not_allowed":
