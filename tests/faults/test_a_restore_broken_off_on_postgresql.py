@@ -45,7 +45,9 @@ def _rows(database: str) -> dict[str, Any]:
     """Of every table how many rows, and a sum over all of their cells; who restored it is not looked at."""
     with psycopg.connect(database) as there:
         names = there.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
-        told = sql.SQL("select count(*), md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from {} t")
+        told = sql.SQL(
+            "select count(*), md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from {} t"
+        )
         own = {"accounts_auditentry", "accounts_audithead", "django_session"}
         return {
             name: there.execute(told.format(sql.Identifier(name))).fetchone()
