@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from typing import Annotated
 
@@ -10,6 +11,10 @@ import typer
 
 from doudi.cli.shell import console, open_office
 from doudi.engine.errors import DoudiError
+
+OPEN_CONNECTIONS = 10_000
+"""How many a process holds open. A browser keeps its own for half a minute after a page; granian alone would hold 1,024 in all,
+and whoever came then waited until another's ended, with the server idle."""
 
 
 def demo(
@@ -80,12 +85,21 @@ def _port_is_free(port: int, host: str = "127.0.0.1") -> None:
             ) from None
 
 
+def _allow_open_files(count: int) -> None:
+    """Each connection is an open file: raise this process's own limit as far as the machine lets it."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if most == resource.RLIM_INFINITY else min(count, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def _serve(host: str, port: int, *, workers: int) -> None:
     from django.db import connections
     from granian import Granian
     from granian.constants import Interfaces
 
     connections.close_all()
+    _allow_open_files(2 * OPEN_CONNECTIONS)
     Granian(
         "doudi.web.wsgi:application",
         address=host,
@@ -93,5 +107,7 @@ def _serve(host: str, port: int, *, workers: int) -> None:
         interface=Interfaces.WSGI,
         workers=workers,
         blocking_threads=4,
+        backlog=4096,
+        backpressure=OPEN_CONNECTIONS,
         log_access=False,
     ).serve()

@@ -224,6 +224,8 @@ TEMPLATES = [
     }
 ]
 
+FORM_RENDERER = "doudi.web.widgets.Renderer"
+
 DATABASES = {"default": _database(os.environ.get("DOUDI_DATABASE_URL", "").strip())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -218,7 +218,7 @@ def prove(fund: Fund) -> bool:
         return False
     if lines.order_by().values("entry").annotate(total=Sum("amount_fen")).exclude(total=0).exists():
         return False
-    if any(balance(fund, account) != sums.get(account, 0) for account in Account):
+    if any(balance(fund, account) != total for account, total in sums.items()):
         return False
     if any(getattr(fund, column) != -sums.get(account, 0) for column, account in _KEPT.items()):
         return False

@@ -19,6 +19,7 @@ from doudi.contexts.accounts.services import ACT_LABELS, Act, Role, User, may
 from doudi.contexts.registry import services as registry
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
+from doudi.engine.packs import Pack
 from doudi.engine.packs.food_safety import degrees as degrees_written
 from doudi.engine.packs.handling import VisitResult
 from doudi.engine.packs.units import Kind, show_quantity
@@ -86,8 +87,12 @@ def event_kind(kind: str) -> str:
 @register.filter
 def coded(code: str) -> str:
     """An indicator, measure, feed or category of the pack by its name."""
+    return _named_by(chain.rules()[0], code)
+
+
+def _named_by(pack: Pack, code: str) -> str:
     try:
-        return _(chain.rules()[0].label(code))
+        return _(pack.label(code))
     except DoudiError:
         return _(SIGNALS.get(code, code))
 
@@ -95,10 +100,11 @@ def coded(code: str) -> str:
 @register.filter
 def code_signs(case: Any) -> SafeString:
     """The indicators that still stand on a warning, by code and name."""
+    pack = chain.rules()[0]
     signs = format_html_join(
         "",
         '<span class="code"><b>{}</b> {}</span> ',
-        ((signal.code, coded(signal.code)) for signal in case.signals.all() if signal.active),
+        ((signal.code, _named_by(pack, signal.code)) for signal in case.signals.all() if signal.active),
     )
     return format_html('<span class="codes">{}</span>', signs)
 
@@ -354,4 +360,6 @@ def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
     attributes: dict[str, str | bool] = {"aria-describedby": " ".join(described)} if described else {}
     if bound.errors:
         attributes["aria-invalid"] = "true"
-    return {"bound": bound, "widget": bound.as_widget(attrs=attributes), "hint": hint or bound.help_text}
+    # radio buttons are written one by one by the template itself
+    widget = "" if bound.widget_type == "radioselect" else bound.as_widget(attrs=attributes)
+    return {"bound": bound, "widget": widget, "hint": hint or bound.help_text}
