@@ -6,15 +6,16 @@ of its page. What is written is the same to the letter, and every other widget i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.forms.renderers import DjangoTemplates
 from django.http import HttpRequest
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 _FOLDER = "django/forms/widgets/"
+_GROUP_END = SafeString("\n  </optgroup>")
 _INPUTS = (
     "text",
     "hidden",
@@ -38,13 +39,15 @@ class Renderer(DjangoTemplates):
 
 
 def _attributes(attributes: Mapping[str, Any]) -> SafeString:
-    return mark_safe(  # noqa: S308 — joined of escaped parts
-        "".join(
-            format_html(" {}", name) if value is True else format_html(' {}="{}"', name, _text(value))
-            for name, value in attributes.items()
-            if value is not False
-        )
+    return _joined(
+        format_html(" {}", name) if value is True else format_html(' {}="{}"', name, _text(value))
+        for name, value in attributes.items()
+        if value is not False
     )
+
+
+def _joined(parts: Iterable[SafeString]) -> SafeString:
+    return format_html_join("", "{}", ((part,) for part in parts))
 
 
 def _text(value: Any) -> str:
@@ -61,7 +64,7 @@ def _input(widget: Mapping[str, Any]) -> SafeString | None:
 
 
 def _select(widget: Mapping[str, Any]) -> SafeString | None:
-    written: list[str] = []
+    written: list[SafeString] = []
     for group, options, _index in widget["optgroups"]:
         if group:
             written.append(format_html('\n  <optgroup label="{}">', group))
@@ -77,10 +80,9 @@ def _select(widget: Mapping[str, Any]) -> SafeString | None:
                 )
             )
         if group:
-            written.append("\n  </optgroup>")
-    choices = mark_safe("".join(written))  # noqa: S308 — joined of escaped parts
+            written.append(_GROUP_END)
     return format_html(
-        '<select name="{}"{}>{}\n</select>', widget["name"], _attributes(widget["attrs"]), choices
+        '<select name="{}"{}>{}\n</select>', widget["name"], _attributes(widget["attrs"]), _joined(written)
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from doudi.engine.feeds import SnapshotSet
 from doudi.engine.packs import Pack, load_pack
+from doudi.engine.packs.arrays import PLACED
 from doudi.engine.packs.relations import parameter_table
 from doudi.engine.screening import ScreeningError, screen
 from doudi.engine.screening.arrays import NoPlaces, bound, lay_out
@@ -34,7 +35,9 @@ def both(pack: Pack, snapshots: SnapshotSet, low: int, high: int) -> tuple[list[
         connection.execute("CREATE TABLE parameters AS SELECT * FROM given_parameters")
         plan = prepared.compiled.arrays
         assert plan is not None
-        placed = connection.execute(lay_out(connection, plan, low, high)).fetchall()
+        query, laid = lay_out(connection, plan, low, high)
+        connection.register(PLACED, laid)
+        placed = connection.execute(query).fetchall()
         return placed, connection.execute(bound(prepared.compiled.sql(), low, high)).fetchall()
 
 

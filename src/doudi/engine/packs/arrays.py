@@ -50,7 +50,8 @@ class ArrayPlan:
     ``households`` and ``members`` are asked for the register in the order of its keys; ``feeds`` for the persons with
     rows in a feed (the first column is their key). ``everybody`` computes from the members what all later steps ask of
     them; ``sums``, ``groups``, ``of_rows`` and ``of_households`` (which asks no member anything) give columns by household
-    key, which is the first. ``result`` gives the rows of the result in the order of the households laid out for it.
+    key, which is the first. ``result`` gives the rows of the result in the order of the households laid out for it, and
+    reads nothing else where it is ``alone``.
     """
 
     households: str
@@ -62,6 +63,7 @@ class ArrayPlan:
     of_rows: tuple[OfRows, ...]
     of_households: tuple[str, ...]
     result: str
+    alone: bool
 
 
 class ArrayRelations(MemberRelations):
@@ -75,6 +77,7 @@ class ArrayRelations(MemberRelations):
             return query(table, {**steps, **instead})
 
         result = step("result", h0=laid)
+        alone = " JOIN " not in result
         joined = [self.base, *self.groups] if self.base is not None else []
         beside = dict.fromkeys(column for one in joined for column in one.parameters)
         named = [*self.pack.parameters, *(f"{p}{CUT}" for p in sorted(self.cut_parameters))]
@@ -101,7 +104,9 @@ class ArrayRelations(MemberRelations):
             ),
             of_rows=tuple(self._of_rows(feed, plan, step(f"fm_{feed}")) for feed, plan in asking.items()),
             of_households=tuple(step(f"fh_{feed}") for feed in plans if feed not in asking),
-            result=result,
+            # rows that are only computed on stay in the order in which they were laid out; joined ones need not
+            result=result if alone else f"{result} ORDER BY household_key",
+            alone=alone,
         )
 
     def _of_rows(self, feed: str, plan: FeedPlan, sums: str) -> OfRows:

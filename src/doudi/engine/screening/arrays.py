@@ -21,8 +21,10 @@ class NoPlaces(Exception):
     """The keys of a range are not dense, or a value is neither a whole number nor yes or no."""
 
 
-def lay_out(connection: duckdb.DuckDBPyConnection, plan: ArrayPlan, low: int, high: int) -> str:
-    """Compute all but the last step for the households from ``low`` to below ``high``, and lay out what that one reads.
+def lay_out(
+    connection: duckdb.DuckDBPyConnection, plan: ArrayPlan, low: int, high: int
+) -> tuple[str, pa.Table]:
+    """Compute all but the last step for the households from ``low`` to below ``high``: the last one's query, and what it reads.
 
     The session needs the relations of a screen and ``parameters`` as a table. Raises :class:`NoPlaces`
     where the range has to be screened by the one query; DuckDB's errors pass.
@@ -39,11 +41,11 @@ class _Range:
         self.connection = connection
         self.plan = plan
         self.low, self.high = low, high
-        self.households = self._table(plan.households)
+        self.households = _in_order(self._table(plan.households), "household_key")
         _must_be_dense(_numbers(self.households, "household_key"), low, high - low)
         self.columns: Columns = {name: self.households[name] for name in self.households.column_names}
 
-    def lay_out(self) -> str:
+    def lay_out(self) -> tuple[str, pa.Table]:
         if self.plan.everybody is not None:
             self._persons(self.plan.everybody)
         for sql in self.plan.of_households:
@@ -54,8 +56,8 @@ class _Range:
             pa.field(name, column.type, nullable=not (name in facts and column.null_count == 0))
             for name, column in self.columns.items()
         ]
-        self._lay(pa.table(list(self.columns.values()), schema=pa.schema(fields)))
-        return bound(self.plan.result, self.low, self.high)
+        laid = pa.table(list(self.columns.values()), schema=pa.schema(fields))
+        return bound(self.plan.result, self.low, self.high), laid
 
     def _persons(self, everybody: Gathered) -> None:
         members = self._table(self.plan.members)
@@ -153,6 +155,12 @@ def _columns(table: pa.Table) -> Columns:
 
 def _numbers(table: pa.Table, column: str) -> np.ndarray:
     return np.asarray(table[column].to_numpy())
+
+
+def _in_order(table: pa.Table, key: str) -> pa.Table:
+    """The rows by their key: in a large register DuckDB's join with the parameters gives a few of them later."""
+    keys = _numbers(table, key)
+    return table if (np.diff(keys) > 0).all() else table.take(np.argsort(keys, kind="stable"))
 
 
 def _must_be_dense(keys: np.ndarray, first: int, size: int) -> None:

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs import Pack
+from doudi.engine.packs.arrays import PLACED
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
 from doudi.engine.packs.relations import parameter_table, unknown_parameters
 from doudi.engine.packs.terms import BIRTH_COLUMN, REGISTER
@@ -274,12 +275,27 @@ def write_range(
     if compiled.arrays is not None and high - low <= MOST_IN_ARRAYS:
         try:
             with _plainly((low, high)):
-                query = lay_out(connection, compiled.arrays, low, high)
-            write_query(connection, query, target, (low, high))
+                query, laid = lay_out(connection, compiled.arrays, low, high)
+            with _writing(connection, alone=compiled.arrays.alone) as session:
+                session.register(PLACED, laid)
+                write_query(session, query, target, (low, high))
             return
         except NoPlaces:
             pass
     write_query(connection, bound(compiled.sql("duckdb"), low, high), target, (low, high))
+
+
+@contextmanager
+def _writing(connection: duckdb.DuckDBPyConnection, *, alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A session to write a range from: one of its own, where the query reads nothing but what is laid out.
+
+    For how a result is written is a setting of all of DuckDB, and the other ranges plan worse by it.
+    """
+    if not alone:
+        yield connection
+        return
+    with duckdb.connect(config={"threads": 1}) as session:
+        yield session
 
 
 def write_query(

@@ -17,6 +17,8 @@ import sqlglot
 from sqlglot import exp
 
 _MOST = 2**63 - 1
+_OLDEST = (3, 35, 0)
+"""Before it SQLite knew no ``MATERIALIZED``."""
 
 
 class NotSmall(Exception):
@@ -26,6 +28,8 @@ class NotSmall(Exception):
 @lru_cache(maxsize=32)
 def in_sqlite(text: str) -> str:
     """A compiled query, for the household with key 0, in SQLite's words; raises :class:`NotSmall`."""
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise NotSmall(sqlite3.sqlite_version)
     tree = sqlglot.parse_one(text.replace("$lo", "0").replace("$hi", "1"), read="duckdb")
     for clause in tree.find_all(exp.CTE):
         # else a formula that is read twice is written out twice, and what it reads four times
