@@ -31,6 +31,13 @@ def cast(db: None, office) -> Cast:
     return assemble()
 
 
+@pytest.fixture(autouse=True)
+def _noon(monkeypatch) -> None:
+    """A round of lunch is at noon: a while ago is today, whenever the suite runs."""
+    noon = timezone.localtime().replace(hour=12, minute=0)
+    monkeypatch.setattr(timezone, "now", lambda: noon)
+
+
 @pytest.fixture
 def stop(cast, canteen) -> meals.DoorStop:
     person = at_door(cast, canteen, 101, carer_name="何女", carer_phone="10011112222")

@@ -243,7 +243,9 @@ def _today(diners: list[meals.Diner], canteen: meals.Site, cook: User, courier: 
 
 def _in_hospital(person: meals.Diner, clerk: User) -> None:
     """The reference pack has no file of the insurer's: the township enters the stay, and nothing is subsidised."""
-    since = timezone.localdate() - timedelta(days=2)
+    today = timezone.localdate()
+    # not before this month: the last one's meals are served and settled
+    since = max(today - timedelta(days=2), today.replace(day=1))
     meals.record_stop(person, kind="hospital", since=since, source="村医（虚构）", by=clerk)
 
 
