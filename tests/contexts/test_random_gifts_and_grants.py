@@ -151,7 +151,9 @@ class Funds(RuleBasedStateMachine):
         if not self.gifts:
             return
         found, worth = self.gifts[gift % len(self.gifts)]
-        whole = all(step.stage == "free" for step in giving.story(found).steps)
+        whole = all(
+            step.stage == "free" and step.fund == found.fund.name for step in giving.story(found).steps
+        )
         place = self.funds.index(found.fund)
         done = self.tried(
             lambda: giving.reverse_entry(

@@ -379,7 +379,8 @@ REVERSIBLE = (FundEntry.Kind.GIFT, FundEntry.Kind.ADMIN, FundEntry.Kind.EXPIRY)
 def reverse_entry(voucher: str, *, reason: str, on: date, by: User) -> FundEntry:
     """Reverse an entry by its counter-entry (冲正), by another person than who made it.
 
-    A gift of which a part is arranged already is reversed only after the arrangement was released.
+    A gift of which a part is arranged already is reversed only after the arrangement was released; one of which a part was
+    moved to another fund is not, for that fund rests on it.
     """
     take_turn()
     found = visible(FundEntry.objects.all(), by, Act.VIEW_FUNDS)
@@ -403,8 +404,8 @@ def reverse_entry(voucher: str, *, reason: str, on: date, by: User) -> FundEntry
     uses, made = list(wrong.uses.select_related("part")), list(wrong.made_parts.all())
     if any(part.left_fen != part.amount_fen for part in made):
         raise StepRefused(
-            "这笔捐赠已有一部分安排使用，请先撤回安排或冲正后面的凭证。",
-            "Part of the gift is arranged already; release that first.",
+            "这笔捐赠已有一部分安排使用或划转。安排的请先撤回，费用和核销请先冲正；已划转到别的项目的不能再冲正。",
+            "Part of the gift is arranged, spent or moved: release or reverse that first; what was moved is not reversed.",
         )
     pieces = ledger.turned(uses) + [ledger.Piece(part, part.left_fen, part.left_quantity) for part in made]
     lines = {
