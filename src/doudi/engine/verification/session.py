@@ -231,8 +231,10 @@ class _Small:
                 told = self._told(self._household)[0]
                 return {**told, "people": self._told(self._people)} if people else told
             except (sqlite3.OperationalError, sqlite3.DataError) as error:
-                # SUM ("integer overflow"), or a function that refused
-                raise OverflowError(str(error)) from error
+                # SUM, or a function of ours that refused
+                if "integer overflow" in str(error) or "user-defined function" in str(error):
+                    raise OverflowError(str(error)) from error
+                raise
         finally:
             connection.execute("ROLLBACK")
 
