@@ -230,9 +230,11 @@ class _Small:
             try:
                 told = self._told(self._household)[0]
                 return {**told, "people": self._told(self._people)} if people else told
-            except (sqlite3.OperationalError, sqlite3.DataError) as error:
-                # SUM, or a function of ours that refused
-                if "integer overflow" in str(error) or "user-defined function" in str(error):
+            except sqlite3.DataError as error:
+                # a function of ours refused: Python's SQLite says so of an OverflowError
+                raise OverflowError(str(error)) from error
+            except sqlite3.OperationalError as error:
+                if "integer overflow" in str(error):  # SUM
                     raise OverflowError(str(error)) from error
                 raise
         finally:
