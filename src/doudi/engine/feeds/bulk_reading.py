@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from doudi.engine.feeds.snapshots import rows_of
 from doudi.engine.identity import SAME_NAME, normal_name
 
 NO_NUMBER = -1
@@ -70,7 +71,7 @@ def blocks(
         present = [name for name in columns if name in footer.schema_arrow.names]
         listed = _listed(footer, present)
     select = ", ".join(f"{sql} AS {name}" for name, sql in asked.items())
-    source = connection.sql(f"SELECT {select} FROM read_parquet({quoted(part)})")
+    source = connection.sql(f"SELECT {select} FROM {rows_of(part)}")
     stream = _Stream(source.to_arrow_reader(at_once))
     with pq.ParquetFile(part, read_dictionary=listed) as file:
         first = 0
@@ -123,10 +124,6 @@ class _Stream:
         table = pa.concat_tables(pieces)
         self._held = table.slice(rows)
         return table.slice(0, rows).combine_chunks()
-
-
-def quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def row_count(parts: Iterable[Path]) -> int:

@@ -29,12 +29,11 @@ from doudi.engine.feeds.bulk_reading import (
     name_hashes,
     numbers_of,
     one_array,
-    quoted,
     row_count,
 )
 from doudi.engine.feeds.people_index import PEOPLE, PeopleIndex
 from doudi.engine.feeds.resolving import MEMBER_COLUMNS
-from doudi.engine.feeds.snapshots import HOUSEHOLDS, MEMBERS, ROW_GROUP, aside
+from doudi.engine.feeds.snapshots import HOUSEHOLDS, MEMBERS, ROW_GROUP, aside, rows_of
 
 _LISTED = ("relation", "category", "urban_rural", "region_code")
 _PLAIN = {"living_together": pa.bool_(), "left_on": pa.date32(), "category_since": pa.date32()}
@@ -162,9 +161,8 @@ def _filled(found: _SortedRange | None) -> list[_SortedRange]:
 def _places(parts: Sequence[Path], at_once: int) -> _Places:
     """Every region of the register by its code padded to 12 digits; a range is some regions that follow each other."""
     with duckdb.connect(config={"threads": 1}) as connection:
-        listed = ", ".join(quoted(part) for part in parts)
         counted = connection.execute(
-            f"SELECT region_code, count(*) FROM read_parquet([{listed}]) GROUP BY region_code"  # noqa: S608
+            f"SELECT region_code, count(*) FROM {rows_of(*parts)} GROUP BY region_code"  # noqa: S608
         ).fetchall()
     rows: dict[str, int] = {}
     for code, many in counted:

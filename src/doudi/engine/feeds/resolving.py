@@ -23,7 +23,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from doudi.engine.feeds.snapshots import HOUSEHOLDS, INDEX, MEMBERS, Blinder, write_folder, write_parquet
+from doudi.engine.feeds.snapshots import (
+    HOUSEHOLDS,
+    INDEX,
+    MEMBERS,
+    Blinder,
+    rows_of,
+    write_folder,
+    write_parquet,
+)
 from doudi.engine.feeds.spec import IDENTIFYING
 from doudi.engine.feeds.validating import ARROW, ParsedFile
 from doudi.engine.identity import normal_name
@@ -136,7 +144,7 @@ def resolve_feed(parsed: ParsedFile, register: Path | None, to: Path, *, blind: 
         write_parquet(schema.empty_table(), to)
         return Grades(0, 0, 0, 0, total, _HELD.empty_table())
     with duckdb.connect(config={"threads": 2}) as connection:
-        connection.sql(f"CREATE VIEW people AS FROM read_parquet('{_quoted(register / INDEX)}')")
+        connection.sql(f"CREATE VIEW people AS FROM {rows_of(register / INDEX)}")
         _match(connection, parsed.rows, blind)
         graded = connection.sql("SELECT grade, count(*) FROM best GROUP BY grade").fetchall()
         held = connection.sql("""
@@ -196,10 +204,6 @@ def _leads(connection: duckdb.DuckDBPyConnection, rows: pa.Table, blind: Blinder
         "SELECT count(*) FROM nameless SEMI JOIN people USING (name_norm_blind)"
     ).fetchall()
     return int(found[0][0])
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def _normal_names(names: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -44,6 +44,16 @@ class SnapshotSet:
     digest: str
 
 
+def quoted(path: Path) -> str:
+    """A path as SQL text."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def rows_of(*paths: Path) -> str:
+    """The rows of Parquet files as a relation in SQL."""
+    return f"read_parquet([{', '.join(map(quoted, paths))}])"
+
+
 def write_parquet(table: pa.Table, to: Path) -> None:
     """Write a file that is either wholly there under its name or not there at all, on the disk for good."""
     with aside(to) as path:

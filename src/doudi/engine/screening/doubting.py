@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from doudi.engine.feeds.snapshots import INDEX, rows_of
 from doudi.engine.packs.dates import month_index
 from doudi.engine.packs.doubting import (
     BY_HAND,
@@ -136,13 +137,13 @@ def _keep_two_counties(
     connection: duckdb.DuckDBPyConnection, snapshots: SnapshotSet, kinds: list[DoubtKind]
 ) -> None:
     """People whose ID stands in recipients' households of two counties."""
-    index = str(snapshots.register / "index.parquet").replace("'", "''")
+    index = rows_of(snapshots.register / INDEX)
     for kind in kinds:
         connection.execute(f"""
             INSERT INTO hits
             WITH placed AS (
                 SELECT DISTINCT i.id_blind, i.household_key, i.person_key, left(h.region_code, 6) AS county
-                FROM read_parquet('{index}') i JOIN households h USING (household_key) WHERE h.category <> ''
+                FROM {index} i JOIN households h USING (household_key) WHERE h.category <> ''
             ), twice AS (SELECT id_blind FROM placed GROUP BY id_blind HAVING count(DISTINCT county) > 1)
             SELECT '{kind.code}', household_key, person_key FROM placed JOIN twice USING (id_blind)
         """)

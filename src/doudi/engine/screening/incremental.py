@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from doudi.engine.feeds.snapshots import rows_of
 from doudi.engine.packs import Pack
 from doudi.engine.packs.relations import parameter_table
 from doudi.engine.packs.terms import REGISTER
@@ -222,7 +223,7 @@ def _merge(
 ) -> None:
     """One range of now: the changed households from the query, the others from the range of before."""
     bound = prepared.compiled.sql("duckdb").replace("$lo", str(low)).replace("$hi", str(high))
-    kept = f"SELECT o.* FROM read_parquet({running.quoted(old)}) o ANTI JOIN changed USING (household_key)"
+    kept = f"SELECT o.* FROM {rows_of(old)} o ANTI JOIN changed USING (household_key)"
     running.write_query(
         connection, f"SELECT * FROM (({bound}) UNION ALL ({kept})) ORDER BY household_key", to, (low, high)
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from doudi.engine.feeds.snapshots import rows_of
 from doudi.engine.packs.compiling import FIGURES
 from doudi.engine.screening.running import ScreeningError
 
@@ -30,8 +31,7 @@ def _source(folder: Path) -> str:
             f"{folder} holds no finished result: screen again",
             code="no_result",
         ) from error
-    listed = ", ".join("'" + str(folder / name).replace("'", "''") + "'" for name in files)
-    return f"read_parquet([{listed}])"
+    return rows_of(*(folder / name for name in files))
 
 
 def _connect() -> duckdb.DuckDBPyConnection:

@@ -24,6 +24,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from doudi.engine.errors import DoudiError
+from doudi.engine.feeds.snapshots import quoted, rows_of
 from doudi.engine.packs import Pack
 from doudi.engine.packs.arrays import PLACED
 from doudi.engine.packs.compiling import CompiledPack, compile_pack
@@ -226,7 +227,7 @@ def open_snapshots(
         if relation == "members" and BIRTH_COLUMN not in pq.read_schema(path).names:
             # a register resolved before births were kept: ages are not known
             columns = f"*, CAST(NULL AS DATE) AS {BIRTH_COLUMN}"
-        connection.execute(f"CREATE VIEW {relation} AS SELECT {columns} FROM read_parquet({quoted(path)})")
+        connection.execute(f"CREATE VIEW {relation} AS SELECT {columns} FROM {rows_of(path)}")
     for name, paths in snapshots.feeds.items():
         if name in pack.feeds and name != REGISTER and paths:
             connection.execute(f"CREATE VIEW feed_{name} AS {feed_source(pack.feeds[name].kind, paths)}")
@@ -236,7 +237,7 @@ def open_snapshots(
 def feed_source(kind: str, paths: Iterable[Path]) -> str:
     """The rows of a feed's files as SQL."""
     listed = list(paths)
-    source = f"read_parquet([{', '.join(quoted(path) for path in listed)}])"
+    source = rows_of(*listed)
     # rows of an event feed add up over its files; the same event sent twice is one
     distinct = "DISTINCT " if kind == "event" and len(listed) > 1 else ""
     return f"SELECT {distinct}* FROM {source}"
@@ -336,10 +337,6 @@ def _settle(aside: Path, target: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def digest_of(pack: Pack, snapshots: SnapshotSet, prepared: Prepared) -> str:

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from doudi.engine.feeds import SnapshotSet
-from doudi.engine.feeds.snapshots import INDEX, aside
+from doudi.engine.feeds.snapshots import INDEX, aside, quoted, rows_of
 from doudi.engine.packs import Pack
 from doudi.engine.packs.compiling import CompiledPack
 from doudi.engine.packs.lowering import literal, name
@@ -31,7 +31,6 @@ from doudi.engine.screening.running import (
     household_ranges,
     open_snapshots,
     prepare,
-    quoted,
     too_large,
 )
 from doudi.engine.verification.changing import Line
@@ -120,7 +119,7 @@ def _narrow(connection: duckdb.DuckDBPyConnection, pack: Pack, snapshots: Snapsh
             f"CREATE TABLE {relation} AS SELECT * FROM whole_{relation} SEMI JOIN chosen USING (household_key)"
         )
     connection.execute(
-        f"CREATE TABLE blinds AS SELECT i.person_key, i.id_blind FROM read_parquet({quoted(snapshots.register / INDEX)}) i"
+        f"CREATE TABLE blinds AS SELECT i.person_key, i.id_blind FROM {rows_of(snapshots.register / INDEX)} i"
         " SEMI JOIN members USING (person_key)"
     )
 
