@@ -63,7 +63,7 @@ class Session:
         connection.execute("DELETE FROM households")
         connection.execute("DELETE FROM parameters")
         compiled = self._explainer.compiled
-        self._query: _Small | _Large
+        self._query: _Query
         try:
             self._query = _Small(compiled, self._specs)
             connection.close()
@@ -115,8 +115,41 @@ class Session:
         return self._places[place]
 
 
-class _Large:
-    """The query in DuckDB."""
+class _Query:
+    """A household's rows in tables for one transaction, and the query put to them."""
+
+    _connection: Any
+
+    def run(
+        self,
+        laid: Mapping[str, Sequence[tuple[Any, ...]]],
+        rows: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]],
+        *,
+        people: bool,
+    ) -> dict[str, Any]:
+        """The row of the answer; its members' values too where ``people`` are asked for."""
+        self._connection.execute("BEGIN")
+        try:
+            for table, cells in laid.items():
+                self._insert(table, cells)
+            for feed, found in rows.items():
+                self._insert(f"feed_{feed}", self._of_feed(feed, found))
+            return self._answer(people=people)
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        raise NotImplementedError
+
+    def _of_feed(self, feed: str, found: Sequence[tuple[int, Mapping[str, Any]]]) -> list[tuple[Any, ...]]:
+        raise NotImplementedError
+
+    def _answer(self, *, people: bool) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class _Large(_Query):
+    """The query in DuckDB; it always tells the members' values."""
 
     def __init__(
         self, compiled: CompiledPack, specs: Mapping[str, FeedSpec], connection: duckdb.DuckDBPyConnection
@@ -132,32 +165,14 @@ class _Large:
         query = compiled.sql(select="explained").replace("$lo", "0").replace("$hi", "1")
         connection.execute(f"PREPARE household AS {query}")
 
-    def run(
-        self,
-        laid: Mapping[str, Sequence[tuple[Any, ...]]],
-        rows: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]],
-        *,
-        people: bool,
-    ) -> dict[str, Any]:
-        connection = self._connection
-        connection.execute("BEGIN")
-        try:
-            for table, cells in laid.items():
-                self._insert(table, cells)
-            for feed, found in rows.items():
-                names = [name for name, _kind in _kept(self._specs[feed])]
-                self._insert(
-                    f"feed_{feed}",
-                    [
-                        (0, key, *[row.get(name) for name in names], place)
-                        for place, (key, row) in enumerate(found)
-                    ],
-                )
-            answer = connection.execute("EXECUTE household")
-            columns = [column[0] for column in answer.description or []]
-            return dict(zip(columns, answer.fetchall()[0], strict=True))
-        finally:
-            connection.execute("ROLLBACK")
+    def _of_feed(self, feed: str, found: Sequence[tuple[int, Mapping[str, Any]]]) -> list[tuple[Any, ...]]:
+        names = [name for name, _kind in _kept(self._specs[feed])]
+        return [(0, key, *[row.get(name) for name in names], place) for place, (key, row) in enumerate(found)]
+
+    def _answer(self, *, people: bool) -> dict[str, Any]:
+        answer = self._connection.execute("EXECUTE household")
+        columns = [column[0] for column in answer.description or []]
+        return dict(zip(columns, answer.fetchall()[0], strict=True))
 
     def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
@@ -165,7 +180,7 @@ class _Large:
             self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [list(row) for row in rows])
 
 
-class _Small:
+class _Small(_Query):
     """The query in SQLite; raises :class:`NotSmall` where it cannot be written so."""
 
     def __init__(self, compiled: CompiledPack, specs: Mapping[str, FeedSpec]) -> None:
@@ -210,35 +225,21 @@ class _Small:
             self._connection.execute(f"CREATE TABLE {table} ({', '.join(_quoted(c) for c in columns)})")
             self._inserts[table] = f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})"
 
-    def run(
-        self,
-        laid: Mapping[str, Sequence[tuple[Any, ...]]],
-        rows: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]],
-        *,
-        people: bool,
-    ) -> dict[str, Any]:
-        connection = self._connection
-        connection.execute("BEGIN")
+    def _of_feed(self, feed: str, found: Sequence[tuple[int, Mapping[str, Any]]]) -> list[tuple[Any, ...]]:
+        names = self._columns[feed]
+        return [(0, key, *[row.get(name) for name in names]) for key, row in found]
+
+    def _answer(self, *, people: bool) -> dict[str, Any]:
         try:
-            for table, cells in laid.items():
-                self._insert(table, cells)
-            for feed, found in rows.items():
-                names = self._columns[feed]
-                self._insert(
-                    f"feed_{feed}", [(0, key, *[row.get(name) for name in names]) for key, row in found]
-                )
-            try:
-                told = self._told(self._household)[0]
-                return {**told, "people": self._told(self._people)} if people else told
-            except sqlite3.DataError as error:
-                # a function of ours refused: Python's SQLite says so of an OverflowError
+            told = self._told(self._household)[0]
+            return {**told, "people": self._told(self._people)} if people else told
+        except sqlite3.DataError as error:
+            # a function of ours refused: Python's SQLite says so of an OverflowError
+            raise OverflowError(str(error)) from error
+        except sqlite3.OperationalError as error:
+            if "integer overflow" in str(error):  # SUM
                 raise OverflowError(str(error)) from error
-            except sqlite3.OperationalError as error:
-                if "integer overflow" in str(error):  # SUM
-                    raise OverflowError(str(error)) from error
-                raise
-        finally:
-            connection.execute("ROLLBACK")
+            raise
 
     def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._connection.executemany(
