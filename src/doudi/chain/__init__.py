@@ -41,6 +41,7 @@ from doudi.chain.applying import (
 )
 from doudi.chain.batches import (
     ask_batch,
+    ask_whole_batch,
     begin_recheck,
     begin_whole_recheck,
     check_recheck,
@@ -270,6 +271,7 @@ __all__ = [
     "ask_explanations",
     "ask_loaded",
     "ask_source",
+    "ask_whole_batch",
     "assign_care",
     "assign_columns",
     "assign_doubt",

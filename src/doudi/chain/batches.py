@@ -131,6 +131,11 @@ def begin_whole_recheck(
     )
 
 
+def ask_whole_batch(number: str, *, by: User) -> verification.RequestBatch:
+    """Have a re-check in one pass done by the next due job (交办)."""
+    return verification.ask_whole(number, pack=packs.rules()[0], rules=packs.verification_rules(), by=by)
+
+
 def sweep_batch(number: str, *, by: User) -> verification.Recheck:
     """Do a re-check in one pass, and keep the pack it stands on (整批比对)."""
     pack = packs.rules()[0]

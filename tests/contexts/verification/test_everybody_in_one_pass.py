@@ -19,7 +19,7 @@ from doudi.chain import batches
 from doudi.contexts.accounts.services import NotAllowed, account, verify_audit
 from doudi.contexts.registry import services as registry
 from doudi.contexts.verification import services as verification
-from doudi.contexts.verification import sweeping
+from doudi.contexts.verification import sweep_judging, sweeping, swept
 from doudi.contexts.verification.models import (
     Authorisation,
     Query,
@@ -245,9 +245,9 @@ def test_it_is_done_once_and_a_killed_pass_ends_with_the_same(cast, monkeypatch)
     def die(*_args, **_more):
         raise Killed
 
-    for place in ("_compare", "_write_list"):
+    for module, place in ((sweep_judging, "compare"), (sweeping, "_write_list")):
         with monkeypatch.context() as at:
-            at.setattr(sweeping, place, die)
+            at.setattr(module, place, die)
             with pytest.raises(Killed):
                 chain.sweep_batch(batch.number, by=cast.verifier)
         assert not Recheck.objects.exists() and not VerificationRequest.objects.filter(batch=batch).exists()
@@ -263,7 +263,7 @@ def test_it_is_done_once_and_a_killed_pass_ends_with_the_same(cast, monkeypatch)
 
 
 def test_who_withdraws_while_it_runs_is_let_go(cast, monkeypatch) -> None:
-    real = sweeping._compare
+    real = sweep_judging.compare
 
     def and_meanwhile(looked_at, *more):
         real(looked_at, *more)
@@ -272,7 +272,7 @@ def test_who_withdraws_while_it_runs_is_let_go(cast, monkeypatch) -> None:
         verification.withdraw_authorisation(paper.number, why="不再申请", by=cast.county)
         and_meanwhile.home = home_no
 
-    monkeypatch.setattr(sweeping, "_compare", and_meanwhile)
+    monkeypatch.setattr(sweep_judging, "compare", and_meanwhile)
     _batch, outcome = in_one_pass(cast)
     assert listed(outcome)[and_meanwhile.home] == "unauthorised"
 
@@ -290,7 +290,7 @@ def test_a_changed_list_and_a_changed_file_are_found(cast) -> None:
     at = results.index("unchanged")
     results[at] = "changed"
     pq.write_table(rows.set_column(2, "result", [results]), path)
-    Recheck.objects.filter(pk=outcome.pk).update(list_hash=sweeping._hash_of(path))
+    Recheck.objects.filter(pk=outcome.pk).update(list_hash=swept.hash_of(path))
     paths = {one["path"] for one in chain.check_recheck(batch.number, by=cast.verifier)}
     assert paths == {"counts", f"list/{rows['household_no'][at].as_py()}"}
 
@@ -329,9 +329,9 @@ def test_the_pages_and_the_job(cast) -> None:
         follow=True,
     )
     batch = RequestBatch.objects.get(whole=True)
-    assert "等核对人员比对" in page.content.decode()
+    assert "等核对人员在本页点“整批比对”" in page.content.decode()
     page = desk[cast.verifier].post(f"/verification/batches/{batch.number}/ask/", follow=True)
-    assert "交后台比对" in page.content.decode()
+    assert "下次运行 doudi worker 时比对" in page.content.decode()
     assert batches.sweep_waiting() == 1 and batches.sweep_waiting() == 0
     page = desk[cast.auditor].get(f"/verification/batches/{batch.number}/?show=changed").content.decode()
     changed = VerificationRequest.objects.filter(batch=batch, sifted="changed").first()
@@ -342,11 +342,14 @@ def test_the_pages_and_the_job(cast) -> None:
 
 def test_a_pass_that_the_job_could_not_do_says_why_on_its_page(cast) -> None:
     batch = chain.begin_whole_recheck("dibao", as_of=NOW, since=THEN, requested_by="县", by=cast.county)
+    chain.ask_whole_batch(batch.number, by=cast.verifier)
     SourceState.objects.create(source="deposit", suspended_at=timezone.now(), suspended_why="怀疑外泄")
-    verification.ask_whole(batch.number, by=cast.verifier)
     assert batches.sweep_waiting() == 0
     desk = Client()
     desk.force_login(cast.verifier, backend="django.contrib.auth.backends.ModelBackend")
     page = desk.get(f"/verification/batches/{batch.number}/").content.decode()
     assert "怀疑外泄" in page and "<button>整批比对</button>" in page
     assert verification.waiting_whole() == []
+    # pressed again while it still stands: told at once, and nothing is handed over
+    page = desk.post(f"/verification/batches/{batch.number}/ask/", follow=True).content.decode()
+    assert "停用" in page and verification.waiting_whole() == []

@@ -115,17 +115,9 @@ from doudi.contexts.verification.requests import (
 from doudi.contexts.verification.retaining import due_for_erasure, erase_raw, hold_evidence
 from doudi.contexts.verification.returning import take_return
 from doudi.contexts.verification.supporting import latest_statement, members_of, obligors_of, state_support
-from doudi.contexts.verification.sweeping import (
-    RESULTS,
-    ask_whole,
-    check_recheck,
-    last_swept,
-    list_of,
-    outcome_of,
-    say_not_done,
-    sweep,
-    waiting_whole,
-)
+from doudi.contexts.verification.sweep_gate import RESULTS
+from doudi.contexts.verification.sweeping import ask_whole, last_swept, say_not_done, sweep, waiting_whole
+from doudi.contexts.verification.swept import check_recheck, list_of, outcome_of
 from doudi.contexts.verification.watching import handle_warning, security_warnings, watch
 
 __all__ = [

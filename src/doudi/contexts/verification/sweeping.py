@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - SQL is put together here from checked names and quoted literals only
 """A re-check of everybody on a programme in one pass (整批复查): loaded files of two days held against each other, set by set.
 
 Nothing leaves the house. Whose authorisation is missing, expired or withdrawn is listed and not looked up; whose finding is
@@ -12,24 +11,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
-import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 from django.db import transaction
-from django.db.models import TextField
-from django.db.models.functions import Cast
 from django.utils import timezone
 
-from doudi.contexts.accounts.services import Act, User, account, record, require, take_turn
+from doudi.contexts.accounts.services import Act, User, record, require, take_turn
 from doudi.contexts.registry import services as registry
-from doudi.contexts.registry.services import Evidence, Programme
+from doudi.contexts.registry.services import Programme
 from doudi.contexts.verification.batching import batch_of
 from doudi.contexts.verification.connecting import held_back
 from doudi.contexts.verification.loaded import wired
@@ -41,46 +34,38 @@ from doudi.contexts.verification.models import (
     Report,
     RequestBatch,
     SourceState,
-    SupportStatement,
-    VerificationRequest,
 )
 from doudi.contexts.verification.requests import PersonAsked, StepRefused, open_many
-from doudi.engine.feeds import FeedSpec, SnapshotSet
-from doudi.engine.feeds.snapshots import INDEX, write_parquet
+from doudi.contexts.verification.sweep_gate import (
+    FOR_PEOPLE,
+    OPEN,
+    RESULTS,
+    UNAUTHORISED,
+    Listed,
+    Side,
+    gate,
+    last_requests,
+    on_programme,
+    side,
+)
+from doudi.contexts.verification.sweep_judging import judge_all
+from doudi.contexts.verification.swept import hash_of
+from doudi.engine.feeds.snapshots import write_parquet
 from doudi.engine.packs import Pack
-from doudi.engine.status import Status
-from doudi.engine.verification import Rules, changes_between
-from doudi.engine.verification.lines import Lines, limits_of, line_of, write_lines
+from doudi.engine.verification import Rules
+from doudi.engine.verification.lines import Lines
 from doudi.house.paths import home
 
-UNCHANGED, CHANGED, FIRST, INCOMPLETE = "unchanged", "changed", "first", "incomplete"
-UNAUTHORISED, OPEN = "unauthorised", "open"
-RESULTS = {
-    UNCHANGED: "无变化",
-    CHANGED: "有变化",
-    FIRST: "首次",
-    INCOMPLETE: "不完整",
-    UNAUTHORISED: "未授权",
-    OPEN: "已有在办",
-}
-FOR_PEOPLE = (CHANGED, FIRST, INCOMPLETE)
-"""What becomes a request. Who did not authorise is asked for a signature first, and is on the list."""
-_NEVER = "没有以前的核对报告，须人工办理"
 
+def ask_whole(number: str, *, pack: Pack, rules: Rules, by: User) -> RequestBatch:
+    """Have a re-check in one pass done by the next due job, in the asker's name (交办); it takes minutes, a page does not.
 
-@dataclass(frozen=True)
-class _Side:
-    """The files of one of the two days."""
-
-    evidence: Evidence
-    snapshots: SnapshotSet
-
-
-def ask_whole(number: str, *, by: User) -> RequestBatch:
-    """Have a re-check in one pass done by the next due job, in the asker's name (交办); it takes minutes, a page does not."""
+    What would stop the job at once is told at once (:class:`StepRefused`, as :func:`sweep`).
+    """
     with transaction.atomic():
         take_turn()
         batch = _whole_batch(number, by=by)
+        _both_sides(batch, pack, rules)
         if not Recheck.objects.filter(batch=batch).exists():
             RequestBatch.objects.filter(pk=batch.pk).update(
                 asked_by=by.username, asked_at=timezone.now(), problem=""
@@ -125,9 +110,7 @@ def sweep(number: str, *, pack: Pack, rules: Rules, by: User) -> Recheck:
     standing = Recheck.objects.filter(batch=batch).first()
     if standing is not None:
         return standing
-    assert batch.as_of is not None and batch.since is not None
-    _may_be_asked(rules)
-    now, then = (_side(pack.feeds, rules, day) for day in (batch.as_of, batch.since))
+    now, then = _both_sides(batch, pack, rules)
     begun = timezone.now()
     with (home().results / f"recheck-{batch.number}.lock").open("w") as lock:
         # two passes of one batch write the same files: the second waits and finds it done
@@ -135,13 +118,13 @@ def sweep(number: str, *, pack: Pack, rules: Rules, by: User) -> Recheck:
         standing = Recheck.objects.filter(batch=batch).first()
         if standing is not None:
             return standing
-        programme = _on_programme(batch, pack, rules, by)
-        last = _last_requests(batch.purpose)
-        listed, lacking = _gate(batch, programme, now, then, last, pack, rules)
+        programme = on_programme(batch, pack, rules, by)
+        last = last_requests(batch.purpose)
+        listed, lacking = gate(batch, programme, now, then, last, pack, rules)
         looked_at = {number: one for number, one in listed.items() if not one.result}
         for number, one in looked_at.items():
             one.said = last.declared.get(last.requests[number], {})
-        lines = _judge_all(looked_at, now, then, batch.purpose, pack, rules)
+        lines = judge_all(looked_at, now, then, batch.purpose, pack, rules)
         return _take_in(batch, listed, lines, lacking, programme, now, then, begun, pack, rules, by=by)
 
 
@@ -156,6 +139,13 @@ def _whole_batch(number: str, *, by: User) -> RequestBatch:
             code="not_whole",
         )
     return batch
+
+
+def _both_sides(batch: RequestBatch, pack: Pack, rules: Rules) -> tuple[Side, Side]:
+    """The files of the two days; refused where a source cannot answer from them."""
+    assert batch.as_of is not None and batch.since is not None
+    _may_be_asked(rules)
+    return side(pack.feeds, rules, batch.as_of), side(pack.feeds, rules, batch.since)
 
 
 def _may_be_asked(rules: Rules) -> None:
@@ -174,293 +164,15 @@ def _may_be_asked(rules: Rules) -> None:
             )
 
 
-def _side(specs: Mapping[str, FeedSpec], rules: Rules, day: date) -> _Side:
-    evidence = registry.evidence_on(_wanted(specs, rules), day)
-    if evidence.missing:
-        labels = "、".join(specs[feed].label for feed in evidence.missing)
-        raise StepRefused(
-            f"{day} 没有《{labels}》的数据，不能整批比对。请先装载，或改为逐户复查。",
-            f"No file of {', '.join(evidence.missing)} is in force on {day}; load it, or re-check one by one.",
-            code="feed_missing",
-        )
-    return _side_of(specs, rules, evidence)
-
-
-def _side_of(specs: Mapping[str, FeedSpec], rules: Rules, evidence: Evidence) -> _Side:
-    wanted = _wanted(specs, rules)
-    # what no source speaks of is not asked, here as for a single household
-    rest = {feed: Status.NOT_ASKED for feed in specs if feed not in wanted}
-    return _Side(evidence, replace(registry.snapshots_of(wanted, evidence), missing=rest))
-
-
-def _wanted(specs: Mapping[str, FeedSpec], rules: Rules) -> dict[str, FeedSpec]:
-    feeds = (registry.REGISTER, *(source.feed for source in rules.sources.values()))
-    return {feed: specs[feed] for feed in feeds}
-
-
-# ---- who may be looked at ------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Household:
-    household_no: str
-    region_code: str
-    urban_rural: str
-    category: str
-    result: str = ""
-    why: str = ""
-    doubt_then: bool = False
-    """On the day it is held against, a file said something about its people that answered neither yes nor no."""
-    said: Mapping[str, int] | None = None
-
-
-def _labels(purpose: str, pack: Pack, rules: Rules) -> list[str]:
-    wanted = rules.purposes[purpose].categories
-    return [label for found in pack.categories if found.code in wanted for label in found.registered_as]
-
-
-def _on_programme(batch: RequestBatch, pack: Pack, rules: Rules, by: User) -> Programme:
-    return registry.on_programme(
-        _labels(batch.purpose, pack, rules),
-        region_code=batch.region_code,
-        hands=[by, account(batch.made_by)],
-    )
-
-
-@dataclass(frozen=True)
-class _Last:
-    """By household the request of its last report for the purpose."""
-
-    requests: Mapping[str, int]
-    supported: frozenset[int]
-    declared: Mapping[int, Mapping[str, int]]
-
-
-def _last_requests(purpose: str) -> _Last:
-    found = Report.objects.filter(request__purpose=purpose).exclude(request__household_no="")
-    requests = dict(found.order_by("pk").values_list("request__household_no", "request_id"))
-    wanted = set(requests.values())
-    declared: dict[int, dict[str, int]] = {}
-    lines = DeclaredItem.objects.filter(person__request__purpose=purpose).order_by()
-    for request, item, amount in lines.values_list("person__request_id", "item", "amount"):
-        if request in wanted:
-            own = declared.setdefault(request, {})
-            own[item] = own.get(item, 0) + amount
-    supported = SupportStatement.objects.filter(request__purpose=purpose)
-    return _Last(requests, frozenset(supported.values_list("request_id", flat=True)), declared)
-
-
-def _papers(purpose: str, rules: Rules, on: date) -> pa.Table:
-    """Authorisations in force for the purpose: blind index and which sources, as bits in the order of the pack."""
-    bits = {code: 1 << place for place, code in enumerate(rules.sources)}
-    read: dict[tuple[str, str], int] = {}
-    blinds, masks = [], []
-    found = (
-        Authorisation.objects.filter(withdrawn_at=None, signed_on__lte=on, valid_to__gte=on)
-        .order_by()
-        .values_list("id_blind", Cast("purposes", TextField()), Cast("sources", TextField()))
-    )
-    for blind, purposes, sources in found.iterator(chunk_size=10_000):
-        mask = read.get((purposes, sources))
-        if mask is None:
-            covers = purpose in json.loads(purposes)
-            mask = sum(bits.get(code, 0) for code in set(json.loads(sources))) if covers else 0
-            read[purposes, sources] = mask
-        if mask:
-            blinds.append(bytes(blind))
-            masks.append(mask)
-    return pa.table({"id_blind": pa.array(blinds, pa.binary()), "mask": pa.array(masks, pa.int64())})
-
-
-def _gate(
-    batch: RequestBatch,
-    programme: Programme,
-    now: _Side,
-    then: _Side,
-    last: _Last,
-    pack: Pack,
-    rules: Rules,
-) -> tuple[dict[str, _Household], dict[str, int]]:
-    """Every household of the programme, ``result`` empty for those that may be looked at; by source who did not authorise it."""
-    labels = _labels(batch.purpose, pack, rules)
-    listed = {
-        number: _Household(number, region, urban, category)
-        for number, region, urban, category in zip(
-            *(programme.households[name].to_pylist() for name in programme.households.column_names),
-            strict=True,
-        )
-    }
-    open_ones = set(
-        VerificationRequest.objects.open()
-        .filter(kind="periodic", purpose=batch.purpose)
-        .exclude(household_no="")
-        .values_list("household_no", flat=True)
-    )
-    with _desk(programme, _papers(batch.purpose, rules, timezone.localdate()), now) as desk:
-        lacking = dict(
-            desk.execute(
-                "SELECT household_no, count(*) FROM covered WHERE mask <> ? GROUP BY household_no",
-                [(1 << len(rules.sources)) - 1],
-            ).fetchall()
-        )
-        masks = desk.execute(
-            "SELECT mask, count(*) FROM (SELECT DISTINCT id_blind, mask FROM covered) GROUP BY mask"
-        ).fetchall()
-        strange = _strange(desk)
-        doubtful = _doubtful(desk, now, labels, batch.region_code, pack)
-        doubtful_then = _doubtful(desk, then, labels, batch.region_code, pack)
-    for number, one in listed.items():
-        if number in open_ones:
-            one.result, one.why = OPEN, "已有同一用途的在办委托单"
-        elif number in lacking:
-            one.result, one.why = UNAUTHORISED, f"{lacking[number]} 人没有有效授权或范围不够，未查"
-        elif number in strange:
-            one.result, one.why = INCOMPLETE, "登记的成员或地区与花名册不同，须人工办理"
-        elif number in doubtful:
-            one.result, one.why = INCOMPLETE, "有记录待人工核对或读不懂，须人工办理"
-        elif last.requests.get(number) in last.supported:
-            one.result, one.why = INCOMPLETE, "上次登记了赡养情况，须人工重新登记"
-        elif number not in last.requests:
-            one.result, one.why = FIRST, _NEVER
-        one.doubt_then = number in doubtful_then
-    unsigned = {
-        code: sum(people for mask, people in masks if not mask >> place & 1)
-        for place, code in enumerate(rules.sources)
-    }
-    return listed, unsigned
-
-
-def _desk(programme: Programme, papers: pa.Table, now: _Side) -> duckdb.DuckDBPyConnection:
-    """A session with the programme, its people's authorisations (``covered``) and the register of the day (``registered``)."""
-    desk = duckdb.connect(config={"threads": 2, "memory_limit": "2GB", "temp_directory": str(home().work)})
-    for name, table in (
-        ("households", programme.households), ("members", programme.members), ("papers", papers),
-    ):  # fmt: skip
-        desk.register(name, table)
-    desk.execute(
-        "CREATE TABLE covered AS SELECT m.household_no, m.id_blind, coalesce(bit_or(p.mask), 0) AS mask"
-        " FROM members m LEFT JOIN papers p USING (id_blind) GROUP BY ALL"
-    )
-    folder = now.snapshots.register
-    desk.execute(
-        "CREATE TABLE registered AS SELECT h.household_no, i.id_blind, m.relation, m.living_together"
-        f" FROM {_parquet(folder / 'members.parquet')} m JOIN {_parquet(folder / INDEX)} i USING (person_key)"
-        f" JOIN {_parquet(folder / 'households.parquet')} h ON h.household_key = m.household_key"
-        " SEMI JOIN households o ON o.household_no = h.household_no"
-    )
-    desk.execute(f"CREATE VIEW registered_homes AS SELECT * FROM {_parquet(folder / 'households.parquet')}")
-    return desk
-
-
-def _strange(desk: duckdb.DuckDBPyConnection) -> set[str]:
-    """Households that the office knows otherwise than the register of the day: its files would answer for other people."""
-    marks = "household_no, count(*) AS n, bit_xor(hash(id_blind, relation, living_together)) AS mark"
-    rows = desk.execute(
-        f"WITH ours AS (SELECT {marks} FROM members GROUP BY household_no),"
-        f" theirs AS (SELECT {marks} FROM registered GROUP BY household_no),"
-        " homes AS (SELECT household_no, any_value(region_code) AS region_code, any_value(urban_rural) AS urban_rural,"
-        " any_value(category) AS category, count(*) AS n FROM registered_homes GROUP BY household_no)"
-        " SELECT h.household_no FROM households h LEFT JOIN ours o USING (household_no)"
-        " LEFT JOIN theirs t USING (household_no) LEFT JOIN homes r USING (household_no)"
-        " WHERE (o.n = t.n AND o.mark = t.mark AND r.n = 1 AND r.region_code = h.region_code"
-        " AND r.urban_rural = h.urban_rural AND r.category = h.category) IS NOT TRUE"
-    ).fetchall()
-    return {number for (number,) in rows}
-
-
-def _doubtful(
-    desk: duckdb.DuckDBPyConnection, side: _Side, labels: Sequence[str], region_code: str, pack: Pack
-) -> set[str]:
-    """Households with a person about whom a file of the day was not wholly understood."""
-    doubts = registry.doubts_of(pack.feeds, side.evidence)
-    if doubts.everybody:
-        return {number for (number,) in desk.execute("SELECT household_no FROM households").fetchall()}
-    marks = doubts.marks | registry.marked_names(labels, doubts.marks, region_code=region_code)
-    desk.register("held", pa.table({"person_key": pa.array(sorted(doubts.keys), pa.int64())}))
-    desk.register("marked", pa.table({"id_blind": pa.array(sorted(marks), pa.binary())}))
-    rows = desk.execute(
-        "SELECT household_no FROM members SEMI JOIN ("
-        " SELECT id_blind FROM marked UNION ALL"
-        f" SELECT i.id_blind FROM {_parquet(side.snapshots.register / INDEX)} i SEMI JOIN held USING (person_key)"
-        ") USING (id_blind)"
-    ).fetchall()
-    return {number for (number,) in rows}
-
-
-def _parquet(path: Path) -> str:
-    return "read_parquet('" + str(path).replace("'", "''") + "')"
-
-
-# ---- what is otherwise ---------------------------------------------------------------------------------------
-
-
-def _judge_all(
-    looked_at: Mapping[str, _Household], now: _Side, then: _Side, purpose: str, pack: Pack, rules: Rules
-) -> Lines:
-    """Say of every household that was looked at whether its finding is what it was; the lines of now."""
-    with TemporaryDirectory(dir=home().work) as folder:
-        lines = [
-            write_lines(pack, rules, purpose, side.snapshots, looked_at, Path(folder) / f"{name}.parquet")
-            for name, side in (("now", now), ("then", then))
-        ]
-        _compare(looked_at, lines[0], lines[1], rules)
-    return lines[0]
-
-
-def _compare(looked_at: Mapping[str, _Household], now: Lines, then: Lines, rules: Rules) -> None:
-    with duckdb.connect(config={"threads": 2, "memory_limit": "1GB"}) as desk:
-        columns = [name for name in pq.read_schema(now.path).names if name not in _FACTS]
-        same = " AND ".join(f't."{name}" IS NOT DISTINCT FROM n."{name}"' for name in columns)
-        cells = ", ".join(f'{side}."{name}" AS {side}_{name}' for side in "nt" for name in columns)
-        found = desk.execute(
-            f"SELECT n.household_no, t.household_no IS NULL AS new, {cells} FROM {_parquet(now.path)} n"
-            f" LEFT JOIN {_parquet(then.path)} t ON t.household_no = n.household_no"
-            f" WHERE t.household_no IS NULL OR NOT ({same})"
-        )
-        names = [column[0] for column in found.description or []]
-        while block := found.fetchmany(10_000):
-            for row in block:
-                told = dict(zip(names, row, strict=True))
-                _judge(looked_at[told["household_no"]], told, now, rules)
-    for one in looked_at.values():
-        if one.doubt_then and not one.result:
-            one.result, one.why = CHANGED, "上次比对那天有来源没有答复"
-        one.result = one.result or UNCHANGED
-
-
-_FACTS = ("household_no", "region_code", "urban_rural", "registered")
-
-
-def _judge(one: _Household, row: Mapping[str, Any], now: Lines, rules: Rules) -> None:
-    if row["new"]:
-        one.result, one.why = CHANGED, "上次比对那天不在花名册"
-        return
-    sides = [
-        {name[2:]: value for name, value in row.items() if name.startswith(side)} for side in ("t_", "n_")
-    ]
-    told = changes_between(
-        rules,
-        line_of(rules, sides[0]),
-        line_of(rules, sides[1]),
-        said=one.said or {},
-        limits=limits_of(rules, sides[1], now.scales),
-    )
-    if told:
-        one.result, one.why = CHANGED, "、".join(told)[:300]
-
-
-# ---- what it leads to ----------------------------------------------------------------------------------------
-
-
 @transaction.atomic
 def _take_in(
     batch: RequestBatch,
-    listed: dict[str, _Household],
+    listed: dict[str, Listed],
     lines: Lines,
     unsigned: Mapping[str, int],
     programme: Programme,
-    now: _Side,
-    then: _Side,
+    now: Side,
+    then: Side,
     begun: datetime,
     pack: Pack,
     rules: Rules,
@@ -487,7 +199,7 @@ def _take_in(
         counts={**counts, "own": len(programme.own)},
         sources=sources,
         listed=path.name,
-        list_hash=_hash_of(path),
+        list_hash=hash_of(path),
     )
     Exchange.objects.bulk_create(
         [
@@ -505,7 +217,7 @@ def _take_in(
     return outcome
 
 
-def _withdrawn_meanwhile(listed: dict[str, _Household], programme: Programme, begun: datetime) -> None:
+def _withdrawn_meanwhile(listed: dict[str, Listed], programme: Programme, begun: datetime) -> None:
     """Who took an authorisation back while the files were compared: what was found of the household is let go."""
     gone = {
         bytes(blind)
@@ -520,9 +232,7 @@ def _withdrawn_meanwhile(listed: dict[str, _Household], programme: Programme, be
             listed[number] = replace(listed[number], result=UNAUTHORISED, why="比对期间撤回授权", said=None)
 
 
-def _requests(
-    batch: RequestBatch, listed: Mapping[str, _Household], rules: Rules, *, by: User
-) -> dict[str, str]:
+def _requests(batch: RequestBatch, listed: Mapping[str, Listed], rules: Rules, *, by: User) -> dict[str, str]:
     """A request for every household that people have to look at, in the name of who wanted the re-check; by household."""
     wanted = [one for one in listed.values() if one.result in FOR_PEOPLE]
     declared = _declared_of([one.household_no for one in wanted], batch.purpose)
@@ -575,7 +285,7 @@ def _declared_of(numbers: Sequence[str], purpose: str) -> dict[str, dict[bytes, 
     return told
 
 
-def _write_list(listed: Mapping[str, _Household], requests: Mapping[str, str]) -> Path:
+def _write_list(listed: Mapping[str, Listed], requests: Mapping[str, str]) -> Path:
     rows = sorted(listed.values(), key=lambda one: one.household_no)
     table = pa.table(
         {
@@ -599,10 +309,6 @@ def _write_list(listed: Mapping[str, _Household], requests: Mapping[str, str]) -
     return path
 
 
-def _hash_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _sources(lines: Lines, unsigned: Mapping[str, int], rules: Rules) -> dict[str, dict[str, int]]:
     """By source how many people were looked up, found, not found, and not authorised for it."""
     return {
@@ -614,86 +320,3 @@ def _sources(lines: Lines, unsigned: Mapping[str, int], rules: Rules) -> dict[st
         }
         for code, source in rules.sources.items()
     }
-
-
-# ---- looking at it, and checking it again --------------------------------------------------------------------
-
-
-def outcome_of(batch: RequestBatch, *, by: User) -> Recheck | None:
-    """What a batch in one pass came to; None while it is not done."""
-    require(by, Act.VIEW_VERIFICATION, region_code=batch.region_code)
-    return Recheck.objects.filter(batch=batch).first()
-
-
-def list_of(
-    outcome: Recheck, *, by: User, result: str, start: int = 0, most: int = 25
-) -> tuple[list[dict[str, str]], int]:
-    """Some rows of a pass's list in the asker's area, own files left out, and how many there are of the result."""
-    require(by, Act.VIEW_VERIFICATION, region_code=outcome.batch.region_code)
-    path = home().results / outcome.listed
-    if not path.is_file():
-        raise StepRefused(
-            "名单文件不在状态目录里，请从备份恢复。",
-            "The list's file is missing; restore a backup.",
-            code="list_missing",
-        )
-    own = list(registry.own_numbers(by=by))
-    with duckdb.connect(config={"threads": 1, "memory_limit": "500MB"}) as desk:
-        where = (
-            f"FROM {_parquet(path)} WHERE result = $result AND starts_with(region_code, $region)"
-            " AND NOT list_contains($own, household_no)"
-        )
-        asked = {"result": result, "region": by.region_code, "own": own or [""]}
-        [[total]] = desk.execute(f"SELECT count(*) {where}", asked).fetchall()
-        rows = desk.execute(
-            f"SELECT household_no, why, request {where} ORDER BY household_no LIMIT {int(most)} OFFSET {int(start)}",
-            asked,
-        ).fetchall()
-    return [dict(zip(("household_no", "why", "request"), row, strict=True)) for row in rows], int(total)
-
-
-def check_recheck(number: str, *, pack: Pack, rules: Rules, by: User) -> list[dict[str, Any]]:
-    """Reckon a pass again from the files and the pack of then; each difference ``{"path", "stored", "recomputed"}``."""
-    batch = batch_of(number, by=by)
-    outcome = Recheck.objects.filter(batch=batch).first()
-    if outcome is None:
-        raise StepRefused(f"批次 {number} 还没有比对。", f"Batch {number} was not compared.", code="not_done")
-    path = home().results / outcome.listed
-    if not path.is_file() or _hash_of(path) != outcome.list_hash:
-        there = _hash_of(path) if path.is_file() else None
-        return [{"path": "list", "stored": outcome.list_hash, "recomputed": there}]
-    rows = pq.read_table(path).to_pylist()
-    told: list[dict[str, Any]] = []
-    counts = dict.fromkeys(RESULTS, 0)
-    for row in rows:
-        counts[row["result"]] += 1
-    told += _differing("counts", {name: outcome.counts[name] for name in RESULTS}, counts)
-    assert batch.as_of is not None and batch.since is not None
-    now, then = (
-        _side_of(pack.feeds, rules, Evidence(day, tuple(loads), {}))
-        for day, loads in ((batch.as_of, outcome.loads), (batch.since, outcome.loads_then))
-    )
-    told += _differing("snapshots", outcome.snapshots, now.snapshots.digest)
-    told += _differing("snapshots_then", outcome.snapshots_then, then.snapshots.digest)
-    again = {
-        row["household_no"]: _Household(
-            row["household_no"],
-            row["region_code"],
-            "",
-            "",
-            doubt_then=row["doubt_then"],
-            said=json.loads(row["said"]),
-        )
-        for row in rows
-        if row["said"] is not None
-    }
-    _judge_all(again, now, then, batch.purpose, pack, rules)
-    for row in rows:
-        if row["household_no"] in again:
-            one = again[row["household_no"]]
-            told += _differing(f"list/{row['household_no']}", row["result"], one.result)
-    return told
-
-
-def _differing(path: str, stored: Any, recomputed: Any) -> Iterable[dict[str, Any]]:
-    return [] if stored == recomputed else [{"path": path, "stored": stored, "recomputed": recomputed}]

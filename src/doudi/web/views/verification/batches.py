@@ -194,8 +194,8 @@ def ask(request: HttpRequest, number: str) -> HttpResponse:
         return redirect("verification_batch", number=number)
     try:
         if verification.batch_of(number, by=user).whole:
-            verification.ask_whole(number, by=user)
-            messages.success(request, _("已交后台比对，完成后在本页查看。"))
+            chain.ask_whole_batch(number, by=user)
+            messages.success(request, _("已排入，下次运行 doudi worker 时比对，结果在本页。"))
             return redirect("verification_batch", number=number)
         told = {**chain.ask_batch(number, by=user), **chain.sift_batch(number, by=user)}
     except DoudiError as problem:
