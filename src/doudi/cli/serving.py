@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import resource
 import socket
@@ -99,6 +100,8 @@ def _serve(host: str, port: int, *, workers: int) -> None:
     from granian.constants import Interfaces
 
     connections.close_all()
+    # a forked process would have DuckDB's sessions of this one without the threads that work for them, and wait for ever
+    multiprocessing.set_start_method("spawn", force=True)
     _allow_open_files(2 * OPEN_CONNECTIONS)
     Granian(
         "doudi.web.wsgi:application",
