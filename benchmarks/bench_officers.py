@@ -18,6 +18,7 @@ import os
 import random
 import re
 import resource
+import select
 import statistics
 import subprocess
 import sys
@@ -227,6 +228,9 @@ class Officer:
                 "Referer": f"http://127.0.0.1:{PORT}/",
             }
             body = urlencode(form | {"csrfmiddlewaretoken": self.cookies["csrftoken"]})
+        if self.connection.sock and select.select([self.connection.sock], [], [], 0)[0]:
+            # the server has ended a connection that was idle for half a minute; a browser opens another
+            self.connection.close()
         began = time.perf_counter()
         try:
             self.connection.request("GET" if body is None else "POST", path, body, headers)
