@@ -20,6 +20,7 @@ from doudi.contexts.registry.changes import (
     people_of,
     preview,
     refuse_change,
+    said_in,
     told_of,
     undo_change,
 )
@@ -191,6 +192,7 @@ from doudi.contexts.registry.reported import (
     people_by_place,
     reported_in,
     standing_of,
+    where_registered,
 )
 from doudi.contexts.registry.return_answer import marked_return
 from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused, held_return, hold_return
@@ -402,6 +404,7 @@ __all__ = [
     "require_whole_office",
     "reveal_identity",
     "rows_of_people",
+    "said_in",
     "save_list",
     "saved_lists",
     "settle",
@@ -422,6 +425,7 @@ __all__ = [
     "undo_change",
     "unmerge",
     "villages_of",
+    "where_registered",
 ]
 
 
