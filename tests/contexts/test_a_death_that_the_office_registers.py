@@ -97,7 +97,9 @@ def test_a_death_taken_back_answers_its_proposal_and_reads_the_files_again(
         county / "later" / "死亡殡葬.csv", sc.DEATH_HEADER, [["张伟", sc.ZHANG_WEI, "2024-11-19", ""]]
     )
     chain.take_in_file(None, later, as_of=date(2024, 11, 25), by=system_user())
-    assert len(asked(people, "张伟")) == 1, "the file finds a man who stands nowhere, and the question is asked"
+    assert len(asked(people, "张伟")) == 1, (
+        "the file finds a man who stands nowhere, and the question is asked"
+    )
 
     chain.undo_change(event.number, ground="死亡日期登记有误", by=people.county)
 
@@ -123,7 +125,11 @@ def test_a_merge_with_a_record_of_a_dead_person_asks_too(people: Cast) -> None:
     merge = chain.merge_people(keep, away, ground="核对身份证为同一人", by=people.county)
 
     (proposal,) = asked(people, "张伟")
-    assert (proposal.event_number, proposal.person_id, proposal.household_no) == (merge.number, keep.pk, "H001")
+    assert (proposal.event_number, proposal.person_id, proposal.household_no) == (
+        merge.number,
+        keep.pk,
+        "H001",
+    )
     chain.undo_change(merge.number, ground="核实是两个人", by=people.county)
     assert asked(people, "张伟") == []
 

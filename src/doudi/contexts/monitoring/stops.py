@@ -146,9 +146,7 @@ def _propose(
     return int(fresh)
 
 
-def stops(
-    *, by: User, status: str = "open", region_code: str = "", event: str = ""
-) -> StopProposalQuerySet:
+def stops(*, by: User, status: str = "open", region_code: str = "", event: str = "") -> StopProposalQuerySet:
     """Proposals of the account's area, the nearest limit first; ``status`` is a status or ``all``.
 
     ``event`` keeps those that an event of the registry opened.

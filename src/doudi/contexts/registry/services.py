@@ -120,12 +120,14 @@ from doudi.contexts.registry.listing import (
 from doudi.contexts.registry.lookup import (
     FactRow,
     FeedFacts,
+    HouseholdThen,
     Member,
     areas,
     contact_of,
     entrust,
     facts,
     household,
+    household_then,
     households,
     look_at_household,
     members,
@@ -164,7 +166,13 @@ from doudi.contexts.registry.people import (
 from doudi.contexts.registry.placing import Placed, households_alike, households_in_need, people_in, placed
 from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
 from doudi.contexts.registry.precedence import RANKS
-from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
+from doudi.contexts.registry.receipts import (
+    Receipt,
+    different_names,
+    people_of_keys,
+    receipts,
+    receipts_by_source,
+)
 from doudi.contexts.registry.recipients import (
     PersonBrief,
     RecipientHousehold,
@@ -254,6 +262,7 @@ __all__ = [
     "Hit",
     "Household",
     "HouseholdNotFound",
+    "HouseholdThen",
     "Identity",
     "Kind",
     "ListExport",
@@ -335,6 +344,7 @@ __all__ = [
     "hold_return",
     "household",
     "household_briefs",
+    "household_then",
     "households",
     "households_alike",
     "households_by_village",
@@ -385,6 +395,7 @@ __all__ = [
     "quarantine_workbook",
     "read_return",
     "receipts",
+    "receipts_by_source",
     "recipients",
     "record_decision",
     "record_end",
