@@ -138,7 +138,14 @@ from doudi.contexts.registry.lookup import (
     shown_cell,
     ties,
 )
-from doudi.contexts.registry.merging import Merge, merge_people, merged_pair, unmerge
+from doudi.contexts.registry.merging import (
+    Merge,
+    TwoHomes,
+    left_in_two_homes,
+    merge_people,
+    merged_pair,
+    unmerge,
+)
 from doudi.contexts.registry.models import (
     CategoryRecord,
     DuplicatePair,
@@ -295,6 +302,7 @@ __all__ = [
     "Standing",
     "Statistics",
     "Tails",
+    "TwoHomes",
     "Verdict",
     "areas",
     "asked_of",
@@ -357,6 +365,7 @@ __all__ = [
     "kinds_for",
     "latest_register_date",
     "layers_of",
+    "left_in_two_homes",
     "list_page",
     "load_divisions",
     "load_file",
