@@ -62,6 +62,7 @@ def receipts_by_source(spec: FeedSpec, as_of: date) -> list[Receipt]:
     for load in loads_in_force(spec, as_of):
         said = (load.as_of, load.loaded_at)
         newest[load.source] = max(newest.get(load.source, said), said)
+    told: dict[str, tuple[date, datetime] | None] = dict(newest) or {"": None}
     return [
         Receipt(
             feed=spec.name,
@@ -73,7 +74,7 @@ def receipts_by_source(spec: FeedSpec, as_of: date) -> list[Receipt]:
             period_days=spec.period_days,
             age_days=(as_of - last[0]).days if last else None,
         )
-        for source, last in (newest or {"": None}).items()
+        for source, last in told.items()
     ]
 
 
