@@ -140,12 +140,14 @@ from doudi.chain.linkage import (
 )
 from doudi.chain.lists import (
     decide_export,
+    disabilities_at_hand,
     list_page,
     quality,
     request_export,
     take_export,
 )
 from doudi.chain.packs import (
+    disabilities,
     doubt_rules,
     duplicate_rules,
     food_safety,
@@ -311,6 +313,8 @@ __all__ = [
     "decide_stop",
     "decide_threshold",
     "demand",
+    "disabilities",
+    "disabilities_at_hand",
     "dispatch",
     "dispatch_many",
     "door_shut",

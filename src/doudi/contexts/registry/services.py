@@ -32,6 +32,12 @@ from doudi.contexts.registry.deciding import (
     record_end,
     register_family,
 )
+from doudi.contexts.registry.disabilities import (
+    disabilities_at_hand,
+    follow_disabilities,
+    require_disabilities_known,
+    with_disabilities,
+)
 from doudi.contexts.registry.duplicates import (
     PairDecided,
     PairNotFound,
@@ -106,6 +112,7 @@ from doudi.contexts.registry.kinds import KINDS
 from doudi.contexts.registry.kinds import Kind as EventKind
 from doudi.contexts.registry.listing import (
     COLUMNS,
+    DISABILITY,
     HOUSEHOLDS,
     PERSONS,
     SUBJECTS,
@@ -233,6 +240,7 @@ __all__ = [
     "BASES",
     "CATEGORY_CODES",
     "COLUMNS",
+    "DISABILITY",
     "EVENT_LABELS",
     "EXCHANGE_ORDERS",
     "EXPORT_COLUMNS",
@@ -330,6 +338,7 @@ __all__ = [
     "delete_list",
     "differences",
     "different_names",
+    "disabilities_at_hand",
     "divisions_whole",
     "doubts_of",
     "drop_expired_exports",
@@ -346,6 +355,7 @@ __all__ = [
     "facts",
     "find",
     "find_duplicates",
+    "follow_disabilities",
     "head_identities",
     "heads_of",
     "held_return",
@@ -419,6 +429,7 @@ __all__ = [
     "reopen_pair",
     "reported_in",
     "request_export",
+    "require_disabilities_known",
     "require_division",
     "require_register_date",
     "require_whole_office",
@@ -446,6 +457,7 @@ __all__ = [
     "unmerge",
     "villages_of",
     "where_registered",
+    "with_disabilities",
 ]
 
 
