@@ -248,19 +248,19 @@ class PossibleOut(Schema):
     reasons: list[ReasonOut] = Field(title="理由")
 
 
+def show_possible(one: registry.PossibleDuplicate) -> PossibleOut:
+    """Somebody of the register who may be the person about to be entered."""
+    same = {name: getattr(one, name) for name in PossibleOut.model_fields if name != "reasons"}
+    return PossibleOut(reasons=_reasons(one.reasons), **same)
+
+
 @router.post(
     "/duplicates/check", response=list[PossibleOut], summary="录入前查重", **behind(Act.CHECK_DUPLICATE)
 )
 def check(request: HttpRequest, asked: EntryAsked) -> Any:
     """要录入的人是不是已经在册；每查一次记入审计日志。"""
     found = chain.possible_duplicates(by=caller(request), **asked.model_dump())
-    return [
-        PossibleOut(
-            reasons=_reasons(one.reasons),
-            **{name: getattr(one, name) for name in PossibleOut.model_fields if name != "reasons"},
-        )
-        for one in found
-    ]
+    return [show_possible(one) for one in found]
 
 
 class SearchAsked(Body):

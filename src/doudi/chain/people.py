@@ -5,6 +5,7 @@ And what higher contexts hold of a person or a household.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -21,6 +22,13 @@ from doudi.contexts.registry import services as registry
 def possible_duplicates(**asked: Any) -> list[registry.PossibleDuplicate]:
     """Who of the registry may be the person about to be entered (录入前查重)."""
     return registry.possible_duplicates(rules=packs.duplicate_rules(), **asked)
+
+
+def possible_duplicates_of(
+    people: Iterable[tuple[str, str]], *, by: User
+) -> list[registry.PossibleDuplicate]:
+    """Who of the registry may be one of those about to be entered by an event or at the window (录入时查重)."""
+    return registry.possible_duplicates_of(people, rules=packs.duplicate_rules(), by=by)
 
 
 def find_duplicates(*, by: User, region_code: str = "") -> registry.SearchOutcome:

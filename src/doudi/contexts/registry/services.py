@@ -51,6 +51,7 @@ from doudi.contexts.registry.duplicates import (
     find_duplicates,
     look_at_pair,
     possible_duplicates,
+    possible_duplicates_of,
     reopen_pair,
     shown,
 )
@@ -108,7 +109,7 @@ from doudi.contexts.registry.intake import (
     load_folder,
     spec_for,
 )
-from doudi.contexts.registry.kinds import KINDS
+from doudi.contexts.registry.kinds import KINDS, entered_in
 from doudi.contexts.registry.kinds import Kind as EventKind
 from doudi.contexts.registry.listing import (
     COLUMNS,
@@ -347,6 +348,7 @@ __all__ = [
     "duplicate_pairs",
     "elders_by_place",
     "end_of",
+    "entered_in",
     "entrust",
     "evidence_on",
     "exchange_households",
@@ -410,6 +412,7 @@ __all__ = [
     "person_to_tell",
     "placed",
     "possible_duplicates",
+    "possible_duplicates_of",
     "preview",
     "quarantine_workbook",
     "read_return",
