@@ -121,7 +121,7 @@ def record(request: HttpRequest, household_no: Number, asked: ChangeAsked, retry
     by = caller(request)
 
     def act() -> ChangeEventOut:
-        event = registry.change(
+        event = chain.record_change(
             household_no, asked.kind, on=asked.on, said=asked.said, ground=asked.ground, by=by
         )
         return _event(event, by)
@@ -143,7 +143,7 @@ class Note(Body):
 def confirm(request: HttpRequest, number: Number, asked: Note) -> Any:
     """县级确认乡镇提出的变动。"""
     by = caller(request)
-    return _event(registry.confirm_change(number, by=by, note=asked.note), by)
+    return _event(chain.confirm_change(number, by=by, note=asked.note), by)
 
 
 @router.post(
@@ -152,7 +152,7 @@ def confirm(request: HttpRequest, number: Number, asked: Note) -> Any:
 def refuse(request: HttpRequest, number: Number, asked: Note) -> Any:
     """县级不同意，写明理由。"""
     by = caller(request)
-    return _event(registry.refuse_change(number, by=by, note=asked.note), by)
+    return _event(chain.refuse_change(number, by=by, note=asked.note), by)
 
 
 @router.post(

@@ -1,11 +1,17 @@
-"""People who stand in the registry twice, and what higher contexts hold of a person or a household (查重、合并、撤销)."""
+"""What happens to people and what follows from it; who stands in the registry twice (登记变动、查重、合并、撤销).
+
+And what higher contexts hold of a person or a household.
+"""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+from django.db import transaction
+
 from doudi.chain import packs
-from doudi.contexts.accounts.services import User
+from doudi.contexts.accounts.services import User, take_turn
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
@@ -33,20 +39,101 @@ def reopen_pair(pk: int, *, ground: str, by: User) -> registry.DuplicatePair:
     return registry.reopen_pair(pk, ground=ground, by=by)
 
 
+@transaction.atomic
+def record_change(
+    household_no: str, kind: str, *, on: date, said: dict[str, Any], ground: str, by: User, token: str = ""
+) -> registry.RegistryEvent:
+    """Record an event (登记变动); the death of a recipient asks whether payment stops, at a township's word already."""
+    take_turn()
+    stood = _where_stood(kind, said)
+    event = registry.change(household_no, kind, on=on, said=said, ground=ground, by=by, token=token)
+    _ask_for_stops(event, stood, by)
+    return event
+
+
+@transaction.atomic
+def confirm_change(number: str, *, by: User, note: str = "") -> registry.RegistryEvent:
+    """The county's yes to a township's proposal (确认变动)."""
+    take_turn()
+    proposed = registry.changes(by=by).filter(number=number).first()
+    stood = _where_stood(proposed.kind, registry.said_in(proposed)) if proposed is not None else []
+    event = registry.confirm_change(number, by=by, note=note)
+    _ask_for_stops(event, stood, by)
+    return event
+
+
+@transaction.atomic
+def refuse_change(number: str, *, by: User, note: str) -> registry.RegistryEvent:
+    """The county's no (不同意变动); what hung on a death that was not is answered too."""
+    take_turn()
+    event = registry.refuse_change(number, by=by, note=note)
+    monitoring.withdraw_stops(number, ground=note, by=by)
+    return event
+
+
+@transaction.atomic
 def undo_change(number: str, *, ground: str, by: User) -> registry.RegistryEvent:
-    """Take an event back; of a merge of people, with the references of every context (撤销变动)."""
+    """Take an event back (撤销变动); of a merge of people, with the references of every context.
+
+    Of a death the open proposals go with it; what a file says of that person is read again.
+    """
+    take_turn()
     event = registry.change_of(number, by=by)
     if event.kind == registry.MERGE:
-        return registry.unmerge(event, ground=ground, by=by)
-    return registry.undo_change(number, ground=ground, by=by)
+        undone = registry.unmerge(event, ground=ground, by=by)
+    else:
+        undone = registry.undo_change(number, ground=ground, by=by)
+    monitoring.withdraw_stops(number, ground=ground, by=by)
+    if event.kind == _DEATH:
+        dead = {int(registry.said_in(event)["person"])}
+        monitoring.propose_stops(packs.doubt_rules(), by=by, anew=dead)
+    return undone
 
 
+@transaction.atomic
+def settle_difference(
+    difference: int, *, follow_register: bool, ground: str, by: User
+) -> registry.RegistryEvent:
+    """Say whose word stands, the office's or the register's (处理不一致); with a death that falls, its proposals do."""
+    take_turn()
+    event = registry.settle(difference, follow_register=follow_register, ground=ground, by=by).event
+    if follow_register:
+        monitoring.withdraw_stops(event.number, ground=ground, by=by)
+    return event
+
+
+_DEATH = "death"
+
+
+def _where_stood(kind: str, said: dict[str, Any]) -> list[registry.Reported]:
+    """Where the person stands of whose death an event tells; nobody for other events, or where nobody is named."""
+    person = str(said.get("person", ""))
+    return registry.where_registered(int(person)) if kind == _DEATH and person.isdecimal() else []
+
+
+def _ask_for_stops(event: registry.RegistryEvent, stood: list[registry.Reported], by: User) -> None:
+    monitoring.propose_stops_of(
+        event.number, stood, died_on=event.happened_on, rules=packs.doubt_rules(), by=by
+    )
+
+
+@transaction.atomic
 def merge_people(
     keep: registry.Person, away: registry.Person, *, ground: str, by: User
 ) -> registry.RegistryEvent:
-    """Two records become one person, in the registry and in every context that names one (人员合并)."""
+    """Two records become one person, in the registry and in every context that names one (人员合并).
+
+    Where the record that goes is known to be of a dead person, the one that stays is asked about like any death.
+    """
+    take_turn()
     holders = (monitoring.Doubt, monitoring.StopProposal, assistance.PaymentStop)
-    return registry.merge_people(keep, away, ground=ground, by=by, holders=holders)
+    event = registry.merge_people(keep, away, ground=ground, by=by, holders=holders)
+    if keep.died_on is None and away.died_on is not None:
+        stood = registry.where_registered(keep.pk)
+        monitoring.propose_stops_of(
+            event.number, stood, died_on=away.died_on, rules=packs.doubt_rules(), by=by
+        )
+    return event
 
 
 REFERENCES: dict[str, str] = {

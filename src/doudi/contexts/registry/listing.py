@@ -39,6 +39,8 @@ class Conditions:
 
     text: str = ""
     region: str = ""
+    lives_in: str = ""
+    """Where the household lives (住址地区), which need not be the area that answers for it (人户分离)."""
     category: str = ""
     urban_rural: str = ""
     sex: str = ""
@@ -71,8 +73,9 @@ class Conditions:
                     f"“{CONDITION_LABELS[key]}”填写的“{str(value)[:20]}”不对，请改正。",
                     f"{str(value)[:20]!r} is no {key.replace('_', ' ')}.",
                 ) from None
-        if not read.get("region", "").isdigit():
-            read.pop("region", None)
+        for area in ("region", "lives_in"):
+            if not read.get(area, "").isdigit():
+                read.pop(area, None)
         return cls(**read)
 
 
@@ -98,6 +101,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
 CONDITION_LABELS = {
     "text": "查找",
     "region": "地区",
+    "lives_in": "住址地区",
     "category": "现有类别",
     "urban_rural": "城乡类型",
     "sex": "性别",
@@ -265,6 +269,8 @@ def _narrowed(
     wanted = Q()
     if asked.category:
         wanted &= Q(**{f"{to_household}category": "" if asked.category == "none" else asked.category})
+    if asked.lives_in:
+        wanted &= Q(**{f"{to_household}region_code__startswith": asked.lives_in})
     if asked.urban_rural:
         wanted &= Q(**{f"{to_household}urban_rural": asked.urban_rural})
     if asked.alone:
@@ -365,7 +371,9 @@ def in_words(asked: Conditions) -> str:
     """The conditions as an approver and an auditor read them; a text that was searched for is named, not said."""
     said = []
     for key, value in asked.to_json().items():
-        shown = {"text": "（有）", "region": regions.region_path(asked.region)}.get(key, value)
+        shown = "（有）" if key == "text" else value
+        if key in ("region", "lives_in"):
+            shown = regions.region_path(value)
         said.append(
             CONDITION_LABELS[key] + ("" if value is True else f"：{'无' if value == 'none' else shown}")
         )

@@ -20,6 +20,7 @@ from doudi.contexts.registry.changes import (
     people_of,
     preview,
     refuse_change,
+    said_in,
     told_of,
     undo_change,
 )
@@ -119,12 +120,14 @@ from doudi.contexts.registry.listing import (
 from doudi.contexts.registry.lookup import (
     FactRow,
     FeedFacts,
+    HouseholdThen,
     Member,
     areas,
     contact_of,
     entrust,
     facts,
     household,
+    household_then,
     households,
     look_at_household,
     members,
@@ -135,7 +138,14 @@ from doudi.contexts.registry.lookup import (
     shown_cell,
     ties,
 )
-from doudi.contexts.registry.merging import Merge, merge_people, merged_pair, unmerge
+from doudi.contexts.registry.merging import (
+    Merge,
+    TwoHomes,
+    left_in_two_homes,
+    merge_people,
+    merged_pair,
+    unmerge,
+)
 from doudi.contexts.registry.models import (
     CategoryRecord,
     DuplicatePair,
@@ -163,7 +173,13 @@ from doudi.contexts.registry.people import (
 from doudi.contexts.registry.placing import Placed, households_alike, households_in_need, people_in, placed
 from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
 from doudi.contexts.registry.precedence import RANKS
-from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
+from doudi.contexts.registry.receipts import (
+    Receipt,
+    different_names,
+    people_of_keys,
+    receipts,
+    receipts_by_source,
+)
 from doudi.contexts.registry.recipients import (
     PersonBrief,
     RecipientHousehold,
@@ -192,6 +208,7 @@ from doudi.contexts.registry.reported import (
     people_by_place,
     reported_in,
     standing_of,
+    where_registered,
 )
 from doudi.contexts.registry.return_answer import marked_return
 from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused, held_return, hold_return
@@ -253,6 +270,7 @@ __all__ = [
     "Hit",
     "Household",
     "HouseholdNotFound",
+    "HouseholdThen",
     "Identity",
     "Kind",
     "ListExport",
@@ -285,6 +303,7 @@ __all__ = [
     "Standing",
     "Statistics",
     "Tails",
+    "TwoHomes",
     "Verdict",
     "areas",
     "asked_of",
@@ -334,6 +353,7 @@ __all__ = [
     "hold_return",
     "household",
     "household_briefs",
+    "household_then",
     "households",
     "households_alike",
     "households_by_village",
@@ -346,6 +366,7 @@ __all__ = [
     "kinds_for",
     "latest_register_date",
     "layers_of",
+    "left_in_two_homes",
     "list_page",
     "load_divisions",
     "load_file",
@@ -384,6 +405,7 @@ __all__ = [
     "quarantine_workbook",
     "read_return",
     "receipts",
+    "receipts_by_source",
     "recipients",
     "record_decision",
     "record_end",
@@ -404,6 +426,7 @@ __all__ = [
     "require_whole_office",
     "reveal_identity",
     "rows_of_people",
+    "said_in",
     "save_list",
     "saved_lists",
     "settle",
@@ -424,6 +447,7 @@ __all__ = [
     "undo_change",
     "unmerge",
     "villages_of",
+    "where_registered",
 ]
 
 
