@@ -49,6 +49,9 @@ _LAID = pa.schema(
     ]
 )  # fmt: skip
 _PLACE_BITS = np.uint64(24)
+_SPARSE = 8
+"""Where more than so many keys lie between two that are asked for, each is looked for alone."""
+
 _AHEAD = 3
 """Sorted ranges that wait to be numbered, at most."""
 
@@ -70,9 +73,13 @@ class Register:
         """The household keys of persons who stand in the order of their keys."""
         if not len(persons):
             return np.empty(0, np.int64)
-        low = int(np.searchsorted(self.first_person, persons[0], "right")) - 1
-        high = int(np.searchsorted(self.first_person, persons[-1], "right"))
-        edges = np.append(self.first_person[low:high], persons[-1] + 1)
+        # asked with its own type: else each question would copy a country's keys into a wider one
+        asked = persons.astype(self.first_person.dtype)
+        if persons[-1] - persons[0] > _SPARSE * len(persons):
+            return np.searchsorted(self.first_person, asked, "right") - 1
+        low = int(np.searchsorted(self.first_person, asked[0], "right")) - 1
+        high = int(np.searchsorted(self.first_person, asked[-1], "right"))
+        edges = np.append(self.first_person[low:high], asked[-1] + 1)
         homes = np.repeat(np.arange(low, high), np.diff(edges))
         return homes[persons - edges[0]]
 
