@@ -206,6 +206,7 @@ from doudi.contexts.registry.regions import (
     load_divisions,
     name_divisions,
     path_of,
+    region_known,
     region_name,
     region_path,
 )
@@ -425,6 +426,7 @@ __all__ = [
     "refuse_change",
     "refuse_own_file",
     "refuse_own_record",
+    "region_known",
     "region_name",
     "region_path",
     "register_family",
