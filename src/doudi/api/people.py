@@ -23,7 +23,7 @@ from doudi.api.shapes import (
     page_of,
     retriable,
 )
-from doudi.contexts.accounts.services import Act, User
+from doudi.contexts.accounts.services import Act, User, may
 from doudi.contexts.registry import services as registry
 from doudi.engine.linkage import Reason
 
@@ -51,6 +51,9 @@ class PersonRow(Schema):
     region_code: str = Field(title="行政区划代码")
     responsible_region: str = Field(title="负责地区")
     region_name: str = Field(title="负责地区名称")
+    disability: str | None = Field(
+        title="残疾", description="如 肢体2级；空为没有有效的残疾人证；null 为无权查看，或残疾人证数据没有到"
+    )
 
 
 class PersonPage(Schema):
@@ -77,6 +80,10 @@ class PersonFilters(Schema):
     age_from: Age | None = Field(None, title="年龄从", description="单位：岁")
     age_to: Age | None = Field(None, title="年龄到", description="单位：岁")
     alone: bool = Field(False, title="独居")
+    disability: Literal["", "any", "severe", "1", "2", "3", "4"] = Field(
+        "", title="残疾", description="any 有残疾人证、severe 一、二级、或某一级；要有查看家庭经济状况的权限"
+    )
+    disability_kind: Line = Field("", title="残疾类别", description="如 肢体、精神；权限同上")
     warned: bool = Field(False, title="有未办结预警")
     since: Day | None = Field(None, title="认定日期自")
     after: Mark = Field("", title="下一页标记")
@@ -87,8 +94,11 @@ class PersonSearch(PersonFilters, Body):
     """The same in a request body, with a whole ID or telephone allowed."""
 
 
-def _person(row: registry.Row, by: User) -> PersonRow:
-    told = registry.told(row, ("name", "id_shown", "sex", "age", "relation", "phone"), by=by)
+def _person(row: registry.Row, by: User, *, arrived: bool) -> PersonRow:
+    columns = ("name", "id_shown", "sex", "age", "relation", "phone", "disability")
+    told = registry.told(row, columns, by=by)
+    if not arrived or not may(by, Act.VIEW_FINANCES):
+        told["disability"] = None
     home = row.household
     assert row.person is not None
     return PersonRow(
@@ -107,8 +117,10 @@ def _people(request: HttpRequest, asked: PersonFilters) -> PersonPage:
     by = caller(request)
     conditions = registry.Conditions.read(asked.model_dump(exclude={"after", "limit"}))
     page = chain.list_page(registry.PERSONS, conditions, by=by, after=asked.after, limit=asked.limit)
+    arrived = chain.disabilities_at_hand()
+    registry.with_disabilities(page.rows)
     return PersonPage(
-        items=[_person(row, by) for row in page.rows],
+        items=[_person(row, by, arrived=arrived) for row in page.rows],
         next=page.next,
         count=page.count,
         kinds=[registry.KIND_LABELS[kind] for kind in page.kinds],
@@ -236,19 +248,19 @@ class PossibleOut(Schema):
     reasons: list[ReasonOut] = Field(title="理由")
 
 
+def show_possible(one: registry.PossibleDuplicate) -> PossibleOut:
+    """Somebody of the register who may be the person about to be entered."""
+    same = {name: getattr(one, name) for name in PossibleOut.model_fields if name != "reasons"}
+    return PossibleOut(reasons=_reasons(one.reasons), **same)
+
+
 @router.post(
     "/duplicates/check", response=list[PossibleOut], summary="录入前查重", **behind(Act.CHECK_DUPLICATE)
 )
 def check(request: HttpRequest, asked: EntryAsked) -> Any:
     """要录入的人是不是已经在册；每查一次记入审计日志。"""
     found = chain.possible_duplicates(by=caller(request), **asked.model_dump())
-    return [
-        PossibleOut(
-            reasons=_reasons(one.reasons),
-            **{name: getattr(one, name) for name in PossibleOut.model_fields if name != "reasons"},
-        )
-        for one in found
-    ]
+    return [show_possible(one) for one in found]
 
 
 class SearchAsked(Body):

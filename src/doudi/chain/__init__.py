@@ -140,12 +140,14 @@ from doudi.chain.linkage import (
 )
 from doudi.chain.lists import (
     decide_export,
+    disabilities_at_hand,
     list_page,
     quality,
     request_export,
     take_export,
 )
 from doudi.chain.packs import (
+    disabilities,
     doubt_rules,
     duplicate_rules,
     food_safety,
@@ -184,6 +186,7 @@ from doudi.chain.people import (
     find_duplicates,
     merge_people,
     possible_duplicates,
+    possible_duplicates_of,
     record_change,
     refuse_change,
     reopen_pair,
@@ -311,6 +314,8 @@ __all__ = [
     "decide_stop",
     "decide_threshold",
     "demand",
+    "disabilities",
+    "disabilities_at_hand",
     "dispatch",
     "dispatch_many",
     "door_shut",
@@ -382,6 +387,7 @@ __all__ = [
     "payment_file",
     "place_order",
     "possible_duplicates",
+    "possible_duplicates_of",
     "post_notice",
     "preview_batch",
     "preview_report",

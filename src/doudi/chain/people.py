@@ -5,10 +5,12 @@ And what higher contexts hold of a person or a household.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from doudi.chain import packs
 from doudi.contexts.accounts.services import User, take_turn
@@ -20,6 +22,13 @@ from doudi.contexts.registry import services as registry
 def possible_duplicates(**asked: Any) -> list[registry.PossibleDuplicate]:
     """Who of the registry may be the person about to be entered (录入前查重)."""
     return registry.possible_duplicates(rules=packs.duplicate_rules(), **asked)
+
+
+def possible_duplicates_of(
+    people: Iterable[tuple[str, str]], *, by: User
+) -> list[registry.PossibleDuplicate]:
+    """Who of the registry may be one of those about to be entered by an event or at the window (录入时查重)."""
+    return registry.possible_duplicates_of(people, rules=packs.duplicate_rules(), by=by)
 
 
 def find_duplicates(*, by: User, region_code: str = "") -> registry.SearchOutcome:
@@ -81,6 +90,7 @@ def undo_change(number: str, *, ground: str, by: User) -> registry.RegistryEvent
     event = registry.change_of(number, by=by)
     if event.kind == registry.MERGE:
         undone = registry.unmerge(event, ground=ground, by=by)
+        _follow_disabilities()
     else:
         undone = registry.undo_change(number, ground=ground, by=by)
     monitoring.withdraw_stops(number, ground=ground, by=by)
@@ -100,6 +110,13 @@ def settle_difference(
     if follow_register:
         monitoring.withdraw_stops(event.number, ground=ground, by=by)
     return event
+
+
+def _follow_disabilities() -> None:
+    """Whose certificates the files tell of, once people are one or two."""
+    file = packs.disabilities()
+    if file is not None:
+        registry.follow_disabilities(file, packs.rules()[0].feeds, on=timezone.localdate())
 
 
 _DEATH = "death"
@@ -128,6 +145,7 @@ def merge_people(
     take_turn()
     holders = (monitoring.Doubt, monitoring.StopProposal, assistance.PaymentStop)
     event = registry.merge_people(keep, away, ground=ground, by=by, holders=holders)
+    _follow_disabilities()
     if keep.died_on is None and away.died_on is not None:
         stood = registry.where_registered(keep.pk)
         monitoring.propose_stops_of(
@@ -154,6 +172,7 @@ REFERENCES: dict[str, str] = {
     "registry.CategoryRecord.person": "recorded anew under the kept person",
     "registry.DuplicatePair.first": "kept: the two records that were compared",
     "registry.DuplicatePair.second": "kept: the two records that were compared",
+    "registry.Disability.person": "made again from the files, which know the number of either record",
     "registry.SearchTerm.household": "made again by the index",
     "registry.SearchTerm.person": "made again by the index",
     "registry.ListColumns.subject": "names a list and nobody on it",

@@ -59,6 +59,18 @@ class Kind:
     county_only: bool = False
 
 
+def entered_in(kind: Kind, said: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and number, as typed, of everybody whom an event of this kind enters."""
+    names = [ask.name for ask in kind.asks if ask.kind == "name"]
+    numbers = [ask.name for ask in kind.asks if ask.kind == "id"]
+    return [
+        (str(said.get(name, "")), str(said.get(number, "")))
+        for name, number in zip(
+            names, numbers, strict=False
+        )  # a changed number enters nobody and has no name
+    ]
+
+
 _RELATION = {name: name for name in RELATIONS}
 
 

@@ -32,6 +32,12 @@ from doudi.contexts.registry.deciding import (
     record_end,
     register_family,
 )
+from doudi.contexts.registry.disabilities import (
+    disabilities_at_hand,
+    follow_disabilities,
+    require_disabilities_known,
+    with_disabilities,
+)
 from doudi.contexts.registry.duplicates import (
     PairDecided,
     PairNotFound,
@@ -45,6 +51,7 @@ from doudi.contexts.registry.duplicates import (
     find_duplicates,
     look_at_pair,
     possible_duplicates,
+    possible_duplicates_of,
     reopen_pair,
     shown,
 )
@@ -102,10 +109,11 @@ from doudi.contexts.registry.intake import (
     load_folder,
     spec_for,
 )
-from doudi.contexts.registry.kinds import KINDS
+from doudi.contexts.registry.kinds import KINDS, entered_in
 from doudi.contexts.registry.kinds import Kind as EventKind
 from doudi.contexts.registry.listing import (
     COLUMNS,
+    DISABILITY,
     HOUSEHOLDS,
     PERSONS,
     SUBJECTS,
@@ -234,6 +242,7 @@ __all__ = [
     "BASES",
     "CATEGORY_CODES",
     "COLUMNS",
+    "DISABILITY",
     "EVENT_LABELS",
     "EXCHANGE_ORDERS",
     "EXPORT_COLUMNS",
@@ -331,6 +340,7 @@ __all__ = [
     "delete_list",
     "differences",
     "different_names",
+    "disabilities_at_hand",
     "divisions_whole",
     "doubts_of",
     "drop_expired_exports",
@@ -339,6 +349,7 @@ __all__ = [
     "duplicate_pairs",
     "elders_by_place",
     "end_of",
+    "entered_in",
     "entrust",
     "evidence_on",
     "exchange_households",
@@ -347,6 +358,7 @@ __all__ = [
     "facts",
     "find",
     "find_duplicates",
+    "follow_disabilities",
     "head_identities",
     "heads_of",
     "held_return",
@@ -401,6 +413,7 @@ __all__ = [
     "person_to_tell",
     "placed",
     "possible_duplicates",
+    "possible_duplicates_of",
     "preview",
     "quarantine_workbook",
     "read_return",
@@ -421,6 +434,7 @@ __all__ = [
     "reopen_pair",
     "reported_in",
     "request_export",
+    "require_disabilities_known",
     "require_division",
     "require_register_date",
     "require_whole_office",
@@ -448,6 +462,7 @@ __all__ = [
     "unmerge",
     "villages_of",
     "where_registered",
+    "with_disabilities",
 ]
 
 

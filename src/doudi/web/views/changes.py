@@ -123,6 +123,8 @@ def change(request: HttpRequest, household_no: str, kind: str) -> HttpResponse:
                 messages.success(request, _("已提出，待县级确认。") if waits else _("已登记。"))
                 return redirect("event", number=event.number)
             shown["lines"] = registry.preview(household_no, kind, on=on, said=said, by=user)
+            if may(user, Act.CHECK_DUPLICATE):
+                shown["possible"] = chain.possible_duplicates_of(registry.entered_in(asked, said), by=user)
         except DoudiError as problem:
             if problem.code not in ("change_refused",):
                 raise
