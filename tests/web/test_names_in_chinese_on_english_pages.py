@@ -45,10 +45,10 @@ def test_the_page_of_a_household_and_its_heading_are_marked(county, browser) -> 
 def test_a_time_without_an_end_is_told_from_when_it_runs() -> None:
     first, last = date(2024, 1, 1), date(2024, 12, 31)
 
-    assert days_to(first, last) == "2024-01-01 – 2024-12-31"
-    assert days_to(first, None) == "自 2024-01-01 起"
+    assert days_to(first, last) == "<time>2024-01-01</time> – <time>2024-12-31</time>"
+    assert days_to(first, None) == "<time>自 2024-01-01 起</time>"
     with translation.override("en"):
-        assert days_to(first, None) == "from 2024-01-01"
+        assert days_to(first, None) == "<time>from 2024-01-01</time>"
 
 
 def test_people_are_counted_in_groups_of_three() -> None:

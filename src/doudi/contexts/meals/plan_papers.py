@@ -79,8 +79,8 @@ def _percent(gap: float | None) -> str:
 
 
 def _many(count: float) -> str:
-    """Persons, metres or costs as 2,436,914; ten digits, for plain ``g`` writes a province as 2.43691e+06."""
-    return f"{count:,.10g}"
+    """Persons, metres or costs as 2,436,914; a plain ``g`` writes a province as 2.43691e+06."""
+    return f"{count:,.0f}"
 
 
 def notes_of(plan: SitePlan) -> list[tuple[str, str]]:
@@ -153,7 +153,7 @@ def _facts(plan: SitePlan) -> list[tuple[str, ...]]:
 def _workbook(plan: SitePlan) -> bytes:
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False}) as book:
-        bold = book.add_format({"bold": True})
+        bold, people = book.add_format({"bold": True}), book.add_format({"num_format": "#,##0"})
         summary = book.add_worksheet("摘要")
         summary.set_column(0, 0, 28)
         summary.set_column(1, 1, 60)
@@ -163,29 +163,33 @@ def _workbook(plan: SitePlan) -> bytes:
             summary.write_string(row, 1, words)
         sites = book.add_worksheet("点位")
         header = ("编号", "名称", "经度", "纬度", "所属", "就近人数", "现有", "合成坐标")
+        sites.set_column(0, 1, 22)
+        sites.set_column(4, 4, 18)
         sites.write_row(0, 0, header, bold)
         for row, (place, load) in enumerate(sites_of(plan), 1):
             sites.write_string(row, 0, place.id)
             sites.write_string(row, 1, place.name)
             sites.write_number(row, 2, round(place.lon, 6))
             sites.write_number(row, 3, round(place.lat, 6))
-            sites.write_string(row, 4, place.group)
-            sites.write_number(row, 5, load)
+            known = registry.region_known(place.group)
+            sites.write_string(row, 4, registry.region_name(place.group) if known else place.group)
+            sites.write_number(row, 5, load, people)
             sites.write_string(row, 6, "是" if place.existing else "")
             sites.write_string(row, 7, "是" if place.synthetic else "")
         groups = book.add_worksheet("覆盖")
         header = ("区划代码", "名称", "老年人", "步行覆盖", "覆盖率", "困难老人", "困难覆盖", "含送餐覆盖")
+        groups.set_column(0, 1, 18)
         groups.write_row(0, 0, header, bold)
         percent = book.add_format({"num_format": "0.0%"})
         for row, line in enumerate(groups_of(plan), 1):
             groups.write_string(row, 0, line["group"])
             groups.write_string(row, 1, line["name"])
-            groups.write_number(row, 2, line["total"])
-            groups.write_number(row, 3, line["covered"])
+            groups.write_number(row, 2, line["total"], people)
+            groups.write_number(row, 3, line["covered"], people)
             groups.write_number(row, 4, line["share"] or 0.0, percent)
-            groups.write_number(row, 5, line["hard_total"])
-            groups.write_number(row, 6, line["hard_covered"])
-            groups.write_number(row, 7, line["with_delivery"])
+            groups.write_number(row, 5, line["hard_total"], people)
+            groups.write_number(row, 6, line["hard_covered"], people)
+            groups.write_number(row, 7, line["with_delivery"], people)
     return out.getvalue()
 
 

@@ -340,11 +340,11 @@ def month(value: date | None) -> str:
 
 
 @register.filter
-def days_to(first: date, last: date | None) -> str:
-    """From a day to a day as 2024-01-01 – 2024-12-31; 自 2024-01-01 起 where no end is known."""
-    if last is not None:
-        return f"{day(first)} – {day(last)}"
-    return _("自 %(day)s 起") % {"day": day(first)}
+def days_to(first: date | None, last: date | None) -> SafeString:
+    """From a day to a day as 2024-01-01 – 2024-12-31, no date broken by a line; 自 2024-01-01 起 where no end is known."""
+    if last is None:
+        return format_html("<time>{}</time>", _("自 %(day)s 起") % {"day": day(first)})
+    return format_html("<time>{}</time> – <time>{}</time>", day(first), day(last))
 
 
 @register.filter
