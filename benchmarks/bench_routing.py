@@ -109,9 +109,9 @@ def by_or_tools(stops: list[Stop], travel: Travel, fleet: Fleet, seconds: float)
     return total / scale, served
 
 
-def large(stops: int, seconds: float) -> dict[str, object]:
+def large(stops: int, seconds: float, seed: int) -> dict[str, object]:
     """1,000 stops of a county: doudi and OR-Tools with the same time."""
-    doors, travel, fleet = county(stops)
+    doors, travel, fleet = county(stops, seed)
     began = time.monotonic()
     plan = plan_routes(doors, travel, fleet, time_limit=seconds)
     took = time.monotonic() - began
@@ -125,6 +125,7 @@ def large(stops: int, seconds: float) -> dict[str, object]:
     )
     return {
         "stops": stops,
+        "seed": seed,
         "seconds": round(took, 1),
         "routes": len(plan.routes),
         "minutes": round(plan.total_minutes, 1),
@@ -143,7 +144,10 @@ if __name__ == "__main__":
     options.add_argument("--seconds", type=float, default=20, help="for each public instance")
     options.add_argument("--large-seconds", type=float, default=50)
     options.add_argument("--stops", type=int, default=1000)
+    options.add_argument("--seeds", type=int, nargs="+", default=[1], help="counties of the 1,000 stops")
+    options.add_argument("--only-large", action="store_true")
     chosen = options.parse_args()
-    for row in public(chosen.seconds):
+    for row in [] if chosen.only_large else public(chosen.seconds):
         print(json.dumps(row), flush=True)
-    print(json.dumps(large(chosen.stops, chosen.large_seconds)))
+    for county_seed in chosen.seeds:
+        print(json.dumps(large(chosen.stops, chosen.large_seconds, county_seed)), flush=True)

@@ -29,7 +29,7 @@ def operations() -> list[tuple[str, str, str]]:
 
 def filled(path: str) -> str:
     number = "TS-1" if "referrals" in path else WARNING
-    values = {"household_no": "H002", "number": number, "code": "520102", "load_id": "1"}
+    values = {"household_no": "H002", "number": number, "code": "520102", "load_id": "1", "pair": "1"}
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
 
 

@@ -10,6 +10,8 @@ from django.utils import timezone
 from doudi import chain
 from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.monitoring.models import Signal, Visit, WarningCase
+from doudi.contexts.registry import services as registry
+from doudi.contexts.registry.services import HOUSEHOLDS, Conditions
 from tests import small_county as sc
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +107,11 @@ def test_silent_villages_are_where_households_live_and_nobody_was_warned_of(coun
     found = told(by)
 
     assert found.silent == (("520102016001", 1),)
+    assert found.village_unknown == 1, (
+        "of H003 the register names the township alone: nobody says that all is well there"
+    )
+    behind = registry.list_page(HOUSEHOLDS, Conditions(lives_in="520102016001"), by=by)
+    assert [row.household.household_no for row in behind.rows] == ["H001"]
 
 
 def test_a_period_that_ends_before_it_begins_is_refused() -> None:

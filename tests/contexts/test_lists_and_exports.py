@@ -15,7 +15,7 @@ from doudi.contexts.accounts import services as accounts
 from doudi.contexts.accounts.services import NotAllowed
 from doudi.contexts.registry import exporting
 from doudi.contexts.registry import services as registry
-from doudi.contexts.registry.models import Household, ListExport, Person
+from doudi.contexts.registry.models import Disability, FeedLoad, Household, ListExport, Person
 from doudi.contexts.registry.services import HOUSEHOLDS, PERSONS, Conditions
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.handling import ExportRules
@@ -53,6 +53,72 @@ def test_a_list_is_narrowed_by_what_an_officer_asks(county, by) -> None:
         assert numbers(asked, by) == found, asked
     assert numbers(Conditions(alone=True), by, PERSONS) == ["王强"]
     assert numbers(Conditions(text="zhao"), by, PERSONS) == ["赵国", "赵敏"]
+
+
+CERTIFICATES = ["姓名", "身份证号", "类别", "等级", "发证日期", "状态"]
+HELD = [
+    ["李丽", sc.LI_LI, "精神", "2", "2020-01-01", "有效"],
+    ["赵国", sc.ZHAO_GUO, "肢体", "3", "2019-01-01", "有效"],
+    ["王强", sc.WANG_QIANG, "视力", "1", "2018-01-01", "注销"],
+]
+
+
+def certificates(folder, rows, on: date, by) -> None:
+    path = sc.write_csv(folder / str(on) / "残疾人证.csv", CERTIFICATES, rows)
+    chain.take_in_file("disability", path, as_of=on, by=by)
+
+
+def test_a_list_is_narrowed_to_disabled_people_by_grade_and_kind(county, by, tmp_path) -> None:
+    certificates(tmp_path, HELD, date(2024, 11, 16), by)
+
+    def people(**asked: str) -> list[str]:
+        return numbers(Conditions.read(asked), by, PERSONS)
+
+    assert people(disability="any") == ["李丽", "赵国"], "a certificate that was cancelled is none"
+    assert people(disability="severe") == ["李丽"]
+    assert people(disability="3", disability_kind="肢体") == ["赵国"]
+    assert people(disability="3", disability_kind="精神") == []
+    assert people(text="li", disability="any") == ["李丽"]
+    assert numbers(Conditions(disability="severe"), by) == ["H001"]
+    row = chain.list_page(PERSONS, Conditions(disability="severe"), by=by).rows[0]
+    assert registry.told(row, ["disability"], by=by) == {"disability": "精神2级"}
+
+    Disability.objects.all().delete()
+    assert people(disability="any") == ["李丽", "赵国"], (
+        "an office of the version before is read when it asks"
+    )
+    certificates(tmp_path, HELD[1:], date(2024, 12, 16), by)
+    assert people(disability="any") == ["赵国"], "a later file that lacks a person takes the certificate away"
+
+
+def test_certificates_that_never_came_are_not_nobody_and_are_not_for_everybody(
+    county, by, make_user, tmp_path
+) -> None:
+    FeedLoad.objects.filter(feed="disability").delete()
+    with pytest.raises(DoudiError) as refused:
+        chain.list_page(PERSONS, Conditions(disability="any"), by=by)
+    assert refused.value.code == "disabilities_not_arrived"
+    with pytest.raises(DoudiError):
+        chain.request_export(PERSONS, Conditions(), columns=["name", "disability"], reason=REASON, by=by)
+
+    certificates(tmp_path, HELD, date(2024, 11, 16), by)
+    boss = make_user("boss", "director", "520102")
+    with pytest.raises(NotAllowed):
+        chain.list_page(PERSONS, Conditions(disability="any"), by=boss)
+    row = chain.list_page(PERSONS, Conditions(text="李"), by=boss).rows[0]
+    assert registry.told(row, ["disability"], by=boss) == {"disability": ""}
+
+
+def test_certificates_go_with_a_person_who_was_merged_and_back(county, by, tmp_path) -> None:
+    certificates(tmp_path, HELD, date(2024, 11, 16), by)
+    keep, away = (Person.objects.get(name=name) for name in ("赵敏", "李丽"))
+
+    merge = chain.merge_people(keep, away, ground="证明为同一人", by=by)
+    merged = numbers(Conditions(disability="severe"), by, PERSONS)
+    chain.undo_change(merge.number, ground="实为两人", by=by)
+
+    assert set(merged) == {"赵敏"}
+    assert numbers(Conditions(disability="severe"), by, PERSONS) == ["李丽"]
 
 
 def test_pages_follow_by_key_and_are_counted_to_a_thousand(county, by, monkeypatch) -> None:

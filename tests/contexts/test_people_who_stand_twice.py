@@ -12,7 +12,13 @@ import pytest
 from doudi import chain
 from doudi.contexts.accounts.services import NotAllowed, read_audit
 from doudi.contexts.registry import services as registry
-from doudi.contexts.registry.models import DuplicatePair, Person
+from doudi.contexts.registry.models import (
+    CategoryRecord,
+    DuplicatePair,
+    Household,
+    Membership,
+    Person,
+)
 from doudi.contexts.registry.people import ID_PURPOSE
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs.duplicates import load_duplicate_rules
@@ -148,6 +154,33 @@ def test_one_person_is_merged_in_the_same_step_and_can_be_two_again(cast: Cast, 
     assert everything() == before
     assert hits("zhangwei", cast.county) == [("张伟", "H001"), ("张玮", second.household_no)]
     assert hits(TWIN_OF_ZHANG, cast.county) == [("张玮", second.household_no)]
+
+
+def test_who_stands_in_two_households_after_a_merge_is_listed_until_one_is_left(
+    cast: Cast, pair: DuplicatePair
+) -> None:
+    ground = "核对身份证原件"
+    chain.decide_pair(pair.pk, verdict="same", ground=ground, keep=pair.first_id, by=cast.county)
+    second = pair.second.memberships.first().household.household_no
+
+    (waiting,) = registry.left_in_two_homes(by=cast.county)
+    assert (waiting.person.name, [home.household_no for home in waiting.households]) == (
+        "张伟",
+        ["H001", second],
+    )
+    assert registry.left_in_two_homes(by=cast.stranger) == []
+
+    chain.record_change(
+        second, "leave", on=date(2024, 11, 20), ground="村委会证明只住一户", by=cast.county,
+        said={"person": str(pair.first_id), "to_number": "H001"},
+    )  # fmt: skip
+
+    assert registry.left_in_two_homes(by=cast.county) == []
+    homes = Membership.objects.as_known().filter(person=pair.first_id)
+    assert [home.household.household_no for home in homes] == ["H001"]
+    labels = CategoryRecord.objects.as_known().filter(person=pair.first_id).exclude(category="")
+    assert [(label.household.household_no, label.category) for label in labels] == [("H001", "低保")]
+    assert not Household.objects.get(household_no=second).listed
 
 
 def test_a_merge_taken_back_from_the_event_opens_the_pair_too(cast: Cast, pair: DuplicatePair) -> None:

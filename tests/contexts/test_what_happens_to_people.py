@@ -91,6 +91,7 @@ def said_of(kind: str) -> tuple[str, dict[str, Any]]:
         "split": ("H003", {"people": [guo], "head": guo, "new_number": "H003-2"}),
         "merge_households": ("H001", {"other_number": "H002", "relation": "兄弟姐妹"}),
         "head_change": ("H001", {"new_head": li, "leaves": "no"}),
+        "leave": ("H003", {"person": guo, "to_number": "H002", "relation": "父"}),
         "move": ("H001", {"responsible_region": sc.TOWNSHIP_B}),
         "id_change": ("H001", {"person": wei, "id_number": make_id("19800101", 13), "reason": "wrong"}),
         "living": ("H001", {"person": li, "living": "no", "basis": "prison"}),
@@ -141,6 +142,7 @@ EXPECTED: dict[str, Callable[[], bool]] = {
         and not Household.objects.get(household_no="H002").listed
     ),
     "head_change": lambda: people("H001") == {"张伟": "配偶", "李丽": "户主"},
+    "leave": lambda: people("H003") == {"赵敏": "户主"} and people("H002") == {"王强": "户主", "赵国": "父"},
     "move": lambda: (
         Household.objects.get(household_no="H001").responsible_region == sc.TOWNSHIP_B
         and Household.objects.get(household_no="H001").region_code == sc.TOWNSHIP_A

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, timedelta
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from doudi import chain
-from doudi.contexts.accounts.services import Act, audit_entries
+from doudi.contexts.accounts.services import Act, audit_entries, system_user
 from doudi.contexts.registry import services as registry
+from doudi.contexts.registry.models import Person
 from tests import small_county
 from tests.small_county import WANG_QIANG, ZHANG_WEI
 
@@ -146,3 +149,42 @@ def test_a_page_asks_the_database_no_more_for_each_feed_of_the_pack(county, brow
         desk.get(reverse("household", args=PAGE))
 
     assert len(asked) < 45  # 39 with 24 feeds; it was 105 when each feed was asked for by itself
+
+
+def test_a_page_of_an_earlier_day_says_who_was_head_then_and_what_was_known(county, browser) -> None:
+    wei, li = (Person.objects.get(name=name).pk for name in ("张伟", "李丽"))
+    said = {"person": str(wei), "new_head": str(li)}
+    chain.record_change(
+        "H001", "death", on=date(2024, 11, 20), said=said, ground="依据：火化证明", by=county.county
+    )
+    desk = browser(county.county)
+
+    def heading(**asked: str) -> str:
+        page = desk.get(reverse("household", args=["H001"]), asked).content.decode()
+        return re.search(r"<h1>.*?</h1>", page, re.S)[0]
+
+    assert "李丽" in heading()
+    assert "张伟" in heading(valid_on="2024-11-19")
+    page = desk.get(
+        reverse("household", args=["H001"]), {"valid_on": "2024-11-19", "known_on": "2024-11-18"}
+    ).content.decode()
+    assert "按 2024-11-18 所知" in page
+
+
+def test_of_two_offices_that_send_one_feed_the_late_one_is_on_the_dashboard(
+    county, browser, tmp_path
+) -> None:
+    today = timezone.localdate()
+    for source, on in (("甲区残联", today), ("乙区残联", today - timedelta(days=400))):
+        header = ["姓名", "身份证号", "类别", "等级", "发证日期", "状态"]
+        path = small_county.write_csv(tmp_path / source / "残疾人证.csv", header, [])
+        chain.take_in_file("disability", path, as_of=on, by=system_user(), source=source)
+
+    page = browser(county.county).get(reverse("dashboard")).content.decode()
+
+    rows = {
+        source: next(row for row in re.findall(r"<tr>.*?</tr>", page, re.S) if source in row)
+        for source in ("甲区残联", "乙区残联")
+    }
+    assert "迟报" not in rows["甲区残联"] and "相关指标不知道" not in rows["甲区残联"]
+    assert "400 迟报" in rows["乙区残联"] and "相关指标不知道" in rows["乙区残联"]

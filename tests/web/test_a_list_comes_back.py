@@ -10,7 +10,7 @@ import openpyxl
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from doudi.contexts.registry.models import Person
+from doudi.contexts.registry.models import FeedLoad, Person
 from doudi.contexts.registry.services import PERSONS
 from tests.small_county import ZHANG_WEI
 
@@ -88,3 +88,18 @@ def test_buttons_outside_their_form_say_which_they_are() -> None:
 
     assert outside
     assert [found for found in outside if 'type="submit"' not in found[1]] == []
+
+
+def test_the_list_of_people_offers_disability_to_those_who_may_see_it(county, browser) -> None:
+    desk, boss = browser(county.county), browser(county.director)
+    columns = {"act": "columns", "columns": ["name", "disability"]}
+
+    page = desk.post(reverse("persons"), columns).content.decode()
+
+    assert 'id="disability"' in page and "精神" in page
+    assert 'data-label="残疾"' in page
+    assert 'id="disability"' not in boss.get(reverse("persons")).content.decode()
+    FeedLoad.objects.filter(feed="disability").delete()
+    assert "未到" in desk.get(reverse("persons")).content.decode()
+    refused = desk.post(reverse("persons"), {"disability": "any"}).content.decode()
+    assert "没有到不等于没有" in refused

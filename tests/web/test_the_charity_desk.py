@@ -68,6 +68,25 @@ def test_three_people_take_a_gift_to_its_outcome_and_the_donor_reads_it(house: H
     assert "王强" not in text(browser(house.cast.county).get(reverse("allocation", args=[use.number])))
 
 
+def test_a_step_that_another_must_take_is_not_offered_and_the_page_says_why(house: House, browser) -> None:
+    keeper, decider, payer = browser(house.keeper), browser(house.decider), browser(house.payer)
+    fund = house.fund()
+    keeper.post(reverse("fund_step", args=[fund.number, "gift"]), gift_form())
+    asked = {"amount": "400", "purpose": "MEDICAL", "region_code": "520102016", "use": "住院自付费用",
+             "recipient_id": sc.WANG_QIANG, "recipient_name": "王强"}  # fmt: skip
+    keeper.post(reverse("fund_step", args=[fund.number, "use"]), asked)
+    page = reverse("allocation", args=[giving.allocations(by=house.keeper).get().number])
+
+    proposed = text(keeper.get(page)), text(decider.get(page))
+    decider.post(f"{page}do/decide/", {"approve": "yes"})
+    approved = text(decider.get(page)), text(payer.get(page))
+
+    assert "由您提出，须由另一人审批" in proposed[0] and "do/decide/" not in proposed[0]
+    assert "由您提出" not in proposed[1] and "do/decide/" in proposed[1]
+    assert "由您审批，须由另一人拨付" in approved[0] and "do/pay/" not in approved[0]
+    assert "由您审批" not in approved[1] and "do/pay/" in approved[1]
+
+
 def test_a_wrong_code_is_told_without_saying_which_and_soon_no_more(house: House) -> None:
     donor = Client()
     wrong = {"number": "JZ2026-000001", "code": "AAAAAAAAAA"}

@@ -8,7 +8,7 @@ from django.urls import reverse
 from doudi import chain
 from doudi.contexts.registry.models import DuplicatePair, Person
 from tests.contexts.test_people_who_stand_twice import TWIN_OF_ZHANG, enter_again
-from tests.small_county import WANG_QIANG
+from tests.small_county import TOWNSHIP_A, WANG_QIANG, make_id
 
 
 @pytest.fixture
@@ -66,3 +66,36 @@ def test_one_person_is_merged_on_the_page_and_told_what_became_of_the_records(co
 
     pair.refresh_from_db()
     assert (pair.status, pair.merge_number) == ("doubtful", "")
+
+
+def test_who_is_entered_by_an_event_is_looked_for_before_it_is_recorded(county, browser) -> None:
+    desk = browser(county.township)
+    said = {
+        "on": "2024-11-20", "token": "t" * 12, "name": "王墙", "id_number": make_id("19750303", 34),
+        "relation": "其他", "basis": "support_duty", "ground": "村委会证明",
+    }  # fmt: skip
+    address = reverse("change", args=["H001", "lodger"])
+
+    told = desk.post(address, {**said, "step": "preview"}).content.decode()
+    known = desk.post(
+        address, {**said, "name": "王强", "id_number": WANG_QIANG, "step": "preview"}
+    ).content.decode()
+
+    assert "可能已经在册" in told and "王强" in told and "将会改变" in told
+    assert "可能已经在册" not in known, "a registered number is that person and no question"
+
+
+def test_a_family_that_is_new_at_the_window_is_looked_for_first(county, browser) -> None:
+    desk = browser(county.township)
+    typed = {
+        "token": "0" * 32, "region_code": TOWNSHIP_A, "urban_rural": "城镇", "ground": "户口簿",
+        "name_0": "王墙", "id_0": make_id("19750303", 34), **{f"name_{n}": "" for n in range(1, 6)},
+    }  # fmt: skip
+
+    told = desk.post(reverse("window_family"), typed)
+    done = desk.post(reverse("window_family"), {**typed, "looked": "1"})
+
+    assert told.status_code == 422 and "可能已经在册" in told.content.decode()
+    assert "H002" in told.content.decode() and 'name="looked"' in told.content.decode()
+    assert done.status_code == 302
+    assert Person.objects.filter(name="王墙").count() == 1

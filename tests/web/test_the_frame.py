@@ -177,3 +177,18 @@ def test_a_source_that_is_behind_its_period_is_called_late(county, browser) -> N
 
     # the files of the small county stand for November 2024: every monthly source is behind, an occasional one is not
     assert "迟报" in page and "不定期" in page
+
+
+def test_one_entry_of_the_menu_is_the_page_one_stands_on(cast, browser) -> None:
+    desk = browser(cast.county)
+
+    for name in ("campaigns", "funds", "gifts", "meal_sites", "site_plans", "persons", "stops"):
+        within = (
+            desk.get(reverse(name)).content.decode().partition('<ul class="within">')[2].partition("</ul>")[0]
+        )
+        current = re.findall(r'<a href="([^"]+)" aria-current="page"', within)
+        assert len(current) == 1 and current[0] in (
+            reverse(name),
+            reverse("households"),
+            reverse("doubts"),
+        ), name

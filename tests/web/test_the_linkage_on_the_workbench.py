@@ -290,6 +290,22 @@ def test_a_person_named_is_masked_for_who_may_not_see_identity(linked, browser) 
     assert chain.received("H002", by=linked.cast.auditor).lines
 
 
+def test_on_a_telephone_each_number_of_the_demand_says_of_which_kind_it_is(linked, browser) -> None:
+    page = browser(linked.cast.county).get(reverse("demand")).content.decode()
+    table = re.search(r'<table class="stack">.*?</table>', page, re.S)[0]
+
+    heads = re.findall(r'<th scope="col" class="n">([^<]+)</th>', table)
+    labels = re.findall(r'<td class="n shade-\d" data-label="([^"]+)">', table)
+    assert heads and set(labels) == set(heads)
+
+
+def test_a_body_without_members_is_not_told_of_an_empty_limit(linked, browser) -> None:
+    charity_desk, county = browser(linked.cast.charity), browser(linked.cast.county)
+
+    assert "月结期限 。" not in charity_desk.get(reverse("filing_months")).content.decode()
+    assert re.search(r"月结期限 \d{4}-\d\d-\d\d。", county.get(reverse("filing_months")).content.decode())
+
+
 def test_a_bodys_year_draws_on_a_map_what_its_table_says(linked, browser) -> None:
     desk = browser(linked.cast.member)
     page = desk.get(reverse("filing_year"), {"year": linked.filing.aided_on.year}).content.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -178,3 +179,26 @@ def test_a_follow_up_and_an_exit_are_recorded_on_their_pages(pay: PayOffice, bro
     )
     assert decider.post(address, {"step": "exit", "agree": "yes", "decision_no": "退1"}).status_code == 302
     assert "已完成" in county.get(address).content.decode()
+
+
+def test_sums_have_their_unit_and_a_township_is_told_whose_they_are(pay: PayOffice, browser) -> None:
+    for number in ("H001", "H003"):
+        pay.decide(number)
+    pay.accounts(["H001", "H003"])
+    roster = pay.frozen(NOV)
+    batch = pay.sent()
+    pay.returned(batch, failed=[1])
+    county, town = browser(pay.cast.county), browser(pay.cast.township)
+
+    money = re.compile(r"\d\.\d\d(?!\d)")
+    figures = re.compile(r'<ul class="figures small">.*?</ul>', re.S)
+    for page in ("/payments/", f"/payments/{batch.number}/"):
+        for line in re.findall(r"<li>.*?</li>", figures.search(county.get(page).content.decode())[0]):
+            assert not money.search(line) or "元" in line, line
+    assert re.search(
+        r"<h3>[^<]*\d\.\d\d 元</h3>", county.get("/benefits/H001/?month=2024-11").content.decode()
+    )
+    assert "合计和发放对象数是全县的" in town.get(f"/rosters/{roster.number}/").content.decode()
+    assert "合计和发放对象数是全县的" not in county.get(f"/rosters/{roster.number}/").content.decode()
+    batches = town.get("/payments/").content.decode()
+    assert "代发批次由县级办理" in batches and "还没有批次" not in batches

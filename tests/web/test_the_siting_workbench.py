@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Iterator
 from itertools import count
 
 import openpyxl
@@ -12,6 +14,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from doudi.contexts.meals.models import Site, SitePlan
+from doudi.contexts.registry.regions import names
+from doudi.contexts.registry.services import name_divisions
 
 DEMAND = "id,lon,lat,weight,hard,group\n" + "".join(
     f"52010201700{i},{106.7 + 0.02 * i},26.6,{persons},0,520102017\n"
@@ -27,6 +31,16 @@ def ask(desk, demand: str = DEMAND, **more):
         "demand_file": SimpleUploadedFile("需求.csv", demand.encode(), content_type="text/csv"), **more,
     }  # fmt: skip
     return desk.post(reverse("make_plan"), typed)
+
+
+@pytest.fixture
+def named(cast) -> Iterator[None]:
+    """Three villages with the names that the country's table gives them."""
+    name_divisions(
+        {"520102017001": "近村", "520102017004": "河边村", "520102018001": "山上村", "520102018002": "山后村"}
+    )
+    yield
+    names.cache_clear()  # the next test has a table of its own
 
 
 @pytest.fixture
@@ -123,7 +137,7 @@ def test_the_aims_stand_in_their_order_with_a_gap_each(cast, browser) -> None:
     assert "First: elders in difficulty covered" in english
 
 
-def test_a_change_is_tried_and_compared(cast, browser, plan) -> None:
+def test_a_change_is_tried_and_compared(cast, browser, named, plan) -> None:
     desk = browser(cast.county)
 
     answer = desk.post(
@@ -137,7 +151,45 @@ def test_a_change_is_tried_and_compared(cast, browser, plan) -> None:
     assert answer["Location"] == reverse("site_plan", args=[tried.number])
     assert tried.result["sites"] == ["520102017002", "520102017001", "新增1"]
     assert wrong.status_code == 422 and "东经106度" in wrong.content.decode()
-    assert "520102017004" in side and "-10" in side
+    assert "-10" in side
+    only_first = side.partition("只在方案一")[2].partition("</p>")[0]
+    assert "河边村" in only_first and "520102017004" not in only_first
+
+
+def test_two_plans_are_offered_for_comparison_and_not_one_twice(cast, browser, plan) -> None:
+    desk = browser(cast.county)
+    ask(desk)
+
+    offered = desk.get(reverse("compare_plans")).content.decode().partition('name="b"')[2]
+
+    assert re.search(r'value="(XZ[^"]+)" selected', offered)[1] == plan.number
+
+
+def test_places_out_of_reach_stand_by_name_and_a_million_people_digit_by_digit(cast, browser, named) -> None:
+    desk = browser(cast.county)
+    many = (
+        DEMAND
+        + "520102018001,108.9,27.9,1234567,0,520102018\n"
+        + "520102018002,108.9,27.9,2000,0,520102018\n"
+    )
+    far = "id,lon,lat\n520102017002,106.74,26.6\n"
+
+    ask(
+        desk,
+        demand=many,
+        candidates_file=SimpleUploadedFile("候选.csv", far.encode(), content_type="text/csv"),
+    )
+    plan = SitePlan.objects.get()
+    page = desk.get(reverse("site_plan", args=[plan.number])).content.decode()
+    book = openpyxl.load_workbook(
+        io.BytesIO(desk.get(reverse("export_plan", args=[plan.number, "xlsx"])).content)
+    )
+    summary = {row[0].value: row[1].value for row in book["摘要"].iter_rows()}
+
+    said = page.partition("任何候选点都到不了")[0][-40:] + page.partition("任何候选点都到不了")[2][:200]
+    assert "1,236,647" in said and "河边村" in said and "520102017004" not in said
+    assert page.count("1,236,567") >= 1  # the table of areas
+    assert summary["人员覆盖率（步行）"].startswith("50 / 1,236,697")
 
 
 @pytest.mark.parametrize("form", ["xlsx", "geojson", "pdf"])

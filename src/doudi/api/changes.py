@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 
 from doudi import chain
 from doudi.api.door import behind, caller
+from doudi.api.people import PossibleOut, show_possible
 from doudi.api.shapes import (
     Body,
     Day,
@@ -24,7 +25,7 @@ from doudi.api.shapes import (
     page_of,
     retriable,
 )
-from doudi.contexts.accounts.services import Act, User
+from doudi.contexts.accounts.services import Act, User, may
 from doudi.contexts.registry import services as registry
 
 router = Router(tags=["registry 登记变动"])
@@ -96,6 +97,9 @@ class PreviewOut(Schema):
     """What an event would change."""
 
     lines: list[str] = Field(title="变化")
+    possible: list[PossibleOut] = Field(
+        title="可能已经在册", description="要录入的人可能是谁；证件号已登记的就是那个人，不在此列"
+    )
 
 
 @router.post(
@@ -106,8 +110,11 @@ class PreviewOut(Schema):
 )
 def preview(request: HttpRequest, household_no: Number, asked: ChangeAsked) -> Any:
     """会改变什么；什么都不保存。"""
-    lines = registry.preview(household_no, asked.kind, on=asked.on, said=asked.said, by=caller(request))
-    return {"lines": lines}
+    by = caller(request)
+    lines = registry.preview(household_no, asked.kind, on=asked.on, said=asked.said, by=by)
+    entered = registry.entered_in(registry.KINDS[asked.kind], asked.said)
+    found = chain.possible_duplicates_of(entered, by=by) if may(by, Act.CHECK_DUPLICATE) else []
+    return {"lines": lines, "possible": [show_possible(one) for one in found]}
 
 
 @router.post(
@@ -121,7 +128,7 @@ def record(request: HttpRequest, household_no: Number, asked: ChangeAsked, retry
     by = caller(request)
 
     def act() -> ChangeEventOut:
-        event = registry.change(
+        event = chain.record_change(
             household_no, asked.kind, on=asked.on, said=asked.said, ground=asked.ground, by=by
         )
         return _event(event, by)
@@ -143,7 +150,7 @@ class Note(Body):
 def confirm(request: HttpRequest, number: Number, asked: Note) -> Any:
     """县级确认乡镇提出的变动。"""
     by = caller(request)
-    return _event(registry.confirm_change(number, by=by, note=asked.note), by)
+    return _event(chain.confirm_change(number, by=by, note=asked.note), by)
 
 
 @router.post(
@@ -152,7 +159,7 @@ def confirm(request: HttpRequest, number: Number, asked: Note) -> Any:
 def refuse(request: HttpRequest, number: Number, asked: Note) -> Any:
     """县级不同意，写明理由。"""
     by = caller(request)
-    return _event(registry.refuse_change(number, by=by, note=asked.note), by)
+    return _event(chain.refuse_change(number, by=by, note=asked.note), by)
 
 
 @router.post(

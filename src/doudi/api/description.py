@@ -25,6 +25,7 @@ from doudi.api import (
     monitoring,
     outreach,
     payroll,
+    people,
     privacy,
     registry,
     rounds,
@@ -86,7 +87,7 @@ def api() -> NinjaAPI:
     say_problems(made)
     # the address of a warning takes any number: what goes on behind one stands before it
     faces = (
-        accounts, changes, window, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts,
+        accounts, changes, window, people, registry, outreach, privacy, fieldwork, clocks, monitoring, assistance, doubts,
         thresholds, verification, linkage, giving, dining, rounds, kitchen, payroll, care, upward,
     )  # fmt: skip
     for module in faces:

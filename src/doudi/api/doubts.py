@@ -220,6 +220,7 @@ class StopOut(Schema):
     due_on: date = Field(title="决定期限", description="下一个工作日")
     status: str = Field(title="状态", description="open、confirmed、refused")
     stop_from: date | None = Field(title="停发起始月")
+    event_number: str = Field(title="登记事项编号", description="本办登记的死亡；空为部门数据提出的")
 
 
 def _stop(stop: monitoring.StopProposal, by: User) -> StopOut:
@@ -235,7 +236,7 @@ class StopFilters(Paging):
 
 @router.get("/stops", response=Page[StopOut], summary="停发建议", **behind(Act.VIEW_DOUBTS))
 def list_stops(request: HttpRequest, asked: Query[StopFilters]) -> Any:
-    """死亡数据提出的停发建议；系统只建议，不停发。"""
+    """死亡数据或本办登记的死亡提出的停发建议；系统只建议，不停发。"""
     by = caller(request)
     return page_of(monitoring.stops(by=by, status=asked.status), asked, lambda stop: _stop(stop, by))
 

@@ -98,9 +98,11 @@ class TieOut(Schema):
 
 
 class HouseholdOut(HouseholdRow):
-    """A household with its members."""
+    """A household with its members; head, size, category and areas are of the day and as known at the moment asked for."""
 
-    on: date | None = Field(title="有效日期", description="成员和供养关系所属日期，空为现在")
+    on: date | None = Field(
+        title="有效日期", description="户主、人数、类别、地区、成员和供养关系所属日期，空为现在"
+    )
     known_on: date | None = Field(title="当时所知", description="按这一天终了时所知，空为现在")
     members: list[MemberOut] = Field(title="成员")
     ties: list[TieOut] = Field(title="赡养、抚养、扶养")
@@ -364,7 +366,8 @@ def one_household(request: HttpRequest, household_no: Number, asked: Query[On]) 
     """一户及其成员，证件号和电话遮蔽。每次查看记入审计日志。"""
     by = caller(request)
     found = registry.look_at_household(household_no, by=by, reason=why(request, asked.reason))
-    on, known_at = asked.valid_on or asked.on, registry.end_of(asked.known_on)
+    on, known_at = asked.valid_on or asked.on or asked.known_on, registry.end_of(asked.known_on)
+    then = registry.household_then(found, on=on, known_at=known_at)
     members = registry.members(found, by=by, on=on, known_at=known_at)
     ties = [
         {
@@ -376,6 +379,9 @@ def one_household(request: HttpRequest, household_no: Number, asked: Query[On]) 
     ]
     return {
         **_row(found, by),
+        **vars(then),
+        "head_name": shown_name(then.head_name, by),
+        "region_name": registry.region_path(then.responsible_region),
         "on": on,
         "known_on": asked.known_on,
         "members": members,

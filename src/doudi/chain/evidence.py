@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from django.utils import timezone
 
 from doudi.chain import packs
 from doudi.contexts.accounts.services import User
@@ -46,8 +48,16 @@ def take_in_file(
     outcome = registry.load_file(
         packs.rules()[0].feeds, feed, path, as_of=as_of, by=by, source=source, file_name=file_name
     )
-    monitoring.propose_stops(packs.doubt_rules(), by=by)
+    _follow([outcome.feed], by)
     return outcome
+
+
+def _follow(feeds: Collection[str], by: User) -> None:
+    """What follows from files that were taken in: questions about the dead, and who the lists know as disabled."""
+    monitoring.propose_stops(packs.doubt_rules(), by=by)
+    file = packs.disabilities()
+    if file is not None and {file.feed, registry.REGISTER} & set(feeds):
+        registry.follow_disabilities(file, packs.rules()[0].feeds, on=timezone.localdate())
 
 
 def take_in_folder(
@@ -55,7 +65,7 @@ def take_in_folder(
 ) -> registry.FolderOutcome:
     """Take a whole folder in, the register first (批量装载); then as :func:`take_in_file`."""
     outcome = registry.load_folder(packs.rules()[0].feeds, folder, as_of=as_of, by=by, progress=progress)
-    monitoring.propose_stops(packs.doubt_rules(), by=by)
+    _follow([one.feed for one in outcome.outcomes], by)
     return outcome
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
+
+from django.utils import timezone
 
 from doudi.chain import packs
 from doudi.contexts.accounts.services import User
@@ -18,10 +20,25 @@ def _warned(asked: registry.Conditions, by: User) -> Any:
     return monitoring.open_household_numbers(by=by) if asked.warned else None
 
 
+def disabilities_at_hand() -> bool:
+    """Whether the files say who is disabled, for a list that shows it (残疾)."""
+    return registry.disabilities_at_hand(
+        packs.disabilities(), packs.rules()[0].feeds, on=timezone.localdate()
+    )
+
+
+def _require_known(asked: registry.Conditions, columns: Sequence[str] = ()) -> None:
+    if asked.disability or asked.disability_kind or "disability" in columns:
+        registry.require_disabilities_known(
+            packs.disabilities(), packs.rules()[0].feeds, on=timezone.localdate()
+        )
+
+
 def list_page(
     subject: str, asked: registry.Conditions, *, by: User, after: str = "", limit: int = 25
 ) -> registry.ListPage:
     """One page of a list of households or people (列表)."""
+    _require_known(asked)
     return registry.list_page(subject, asked, by=by, warned=_warned(asked, by), after=after, limit=limit)
 
 
@@ -29,6 +46,7 @@ def request_export(
     subject: str, asked: registry.Conditions, *, columns: list[str], reason: str, by: User
 ) -> registry.ListExport:
     """Ask for a list as a workbook (申请导出)."""
+    _require_known(asked, columns)
     return registry.request_export(
         subject=subject,
         asked=asked,

@@ -13,7 +13,7 @@ from doudi.contexts.registry import services as registry
 from doudi.engine.benefits import load_benefits
 from doudi.engine.errors import DoudiError
 from doudi.engine.packs import Pack, load_pack
-from doudi.engine.packs.civil import tail_months
+from doudi.engine.packs.civil import DisabilityFile, disability_file, tail_months
 from doudi.engine.packs.doubting import DoubtRules, load_doubts
 from doudi.engine.packs.duplicates import DuplicateRules, load_duplicate_rules
 from doudi.engine.packs.food_safety import FoodSafety, load_food_safety
@@ -183,6 +183,16 @@ def tails() -> registry.Tails:
     """For how many months somebody is watched after leaving and after temporary aid, as the pack says."""
     left, aid = tail_months(settings.PACK)
     return registry.Tails(left_months=left, aid_months=aid)
+
+
+@lru_cache(maxsize=4)
+def _disability_file(folder: Path) -> DisabilityFile | None:
+    return disability_file(folder, rules()[0].feeds)
+
+
+def disabilities() -> DisabilityFile | None:
+    """Which feed tells who is disabled, as the pack has it (残疾); read once a process."""
+    return _disability_file(settings.PACK)
 
 
 @lru_cache(maxsize=4)

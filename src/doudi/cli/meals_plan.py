@@ -156,17 +156,17 @@ def _show(made: Plan) -> None:
     if made.objective is not None:
         share = made.covered_weight / made.total_weight if made.total_weight else 1.0
         gap = "?" if made.gap is None else f"{made.gap:.3%}"
-        say.print(f"目标 objective {made.objective:g}  界 bound {made.bound:g}  差 gap {gap}")
-        say.print(f"覆盖 covered {made.covered_weight:g} / {made.total_weight:g} ({share:.1%})")
+        say.print(f"目标 objective {made.objective:,.10g}  界 bound {made.bound:,.10g}  差 gap {gap}")
+        say.print(f"覆盖 covered {made.covered_weight:,.10g} / {made.total_weight:,.10g} ({share:.1%})")
         say.print(f"站点 sites ({len(made.sites)}): " + "、".join(made.sites))
     for step in made.steps:
         gap = "?" if step.gap is None else f"{step.gap:.3%}"
-        say.print(f"{_AIMS[step.aim]} {step.value:g}  界 bound {step.bound:g}  差 gap {gap}")
+        say.print(f"{_AIMS[step.aim]} {step.value:,.10g}  界 bound {step.bound:,.10g}  差 gap {gap}")
     if made.groups:
         table = Table("分组 group", "覆盖 covered", "合计 total", "%")
         for name, part in made.groups.items():
             rate = f"{part.covered / part.total:.1%}" if part.total else "–"
-            table.add_row(name or "–", f"{part.covered:g}", f"{part.total:g}", rate)
+            table.add_row(name or "–", f"{part.covered:,.10g}", f"{part.total:,.10g}", rate)
         say.print(table)
     for reason in made.reasons:
         say.print(f"{reason.zh}\n{reason.en}")

@@ -7,6 +7,9 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.functional import Promise, lazy
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,9 +20,17 @@ from doudi.engine import money
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.packs import Pack
 from doudi.engine.packs.handling import Handling
-from doudi.web.templatetags.doudi import english
+from doudi.web.templatetags.doudi import english, zh
 
 MAX_UPLOAD_BYTES = 200 << 20
+
+
+def _around(sentence: str | Promise, *words: str) -> SafeString:
+    return format_html(str(sentence), *map(zh, words))
+
+
+with_chinese = lazy(_around, SafeString)
+"""A sentence of the catalogue around headers and examples that are Chinese in both languages, each marked as Chinese."""
 
 
 class DayInput(forms.DateInput):
@@ -191,7 +202,7 @@ class ThresholdForm(forms.Form):
     value = forms.CharField(
         label=gettext_lazy("新值"),
         max_length=30,
-        help_text=gettext_lazy("连同单位，例如 20000元、60%、24个月"),
+        help_text=with_chinese(gettext_lazy("连同单位，例如 {}、60%、{}"), "20000元", "24个月"),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     from_on = forms.DateField(

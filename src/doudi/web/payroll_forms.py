@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from doudi.engine.benefits import BenefitRules, next_month
 from doudi.engine.benefits.banking import MAX_BYTES
-from doudi.web.forms import DayInput, YuanField
+from doudi.web.forms import DayInput, YuanField, with_chinese
 from doudi.web.templatetags.doudi import english
 
 
@@ -125,7 +125,7 @@ class AccountListForm(forms.Form):
     """A list of accounts."""
 
     file = forms.FileField(
-        label=gettext_lazy("账户表（CSV：户编号、户名、账号）"),
+        label=with_chinese(gettext_lazy("账户表（CSV：{}、{}、{}）"), "户编号", "户名", "账号"),
         widget=forms.FileInput(attrs={"accept": ".csv"}),
     )
 

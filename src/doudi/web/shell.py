@@ -181,19 +181,29 @@ def _rooms(acts: frozenset[Act], _language: str) -> tuple[tuple[str, tuple[tuple
     return tuple((room, pages) for room, pages in rooms if pages)
 
 
+def _reach(at: str, name: str, href: str) -> int:
+    """How many signs of the address an entry of the menu accounts for; 0 where the page is none of its."""
+    return max((len(begin) for begin in (href, *_BELOW.get(name, ())) if at.startswith(begin)), default=0)
+
+
 def _menu(acts: frozenset[Act], at: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rooms and the pages of the room one stands in; an account with few pages sees them all in one row."""
     home = reverse("home")
     first = {"href": home, "label": _("今日待办"), "current": at == home}
+    offered = _rooms(acts, get_language() or "")
+    # an address that lies below another entry's belongs to the nearer one: /funds/campaigns/ is not /funds/ too
+    stands = max(
+        (_reach(at, name, href) for _room, pages in offered for name, href, _label in pages), default=0
+    )
     rooms: list[tuple[str, list[dict[str, Any]]]] = [
         (
             room,
             [
-                {"href": href, "label": label, "current": at.startswith((href, *_BELOW.get(name, ())))}
+                {"href": href, "label": label, "current": 0 < stands == _reach(at, name, href)}
                 for name, href, label in pages
             ],
         )
-        for room, pages in _rooms(acts, get_language() or "")
+        for room, pages in offered
     ]
     if sum(len(shown) for _room, shown in rooms) <= _ONE_ROW:
         return [first, *(page for _room, shown in rooms for page in shown)], []

@@ -57,6 +57,7 @@ REPORT_STEPS = {
 
 ACTS = {
     "propose_stop": n("提出停发建议"),
+    "withdraw_stop": n("撤回停发建议"),
     "state_support": n("登记赡养情况"),
     "record_stop": n("记录停发"),
     "renew_care_code": n("换发服务确认码"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 import xlsxwriter
@@ -22,6 +23,7 @@ FORMS = {
     "geojson": "application/geo+json",
     "pdf": "application/pdf",
 }
+_DIVISION = re.compile(r"(?<!\d)(?:\d{12}|\d{9})(?!\d)")
 STATUS = {
     "optimal": "已证明最优",
     "feasible": "可行，未证明最优",
@@ -76,6 +78,19 @@ def _percent(gap: float | None) -> str:
     return "未得到" if gap is None else f"{gap:.2%}"
 
 
+def _many(count: float) -> str:
+    """Persons, metres or costs as 2,436,914; a plain ``g`` writes a province as 2.43691e+06."""
+    return f"{count:,.0f}"
+
+
+def notes_of(plan: SitePlan) -> list[tuple[str, str]]:
+    """What the plan has to say of itself, in Chinese and English; in Chinese divisions stand by name, not by code."""
+    return [
+        (_DIVISION.sub(lambda code: registry.region_name(code[0]), zh), en)
+        for zh, en in [*plan.result["reasons"], *plan.notes]
+    ]
+
+
 def gap_words(plan: SitePlan) -> str:
     """How far from the best it may be, always said."""
     gap = plan.result.get("gap")
@@ -118,14 +133,14 @@ def _facts(plan: SitePlan) -> list[tuple[str, ...]]:
         ("状态", STATUS[result["status"]]),
         ("与最优的差距（已证明）", gap_words(plan)),
         *(
-            (step["aim"], f"{step['value']:.10g}；界 {step['bound']:.10g}；差距 {_percent(step['gap'])}")
+            (step["aim"], f"{_many(step['value'])}；界 {_many(step['bound'])}；差距 {_percent(step['gap'])}")
             for step in steps_of(plan)
         ),
         ("开点数", f"{len(result['sites'])}"),
         ("步行半径（米）／绕行系数", f"{asked['radius']:g} / {asked['detour']:g}"),
         ("步行距离", "按路网距离表" if plan.roads else "按直线距离×绕行系数"),
-        ("人员覆盖率（步行）", f"{result['covered']:g} / {result['total']:g} = {share}"),
-        ("困难老人覆盖", f"{result['hard_covered']:g} / {result['hard_total']:g}"),
+        ("人员覆盖率（步行）", f"{_many(result['covered'])} / {_many(result['total'])} = {share}"),
+        ("困难老人覆盖", f"{_many(result['hard_covered'])} / {_many(result['hard_total'])}"),
         (
             "社区覆盖率（有点或送餐）",
             f"{point + delivery} / {communities} = {both}；只有点 {point}，只送餐 {delivery}",
@@ -138,39 +153,43 @@ def _facts(plan: SitePlan) -> list[tuple[str, ...]]:
 def _workbook(plan: SitePlan) -> bytes:
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False}) as book:
-        bold = book.add_format({"bold": True})
+        bold, people = book.add_format({"bold": True}), book.add_format({"num_format": "#,##0"})
         summary = book.add_worksheet("摘要")
         summary.set_column(0, 0, 28)
         summary.set_column(1, 1, 60)
-        notes = [("说明", zh) for zh, _en in [*plan.result["reasons"], *plan.notes]]
+        notes = [("说明", zh) for zh, _en in notes_of(plan)]
         for row, (name, words) in enumerate([("名称", plan.name), *_facts(plan), *notes]):
             summary.write_string(row, 0, name, bold)
             summary.write_string(row, 1, words)
         sites = book.add_worksheet("点位")
         header = ("编号", "名称", "经度", "纬度", "所属", "就近人数", "现有", "合成坐标")
+        sites.set_column(0, 1, 22)
+        sites.set_column(4, 4, 18)
         sites.write_row(0, 0, header, bold)
         for row, (place, load) in enumerate(sites_of(plan), 1):
             sites.write_string(row, 0, place.id)
             sites.write_string(row, 1, place.name)
             sites.write_number(row, 2, round(place.lon, 6))
             sites.write_number(row, 3, round(place.lat, 6))
-            sites.write_string(row, 4, place.group)
-            sites.write_number(row, 5, load)
+            known = registry.region_known(place.group)
+            sites.write_string(row, 4, registry.region_name(place.group) if known else place.group)
+            sites.write_number(row, 5, load, people)
             sites.write_string(row, 6, "是" if place.existing else "")
             sites.write_string(row, 7, "是" if place.synthetic else "")
         groups = book.add_worksheet("覆盖")
         header = ("区划代码", "名称", "老年人", "步行覆盖", "覆盖率", "困难老人", "困难覆盖", "含送餐覆盖")
+        groups.set_column(0, 1, 18)
         groups.write_row(0, 0, header, bold)
         percent = book.add_format({"num_format": "0.0%"})
         for row, line in enumerate(groups_of(plan), 1):
             groups.write_string(row, 0, line["group"])
             groups.write_string(row, 1, line["name"])
-            groups.write_number(row, 2, line["total"])
-            groups.write_number(row, 3, line["covered"])
+            groups.write_number(row, 2, line["total"], people)
+            groups.write_number(row, 3, line["covered"], people)
             groups.write_number(row, 4, line["share"] or 0.0, percent)
-            groups.write_number(row, 5, line["hard_total"])
-            groups.write_number(row, 6, line["hard_covered"])
-            groups.write_number(row, 7, line["with_delivery"])
+            groups.write_number(row, 5, line["hard_total"], people)
+            groups.write_number(row, 6, line["hard_covered"], people)
+            groups.write_number(row, 7, line["with_delivery"], people)
     return out.getvalue()
 
 
@@ -205,14 +224,14 @@ def _geojson(plan: SitePlan) -> bytes:
 
 def _paper(plan: SitePlan) -> Paper:
     where = registry.region_name(plan.region_code) if plan.region_code else "全部辖区"
-    notes = [zh for zh, _en in [*plan.result["reasons"], *plan.notes]]
+    notes = [zh for zh, _en in notes_of(plan)]
     sites = sites_of(plan)
-    shown: list[tuple[str, ...]] = [(f"{row + 1}", place.name or place.id, f"{place.lon:.5f}, {place.lat:.5f}", f"{load:g}",
+    shown: list[tuple[str, ...]] = [(f"{row + 1}", place.name or place.id, f"{place.lon:.5f}, {place.lat:.5f}", _many(load),
               "现有" if place.existing else "新建") for row, (place, load) in enumerate(sites[:120])]  # fmt: skip
     more = [text(f"另有 {len(sites) - 120} 个点，见 Excel。")] if len(sites) > 120 else []
     covered: list[tuple[str, ...]] = [
-        (line["name"], f"{line['total']:g}", f"{line['covered']:g}",
-         "—" if line["share"] is None else f"{line['share']:.1%}", f"{line['hard_covered']:g}/{line['hard_total']:g}")
+        (line["name"], _many(line["total"]), _many(line["covered"]),
+         "—" if line["share"] is None else f"{line['share']:.1%}", f"{_many(line['hard_covered'])} / {_many(line['hard_total'])}")
         for line in groups_of(plan)
     ]  # fmt: skip
     return Paper(

@@ -154,7 +154,7 @@ class StopProposal(models.Model):
 
     number = models.CharField("建议编号", max_length=120, unique=True)
     fact = models.CharField("事实", max_length=120, unique=True)
-    """Person, day of death and grade: the same death reported twice is one proposal."""
+    """Person, day of death and grade: the same death reported twice is one proposal; of an event its number."""
     household_no = models.CharField("户编号", max_length=60, db_index=True)
     person_id = models.BigIntegerField("人员", db_index=True)
     person_name = models.CharField("姓名", max_length=80)
@@ -163,7 +163,9 @@ class StopProposal(models.Model):
     grade = models.CharField("匹配等级", max_length=1, choices=Grade.choices)
     name_reported = SealedTextField("来文姓名", purpose="stop.name_reported")
     died_on = models.DateField("死亡日期")
-    load_number = models.BigIntegerField("来源装载")
+    load_number = models.BigIntegerField("来源装载", null=True)
+    event_number = models.CharField("来源登记事项", max_length=40, blank=True, default="", db_index=True)
+    """The event of the registry that told of the death, where no file did."""
     opened_on = models.DateField("提出日期")
     due_on = models.DateField("决定期限", db_index=True)
     status = models.CharField(

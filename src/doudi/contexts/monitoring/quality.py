@@ -84,6 +84,8 @@ class Quality:
     by_code: Mapping[str, Mapping[str, Figure]]
     silent: tuple[tuple[str, int], ...]
     """Villages of the register with households and without one warning in the period: code, households."""
+    village_unknown: int
+    """Households of which the register names no village: whether theirs is silent is not known."""
 
 
 def period(first: date | None, last: date | None, *, today: date) -> tuple[date, date]:
@@ -137,6 +139,7 @@ def quality(
         tuple(
             sorted((code, count) for code, count in villages.items() if len(code) == 12 and code not in spoke)
         ),
+        sum(count for code, count in villages.items() if len(code) < 12),
     )
 
 

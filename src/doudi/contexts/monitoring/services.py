@@ -173,9 +173,11 @@ from doudi.contexts.monitoring.stops import (
     decide_stop,
     month_after,
     propose_stops,
+    propose_stops_of,
     stop_of,
     stops,
     stops_waiting,
+    withdraw_stops,
 )
 from doudi.contexts.monitoring.thresholds import (
     IndicatorState,
@@ -333,6 +335,7 @@ __all__ = [
     "preview_handover",
     "progress_of",
     "propose_stops",
+    "propose_stops_of",
     "propose_threshold",
     "quality",
     "raise_from_service",
@@ -383,6 +386,7 @@ __all__ = [
     "unread_count",
     "warning",
     "warnings",
+    "withdraw_stops",
     "withdraw_threshold",
 ]
 

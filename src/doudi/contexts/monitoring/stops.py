@@ -1,11 +1,13 @@
 """A death that arrives asks, within one working day, whether payment stops; a person answers (停发建议).
 
-The system never stops a payment: it opens a proposal with the match it rests on. A name that differs from the register
-is marked and must be confirmed before the stop can be (handbook 02, worked case 7).
+It arrives in a department's file or because the office itself registers it. The system never stops a payment: it opens
+a proposal with the match it rests on. A name that differs from the register is marked and must be confirmed before the
+stop can be (handbook 02, worked case 7).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import date
 
 from django.db import transaction
@@ -27,11 +29,12 @@ class StopNotFound(DoudiError):
 
 
 @transaction.atomic
-def propose_stops(rules: DoubtRules, *, by: User) -> int:
+def propose_stops(rules: DoubtRules, *, by: User, anew: Collection[int] = ()) -> int:
     """Open a proposal for every recipient whom a load of deaths names; returns how many were opened.
 
     Each load is read once for each register; the same death reported twice, or by two sources, is one proposal, unless
-    the earlier one was refused: then the later report is news.
+    the earlier one was refused: then the later report is news. For the people ``anew`` every load is read again: they
+    stood nowhere while the office held them for dead.
     """
     take_turn()
     today = timezone.localdate()
@@ -43,13 +46,56 @@ def propose_stops(rules: DoubtRules, *, by: User) -> int:
         spec = rules.pack.feeds[death.feed]
         for load in registry.loads_in_force(spec, today):
             _scan, fresh = DeathScan.objects.get_or_create(load_number=load.pk, register_number=register.pk)
-            if not fresh:
+            if not fresh and not anew:
                 continue
             for found in registry.reported_in(load, spec, where=death.when):
+                if not fresh and found.person_id not in anew:
+                    continue
                 died_on = found.values[death.column]
                 if found.category in rules.stop.categories and not (rank and _asked(found)):
-                    opened += _propose(rules, found, died_on, load.pk, today, by)
+                    opened += _propose(rules, found, died_on, today, by, load=load.pk)
     return opened
+
+
+@transaction.atomic
+def propose_stops_of(
+    event: str, found: Iterable[registry.Reported], *, died_on: date, rules: DoubtRules, by: User
+) -> int:
+    """Open a proposal where the office itself registers a recipient's death (登记死亡); returns how many were opened.
+
+    ``found`` is where the person stood before. What a file has asked already is not asked a second time.
+    """
+    take_turn()
+    today = timezone.localdate()
+    return sum(
+        _propose(rules, one, died_on, today, by, event=event)
+        for one in found
+        if one.category in rules.stop.categories and not _asked(one)
+    )
+
+
+@transaction.atomic
+def withdraw_stops(event: str, *, ground: str, by: User) -> int:
+    """Answer the open proposals of an event that was refused or undone with its ground; returns how many there were.
+
+    What somebody decided meanwhile stays decided: a stop is taken back by a new decision on the benefit.
+    """
+    take_turn()
+    waiting = StopProposal.objects.filter(event_number=event, status=StopProposal.Status.OPEN)
+    for found in list(waiting):
+        record(
+            by=by,
+            act="withdraw_stop",
+            subject=f"household:{found.household_no}",
+            region_code=found.region_code,
+            detail={"proposal": found.number, "event": event},
+        )
+    return waiting.update(
+        status=StopProposal.Status.REFUSED,
+        ground=f"死亡登记 {event} 已撤回：{ground.strip()}",
+        decided_by=by.username,
+        decided_at=timezone.now(),
+    )
 
 
 def _asked(found: registry.Reported) -> bool:
@@ -59,13 +105,22 @@ def _asked(found: registry.Reported) -> bool:
 
 
 def _propose(
-    rules: DoubtRules, found: registry.Reported, died_on: date, load: int, today: date, by: User
+    rules: DoubtRules,
+    found: registry.Reported,
+    died_on: date,
+    today: date,
+    by: User,
+    *,
+    load: int | None = None,
+    event: str = "",
 ) -> int:
     due = rules.stop.due(today)
+    told = event or f"{found.person_id}-{died_on:%m%d}{found.grade}"
+    fact = f"{found.person_id}:{found.household_no}:{died_on}:{found.grade}"
     proposal, fresh = StopProposal.objects.get_or_create(
-        fact=f"{found.person_id}:{found.household_no}:{died_on}:{found.grade}",
+        fact=f"{event}:{found.household_no}" if event else fact,
         defaults={
-            "number": f"TF{today:%Y%m%d}-{found.household_no}-{found.person_id}-{died_on:%m%d}{found.grade}",
+            "number": f"TF{today:%Y%m%d}-{found.household_no}-{told}",
             "household_no": found.household_no,
             "person_id": found.person_id,
             "person_name": found.name,
@@ -75,6 +130,7 @@ def _propose(
             "name_reported": found.name_reported,
             "died_on": died_on,
             "load_number": load,
+            "event_number": event,
             "opened_on": today,
             "due_on": due,
         },
@@ -90,14 +146,19 @@ def _propose(
     return int(fresh)
 
 
-def stops(*, by: User, status: str = "open", region_code: str = "") -> StopProposalQuerySet:
-    """Proposals of the account's area, the nearest limit first; ``status`` is a status or ``all``."""
+def stops(*, by: User, status: str = "open", region_code: str = "", event: str = "") -> StopProposalQuerySet:
+    """Proposals of the account's area, the nearest limit first; ``status`` is a status or ``all``.
+
+    ``event`` keeps those that an event of the registry opened.
+    """
     require(by, Act.VIEW_DOUBTS)
     found = registry.but_own(StopProposal.objects.visible_to(by), by=by, household="household_no")
     if status != "all":
         found = found.filter(status=status)
     if region_code:
         found = found.filter(region_code__startswith=region_code)
+    if event:
+        found = found.filter(event_number=event)
     return found.order_by("due_on", "pk")
 
 

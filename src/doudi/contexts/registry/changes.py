@@ -203,6 +203,11 @@ def told_of(event: RegistryEvent, *, by: User) -> list[str]:
     return json.loads(event.told or "[]") if may(by, Act.REVEAL_IDENTITY) else []
 
 
+def said_in(event: RegistryEvent) -> dict[str, Any]:
+    """What was said of an event when it was recorded, for a step that follows from it."""
+    return dict(json.loads(event.details))
+
+
 def kinds_for(by: User) -> list[Kind]:
     """The kinds of event the account may record."""
     if not may(by, Act.CHANGE_REGISTRY):

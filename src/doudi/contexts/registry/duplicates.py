@@ -19,7 +19,7 @@ from doudi.contexts.accounts.services import ID_PURPOSE, Act, User, record, requ
 from doudi.contexts.registry.changes import change_of
 from doudi.contexts.registry.merging import unmerge
 from doudi.contexts.registry.models import DuplicatePair, DuplicatePairQuerySet, Membership, Person
-from doudi.contexts.registry.people import but_own, people_by_blind
+from doudi.contexts.registry.people import but_own, people_by_blind, person_by_id
 from doudi.contexts.registry.standing import ChangeRefused
 from doudi.engine import identity, linkage
 from doudi.engine.errors import DoudiError
@@ -118,6 +118,22 @@ def possible_duplicates(
         detail={"id": identity.mask_id(number), "found": [one.person_id for one in found]},
     )
     return found
+
+
+def possible_duplicates_of(
+    people: Iterable[tuple[str, str]], *, rules: DuplicateRules, by: User
+) -> list[PossibleDuplicate]:
+    """Who of the registry may be one of the people (name, number) about to be entered (录入时查重).
+
+    A number that is registered is that person's and no question; one that is not valid is refused at entry itself.
+    """
+    found: dict[int, PossibleDuplicate] = {}
+    for name, number in people:
+        meant = identity.read_id(number, today=timezone.localdate()).number
+        if meant is not None and person_by_id(meant) is None:
+            for one in possible_duplicates(name=name, id_number=meant, rules=rules, by=by):
+                found.setdefault(one.person_id, one)
+    return list(found.values())
 
 
 def _birth_in(number: str) -> date | None:

@@ -33,6 +33,7 @@ from doudi.contexts.accounts.services import (
     system_user,
     take_turn,
 )
+from doudi.contexts.registry.disabilities import with_disabilities
 from doudi.contexts.registry.listing import (
     COLUMNS,
     HOUSEHOLDS,
@@ -106,6 +107,8 @@ def request_export(
         raise ListInvalid("请至少选择一列。", "Choose at least one column.")
     if any(column in WHOLE for column in wanted):
         require(by, Act.REVEAL_IDENTITY)
+    if "disability" in wanted:
+        require(by, Act.VIEW_FINANCES)
     take_turn()
     rows = sum(1 for _ in _rows(subject, asked, by=by, warned=warned))
     if not rows:
@@ -341,11 +344,20 @@ def _build_once(
         return digest, rows
 
 
-def _rows(subject: str, asked: Conditions, *, by: User, warned: QuerySet[Any] | None) -> Iterator[Row]:
+def _rows(
+    subject: str,
+    asked: Conditions,
+    *,
+    by: User,
+    warned: QuerySet[Any] | None,
+    columns: Sequence[str] = (),
+) -> Iterator[Row]:
     """Every row of a list, read page by page, so that memory does not grow with the list."""
     after = ""
     while True:
         page = list_page(subject, asked, by=by, warned=warned, after=after, limit=_PAGE, counted=False)
+        if "disability" in columns:
+            with_disabilities(page.rows)
         yield from page.rows
         after = page.next
         if not after:
@@ -376,7 +388,7 @@ def _write(export: ListExport, to: Path, *, by: User, warned: QuerySet[Any] | No
     quoted = book.add_format({"num_format": "@", "quote_prefix": True})
     day = book.add_format({"num_format": "yyyy-mm-dd"})
     count, sheet, line = 0, None, 0
-    for row in _rows(export.subject, asked, by=by, warned=warned):
+    for row in _rows(export.subject, asked, by=by, warned=warned, columns=plain):
         if sheet is None or line > _SHEET_ROWS:
             sheet, line = book.add_worksheet(), 2
             sheet.write_string(0, 0, _watermark(export), mark)

@@ -21,6 +21,7 @@ from doudi.contexts.registry.operations import (
     divorce,
     head_change,
     id_change,
+    leave,
     leave_category,
     living,
     lodger,
@@ -56,6 +57,18 @@ class Kind:
     asks: tuple[Asked, ...]
     act: Callable[[Ledger, Household, date, dict[str, Any]], None]
     county_only: bool = False
+
+
+def entered_in(kind: Kind, said: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and number, as typed, of everybody whom an event of this kind enters."""
+    names = [ask.name for ask in kind.asks if ask.kind == "name"]
+    numbers = [ask.name for ask in kind.asks if ask.kind == "id"]
+    return [
+        (str(said.get(name, "")), str(said.get(number, "")))
+        for name, number in zip(
+            names, numbers, strict=False
+        )  # a changed number enters nobody and has no name
+    ]
 
 
 _RELATION = {name: name for name in RELATIONS}
@@ -163,6 +176,20 @@ KINDS: dict[str, Kind] = {
                 Asked("leaves", "原户主", "choice", {"yes": "离开本户", "no": "留在本户"}),
             ),
             head_change,
+        ),
+        Kind(
+            "leave",
+            "成员迁出",
+            "Member leaves",
+            (
+                _PERSON,
+                Asked("to_number", "转入的户编号（迁出本地或不再在册则留空）", "number", optional=True),
+                Asked(
+                    "relation", "与转入户户主的关系（已是该户成员则留空）", "choice", _RELATION, optional=True
+                ),
+                _NEW_HEAD,
+            ),
+            leave,
         ),
         Kind(
             "move",

@@ -16,13 +16,21 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from doudi.contexts.accounts.services import Act, User, may, require
 from doudi.contexts.registry import regions
 from doudi.contexts.registry.finding import Kind, find, narrower, read_mark, seal_mark
-from doudi.contexts.registry.models import CategoryRecord, Household, Membership, Person
+from doudi.contexts.registry.models import (
+    CategoryRecord,
+    Disability,
+    Household,
+    Membership,
+    Person,
+)
 from doudi.contexts.registry.people import but_own
 from doudi.engine import identity
 from doudi.engine.errors import DoudiError
 
 COUNTED_TO = 1000
 _COUNTY_DIGITS = 6
+_SEVERE = 2
+"""Grades 1 and 2 are severe (重度残疾, 困难残疾人生活补贴和重度残疾人护理补贴)."""
 HOUSEHOLDS, PERSONS = "households", "persons"
 SUBJECTS = {HOUSEHOLDS: "家庭", PERSONS: "人员"}
 
@@ -39,12 +47,17 @@ class Conditions:
 
     text: str = ""
     region: str = ""
+    lives_in: str = ""
+    """Where the household lives (住址地区), which need not be the area that answers for it (人户分离)."""
     category: str = ""
     urban_rural: str = ""
     sex: str = ""
     age_from: int | None = None
     age_to: int | None = None
     alone: bool = False
+    disability: str = ""
+    """One of :data:`DISABILITY`; for those who may see what departments say."""
+    disability_kind: str = ""
     warned: bool = False
     since: date | None = None
 
@@ -71,9 +84,27 @@ class Conditions:
                     f"“{CONDITION_LABELS[key]}”填写的“{str(value)[:20]}”不对，请改正。",
                     f"{str(value)[:20]!r} is no {key.replace('_', ' ')}.",
                 ) from None
-        if not read.get("region", "").isdigit():
-            read.pop("region", None)
+        for area in ("region", "lives_in"):
+            if not read.get(area, "").isdigit():
+                read.pop(area, None)
         return cls(**read)
+
+
+DISABILITY = {
+    "any": "有残疾人证",
+    "severe": "一、二级（重度）",
+    "1": "一级",
+    "2": "二级",
+    "3": "三级",
+    "4": "四级",
+}
+"""What a list may be narrowed to of the certificates in force (GB/T 26341: grade 1 is the heaviest)."""
+
+
+def _disability_read(value: Any) -> str:
+    if str(value) not in DISABILITY:
+        raise ValueError
+    return str(value)
 
 
 def _age_read(value: Any) -> int:
@@ -91,6 +122,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "age_from": _age_read,
     "age_to": _age_read,
     "since": _day_read,
+    "disability": _disability_read,
     "alone": lambda value: str(value) in ("1", "on", "True", "true"),
     "warned": lambda value: str(value) in ("1", "on", "True", "true"),
 }
@@ -98,12 +130,15 @@ _READ: dict[str, Callable[[Any], Any]] = {
 CONDITION_LABELS = {
     "text": "查找",
     "region": "地区",
+    "lives_in": "住址地区",
     "category": "现有类别",
     "urban_rural": "城乡类型",
     "sex": "性别",
     "age_from": "年龄从",
     "age_to": "年龄到",
     "alone": "独居",
+    "disability": "残疾",
+    "disability_kind": "残疾类别",
     "warned": "有未办结预警",
     "since": "认定日期自",
 }
@@ -132,6 +167,7 @@ COLUMNS = {
         "region": "住址地区",
         "responsible": "负责地区",
         "phone": "联系电话（遮蔽）",
+        "disability": "残疾",
         "remark": "备注",
     },
 }
@@ -183,6 +219,8 @@ def list_page(
     and not given, the list is refused rather than shown without the condition.
     """
     require(by, Act.VIEW_HOUSEHOLDS)
+    if asked.disability or asked.disability_kind:
+        require(by, Act.VIEW_FINANCES)
     if asked.warned and warned is None:
         raise ListInvalid("无法按预警筛选。", "Open warnings are not known here.")
     if asked.text:
@@ -265,6 +303,8 @@ def _narrowed(
     wanted = Q()
     if asked.category:
         wanted &= Q(**{f"{to_household}category": "" if asked.category == "none" else asked.category})
+    if asked.lives_in:
+        wanted &= Q(**{f"{to_household}region_code__startswith": asked.lives_in})
     if asked.urban_rural:
         wanted &= Q(**{f"{to_household}urban_rural": asked.urban_rural})
     if asked.alone:
@@ -298,6 +338,15 @@ def _of_person(asked: Conditions, to_person: str) -> Q:
         wanted &= Q(**{f"{to_person}born_on__lte": _years_before(today, asked.age_from)})
     if asked.age_to is not None:
         wanted &= Q(**{f"{to_person}born_on__gt": _years_before(today, asked.age_to + 1)})
+    if asked.disability or asked.disability_kind:
+        held = Disability.objects.filter(person=OuterRef(f"{to_person}pk"))
+        if asked.disability_kind:
+            held = held.filter(kind=asked.disability_kind)
+        if asked.disability == "severe":
+            held = held.filter(grade__lte=_SEVERE)
+        elif asked.disability.isdecimal():
+            held = held.filter(grade=int(asked.disability))
+        wanted &= Q(Exists(held))
     return wanted
 
 
@@ -345,8 +394,13 @@ def told(row: Row, columns: Sequence[str], *, by: User) -> dict[str, Any]:
             "age": lambda: age_on(person.born_on, date.today()),  # noqa: DTZ011 — the office's own calendar day
             "relation": lambda: row.relation,
             "phone": lambda: masked_phone(person.phone),
+            "disability": lambda: _disabilities(person) if may(by, Act.VIEW_FINANCES) else "",
         }
     return {column: say[column]() for column in columns}
+
+
+def _disabilities(person: Person) -> str:
+    return "、".join(f"{one.kind}{one.grade}级" for one in person.disabilities.all())
 
 
 def age_on(born: date | None, on: date) -> int | None:
@@ -365,7 +419,11 @@ def in_words(asked: Conditions) -> str:
     """The conditions as an approver and an auditor read them; a text that was searched for is named, not said."""
     said = []
     for key, value in asked.to_json().items():
-        shown = {"text": "（有）", "region": regions.region_path(asked.region)}.get(key, value)
+        shown = "（有）" if key == "text" else value
+        if key == "disability":
+            shown = DISABILITY[value]
+        if key in ("region", "lives_in"):
+            shown = regions.region_path(value)
         said.append(
             CONDITION_LABELS[key] + ("" if value is True else f"：{'无' if value == 'none' else shown}")
         )

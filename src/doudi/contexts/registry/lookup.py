@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
+from doudi.contexts.registry.dated_areas import areas_of, date_areas
 from doudi.contexts.registry.finding import index_households, matching
 from doudi.contexts.registry.in_force import every_load_in_force, folder_of_register_on, snapshots_on
 from doudi.contexts.registry.listing import age_on, masked_phone
@@ -29,6 +30,7 @@ from doudi.contexts.registry.models import (
 from doudi.contexts.registry.people import HouseholdNotFound, but_own, people_by_blind, refuse_own_file
 from doudi.contexts.registry.precedence import RANKS, TEMPORARY_AID
 from doudi.contexts.registry.regions import divisions_whole, region_known
+from doudi.contexts.registry.standing import HEAD
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
 from doudi.engine.feeds import ColumnSpec, FeedSpec
@@ -175,6 +177,51 @@ def members(
     return shown
 
 
+@dataclass(frozen=True)
+class HouseholdThen:
+    """What a household was on a day, as it was known at a moment: what its row says is of today."""
+
+    head_name: str
+    persons: int
+    category: str
+    region_code: str
+    responsible_region: str
+
+
+def household_then(
+    found: Household, *, on: date | None = None, known_at: datetime | None = None
+) -> HouseholdThen:
+    """Head, size, category and areas on a day as known at a moment (default: now).
+
+    The category is the head's first label, else the first of any member; areas of which no change is dated are today's.
+    """
+    if on is None and known_at is None:
+        return HouseholdThen(
+            found.head_name, found.persons, found.category, found.region_code, found.responsible_region
+        )
+    day = on or timezone.localdate(known_at)
+    standing = _memberships(found, on, known_at)
+    head = next((one for one in standing if one.relation == HEAD), None)
+    labels: dict[int, list[str]] = {}
+    for fact in _on(CategoryRecord, found, on, known_at):
+        left = fact.left_on is not None and fact.left_on <= day
+        if fact.category and fact.category != TEMPORARY_AID and not left:
+            labels.setdefault(fact.person_id, []).append(fact.category)
+    every = [label for held in labels.values() for label in held]
+    dated = areas(found, on=on, known_at=known_at)
+    place = dated[0] if dated else found
+    return HouseholdThen(
+        head_name=head.person.name if head else "",
+        persons=len(standing),
+        category=min(
+            (labels.get(head.person_id) if head else None) or every or [""],
+            key=lambda label: RANKS.get(label, 99),
+        ),
+        region_code=place.region_code,
+        responsible_region=place.responsible_region,
+    )
+
+
 @transaction.atomic
 def reveal_identity(found: Household, person_id: int, *, by: User, reason: str) -> Person:
     """A member with the whole ID and telephone number, for a stated reason that goes into the log."""
@@ -230,8 +277,10 @@ def require_division(code: str, *, near: Household | None, also: str = "") -> No
 def entrust(found: Household, region_code: str) -> None:
     """Make a township answer for a household (负责地区); its residence in the register stays as it is."""
     if found.responsible_region != region_code:
+        before = areas_of(found)
         found.responsible_region = region_code
         found.save(update_fields=["responsible_region"])
+        date_areas([(found, before)], on=timezone.localdate())
         index_households([found.pk])
 
 
@@ -251,7 +300,7 @@ def _on(model: Any, found: Household, on: date | None, known_at: datetime | None
 
 def _memberships(found: Household, on: date | None, known_at: datetime | None = None) -> list[Membership]:
     standing = list(_on(Membership, found, on, known_at))
-    standing.sort(key=lambda m: (m.relation != "户主", m.person.id_number))
+    standing.sort(key=lambda m: (m.relation != HEAD, m.person.id_number))
     return standing
 
 

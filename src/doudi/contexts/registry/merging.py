@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -17,12 +18,14 @@ from doudi.contexts.registry.models import (
     CategoryRecord,
     DatedFact,
     DuplicatePair,
+    Household,
     Membership,
     Person,
     PersonAlias,
     RegistryEvent,
     SupportTie,
 )
+from doudi.contexts.registry.people import batches, but_own
 from doudi.contexts.registry.standing import HEAD, ChangeRefused, refresh
 from doudi.engine import identity
 
@@ -185,11 +188,44 @@ def _bring_over(ledger: Ledger, keep: Person, away: Person) -> None:
                     ledger.change(twin, twin.valid_from, relation=HEAD)
 
 
+@dataclass(frozen=True)
+class TwoHomes:
+    """A person whom a merge left in more than one household, for somebody to say which one is right."""
+
+    person: Person
+    merge_number: str
+    households: tuple[Household, ...]
+
+
+def left_in_two_homes(*, by: User) -> list[TwoHomes]:
+    """The merged people who still stand in two households of the account's area, the oldest merge first (一人两户)."""
+    require(by, Act.VIEW_DUPLICATES)
+    merges = RegistryEvent.objects.filter(kind=MERGE, status=RegistryEvent.Status.IN_FORCE).order_by("pk")
+    kept: dict[int, str] = dict(
+        merges.filter(people__person__merged_into=None).values_list("people__person", "number")
+    )
+    homes: dict[int, dict[int, Household]] = {}
+    people: dict[int, Person] = {}
+    for batch in batches(kept):
+        standing = Membership.objects.as_known().filter(person__in=batch, registered=True)
+        standing = standing.filter(household__responsible_region__startswith=by.region_code)
+        standing = but_own(standing, by=by, household="household__household_no", persons=("person",))
+        for fact in standing.select_related("person", "household").order_by("pk"):
+            people[fact.person_id] = fact.person
+            homes.setdefault(fact.person_id, {})[fact.household_id] = fact.household
+    return [
+        TwoHomes(people[key], number, tuple(homes[key].values()))
+        for key, number in kept.items()
+        if len(homes.get(key, ())) > 1
+    ]
+
+
 def _tell_of_two_homes(ledger: Ledger, keep: Person) -> None:
     """A merged person registered in two households stays so: which one is right is for a later event to say."""
     homes = Membership.objects.as_known().filter(person=keep, registered=True)
     numbers = sorted(homes.values_list("household__household_no", flat=True))
     if len(numbers) > 1:
         ledger.tell(
-            f"{keep.name}：现在同时登记在{'、'.join(numbers)}共 {len(numbers)} 户，请核实户籍，需要时登记“并户”"
+            f"{keep.name}：现在同时登记在{'、'.join(numbers)}共 {len(numbers)} 户，请核实户籍："
+            "一户并入另一户的登记“并户”，只是本人重复的在多出的一户登记“成员迁出”"
         )

@@ -430,6 +430,23 @@ class SearchTerm(models.Model):
         ]
 
 
+class Disability(models.Model):
+    """What the disability certificates in force say of a person (残疾类别、等级), so that lists can be narrowed by it.
+
+    Derived from the department's file, never typed: :mod:`disabilities` makes it again.
+    """
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="disabilities")
+    kind = models.CharField("类别", max_length=20)
+    grade = models.PositiveSmallIntegerField("等级")
+
+    class Meta:
+        ordering = ["grade", "kind"]
+        constraints = [
+            models.UniqueConstraint(fields=["person", "kind", "grade"], name="each_disability_once")
+        ]
+
+
 class SavedList(models.Model):
     """Conditions and columns of a list that somebody keeps (常用条件); shared ones are for all of the same area."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import ID_PURPOSE
-from doudi.contexts.registry.ledger import Ledger
+from doudi.contexts.registry.ledger import Ledger, copy_of
 from doudi.contexts.registry.models import (
     AreaRecord,
     CategoryRecord,
@@ -239,6 +239,37 @@ def head_change(ledger: Ledger, household: Household, on: date, said: dict[str, 
         new = member_of(household, int(said["new_head"]))
         was = next(fact for fact in members if fact.person_id == new.person_id).relation
         ledger.change(head, on, relation=SPOUSE if was == SPOUSE else OTHER)
+
+
+def leave(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -> None:
+    """One member leaves: to another household of the register, or out of it (成员迁出).
+
+    A person whom a merge left in two households leaves one of them so; labels held in the other one stand once.
+    """
+    fact = member_of(household, int(said["person"]))
+    ledger.concerns(fact.person)
+    if fact.relation == HEAD:
+        name_head(ledger, household, on, said.get("new_head"), leaving=fact.person_id)
+    number = said.get("to_number", "").strip()
+    if not number:
+        end_membership(ledger, fact, on, categories=True, why="迁出")
+        return
+    target = Household.objects.filter(household_no=number, merged_into=None).first()
+    if target is None or target.pk == household.pk:
+        raise refusal(
+            "没有找到要转入的户，请核对户编号。", "The household to go to was not found; check its number."
+        )
+    ledger.touches(target)
+    if all(home.household_id != target.pk for home in homes_of(fact.person)):
+        move_member(ledger, fact, target, said.get("relation") or OTHER, on)
+        return
+    end_membership(ledger, fact, on, categories=False)
+    for record in standing_facts(CategoryRecord, household=household, person=fact.person):
+        ledger.end(record, on)
+        held = standing_facts(CategoryRecord, household=target, person=fact.person, category=record.category)
+        if record.category and not held:
+            ledger.make(copy_of(record, household=target, valid_from=on, valid_to=None, load=None))
+            ledger.tell(f"{fact.person.name}：类别“{record.category}”随本人转到户 {target.household_no}")
 
 
 def move(ledger: Ledger, household: Household, on: date, said: dict[str, Any]) -> None:

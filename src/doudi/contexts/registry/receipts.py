@@ -21,11 +21,15 @@ from doudi.engine.feeds.snapshots import INDEX
 
 @dataclass(frozen=True)
 class Receipt:
-    """The last of a feed: ``as_of`` the date its data speak of, ``received_at`` when it came; None: never came."""
+    """The last of a feed: ``as_of`` the date its data speak of, ``received_at`` when it came; None: never came.
+
+    ``source`` is the office that sent it, '' where the loader did not name one.
+    """
 
     feed: str
     label: str
     supplier: str
+    source: str
     as_of: date | None
     received_at: datetime | None
     period_days: int | None
@@ -45,25 +49,33 @@ def receipts(specs: Mapping[str, FeedSpec], as_of: date) -> dict[str, Receipt]:
 
     Of a feed that several offices send, the sender who is furthest behind counts: its people are the ones not seen.
     """
-    found = {}
-    for name, spec in specs.items():
-        if name == REGISTER:
-            continue
-        newest: dict[str, tuple[date, datetime]] = {}
-        for load in loads_in_force(spec, as_of):
-            said = (load.as_of, load.loaded_at)
-            newest[load.source] = max(newest.get(load.source, said), said)
-        last = min(newest.values(), default=None)
-        found[name] = Receipt(
-            feed=name,
+    return {
+        name: min(receipts_by_source(spec, as_of), key=lambda one: (one.as_of or date.min, one.received_at))
+        for name, spec in specs.items()
+        if name != REGISTER
+    }
+
+
+def receipts_by_source(spec: FeedSpec, as_of: date) -> list[Receipt]:
+    """The last that each office sent of a feed for ``as_of`` or before; one that says so where none ever came."""
+    newest: dict[str, tuple[date, datetime]] = {}
+    for load in loads_in_force(spec, as_of):
+        said = (load.as_of, load.loaded_at)
+        newest[load.source] = max(newest.get(load.source, said), said)
+    told: dict[str, tuple[date, datetime] | None] = dict(newest) or {"": None}
+    return [
+        Receipt(
+            feed=spec.name,
             label=spec.label,
             supplier=spec.supplier,
+            source=source,
             as_of=last[0] if last else None,
             received_at=last[1] if last else None,
             period_days=spec.period_days,
             age_days=(as_of - last[0]).days if last else None,
         )
-    return found
+        for source, last in told.items()
+    ]
 
 
 def different_names(loads: Iterable[int]) -> dict[str, set[int]]:

@@ -20,6 +20,7 @@ from doudi.contexts.registry.in_force import register_on
 from doudi.contexts.registry.models import CategoryRecord, FeedLoad, Household, Membership, Person
 from doudi.contexts.registry.originals import opened
 from doudi.contexts.registry.people import people_by_blind
+from doudi.contexts.registry.precedence import RANKS, TEMPORARY_AID
 from doudi.engine import feeds
 from doudi.engine.feeds import FeedSpec
 from doudi.engine.identity import normal_name
@@ -75,6 +76,29 @@ def reported_in(load: FeedLoad, spec: FeedSpec, *, where: tuple[str, str] | None
     ]
 
 
+def where_registered(person_id: int) -> list[Reported]:
+    """The households in which a person stands now, told as :func:`reported_in` tells of a row that names the person.
+
+    For what the office itself registers of somebody, before it changes where the person stands.
+    """
+    person = Person.objects.filter(pk=person_id).first()
+    if person is None:
+        return []
+    return [
+        Reported(
+            person_id=person_id,
+            name=person.name,
+            household_no=household.household_no,
+            region_code=household.responsible_region,
+            category=category or household.category,
+            grade="A",
+            name_reported=person.name,
+            values={},
+        )
+        for household, category in _homes([person_id])[person_id]
+    ]
+
+
 def _grade(registered: str, reported: str) -> str:
     if registered == reported:
         return "A"
@@ -82,14 +106,19 @@ def _grade(registered: str, reported: str) -> str:
 
 
 def _homes(people: list[int]) -> dict[int, list[tuple[Household, str]]]:
-    """Person → households of the present register with the person's category there."""
+    """Person → households of the present register with the person's category there: of several labels the first."""
     found: dict[int, list[tuple[Household, str]]] = defaultdict(list)
+    today = timezone.localdate()
     for start in range(0, len(people), _BATCH):
         batch = people[start : start + _BATCH]
-        categories = {
-            (row.person_id, row.household_id): row.category
-            for row in CategoryRecord.objects.filter(person__in=batch, valid_to=None, retracted_at=None)
-        }
+        categories: dict[tuple[int, int], str] = {}
+        for row in CategoryRecord.objects.filter(person__in=batch, valid_to=None, retracted_at=None):
+            left = row.left_on is not None and row.left_on <= today
+            if row.category and row.category != TEMPORARY_AID and not left:
+                key = row.person_id, row.household_id
+                categories[key] = min(
+                    row.category, categories.get(key, row.category), key=lambda label: RANKS.get(label, 99)
+                )
         for place in Membership.objects.filter(
             person__in=batch, valid_to=None, retracted_at=None
         ).select_related("household"):

@@ -20,6 +20,7 @@ from doudi.contexts.registry.changes import (
     people_of,
     preview,
     refuse_change,
+    said_in,
     told_of,
     undo_change,
 )
@@ -30,6 +31,12 @@ from doudi.contexts.registry.deciding import (
     record_decision,
     record_end,
     register_family,
+)
+from doudi.contexts.registry.disabilities import (
+    disabilities_at_hand,
+    follow_disabilities,
+    require_disabilities_known,
+    with_disabilities,
 )
 from doudi.contexts.registry.duplicates import (
     PairDecided,
@@ -44,6 +51,7 @@ from doudi.contexts.registry.duplicates import (
     find_duplicates,
     look_at_pair,
     possible_duplicates,
+    possible_duplicates_of,
     reopen_pair,
     shown,
 )
@@ -101,10 +109,11 @@ from doudi.contexts.registry.intake import (
     load_folder,
     spec_for,
 )
-from doudi.contexts.registry.kinds import KINDS
+from doudi.contexts.registry.kinds import KINDS, entered_in
 from doudi.contexts.registry.kinds import Kind as EventKind
 from doudi.contexts.registry.listing import (
     COLUMNS,
+    DISABILITY,
     HOUSEHOLDS,
     PERSONS,
     SUBJECTS,
@@ -119,12 +128,14 @@ from doudi.contexts.registry.listing import (
 from doudi.contexts.registry.lookup import (
     FactRow,
     FeedFacts,
+    HouseholdThen,
     Member,
     areas,
     contact_of,
     entrust,
     facts,
     household,
+    household_then,
     households,
     look_at_household,
     members,
@@ -135,7 +146,14 @@ from doudi.contexts.registry.lookup import (
     shown_cell,
     ties,
 )
-from doudi.contexts.registry.merging import Merge, merge_people, merged_pair, unmerge
+from doudi.contexts.registry.merging import (
+    Merge,
+    TwoHomes,
+    left_in_two_homes,
+    merge_people,
+    merged_pair,
+    unmerge,
+)
 from doudi.contexts.registry.models import (
     CategoryRecord,
     DuplicatePair,
@@ -163,7 +181,13 @@ from doudi.contexts.registry.people import (
 from doudi.contexts.registry.placing import Placed, households_alike, households_in_need, people_in, placed
 from doudi.contexts.registry.precedence import CODES as CATEGORY_CODES
 from doudi.contexts.registry.precedence import RANKS
-from doudi.contexts.registry.receipts import Receipt, different_names, people_of_keys, receipts
+from doudi.contexts.registry.receipts import (
+    Receipt,
+    different_names,
+    people_of_keys,
+    receipts,
+    receipts_by_source,
+)
 from doudi.contexts.registry.recipients import (
     PersonBrief,
     RecipientHousehold,
@@ -182,6 +206,7 @@ from doudi.contexts.registry.regions import (
     load_divisions,
     name_divisions,
     path_of,
+    region_known,
     region_name,
     region_path,
 )
@@ -191,6 +216,7 @@ from doudi.contexts.registry.reported import (
     people_by_place,
     reported_in,
     standing_of,
+    where_registered,
 )
 from doudi.contexts.registry.return_answer import marked_return
 from doudi.contexts.registry.returned_book import ReturnNotFound, ReturnRefused, held_return, hold_return
@@ -216,6 +242,7 @@ __all__ = [
     "BASES",
     "CATEGORY_CODES",
     "COLUMNS",
+    "DISABILITY",
     "EVENT_LABELS",
     "EXCHANGE_ORDERS",
     "EXPORT_COLUMNS",
@@ -252,6 +279,7 @@ __all__ = [
     "Hit",
     "Household",
     "HouseholdNotFound",
+    "HouseholdThen",
     "Identity",
     "Kind",
     "ListExport",
@@ -284,6 +312,7 @@ __all__ = [
     "Standing",
     "Statistics",
     "Tails",
+    "TwoHomes",
     "Verdict",
     "areas",
     "asked_of",
@@ -311,6 +340,7 @@ __all__ = [
     "delete_list",
     "differences",
     "different_names",
+    "disabilities_at_hand",
     "divisions_whole",
     "doubts_of",
     "drop_expired_exports",
@@ -319,6 +349,7 @@ __all__ = [
     "duplicate_pairs",
     "elders_by_place",
     "end_of",
+    "entered_in",
     "entrust",
     "evidence_on",
     "exchange_households",
@@ -327,12 +358,14 @@ __all__ = [
     "facts",
     "find",
     "find_duplicates",
+    "follow_disabilities",
     "head_identities",
     "heads_of",
     "held_return",
     "hold_return",
     "household",
     "household_briefs",
+    "household_then",
     "households",
     "households_alike",
     "households_by_village",
@@ -345,6 +378,7 @@ __all__ = [
     "kinds_for",
     "latest_register_date",
     "layers_of",
+    "left_in_two_homes",
     "list_page",
     "load_divisions",
     "load_file",
@@ -379,10 +413,12 @@ __all__ = [
     "person_to_tell",
     "placed",
     "possible_duplicates",
+    "possible_duplicates_of",
     "preview",
     "quarantine_workbook",
     "read_return",
     "receipts",
+    "receipts_by_source",
     "recipients",
     "record_decision",
     "record_end",
@@ -390,6 +426,7 @@ __all__ = [
     "refuse_change",
     "refuse_own_file",
     "refuse_own_record",
+    "region_known",
     "region_name",
     "region_path",
     "register_family",
@@ -397,11 +434,13 @@ __all__ = [
     "reopen_pair",
     "reported_in",
     "request_export",
+    "require_disabilities_known",
     "require_division",
     "require_register_date",
     "require_whole_office",
     "reveal_identity",
     "rows_of_people",
+    "said_in",
     "save_list",
     "saved_lists",
     "settle",
@@ -422,6 +461,8 @@ __all__ = [
     "undo_change",
     "unmerge",
     "villages_of",
+    "where_registered",
+    "with_disabilities",
 ]
 
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from doudi.contexts.accounts.services import Act, User, is_office_hand, record, require
 from doudi.contexts.verification.asking import rows_of
 from doudi.contexts.verification.requests import StepRefused, latest_queries, request_of
-from doudi.engine.feeds import FeedSpec
+from doudi.engine.feeds import ColumnSpec, FeedSpec
 from doudi.engine.status import Status
 from doudi.engine.verification import HIDDEN, Rules, rows_as_text
 
@@ -104,8 +104,9 @@ def require_whole(content: Mapping[str, Any], sight: Sight) -> None:
 def found_rows(number: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: User) -> list[dict[str, Any]]:
     """The rows that each source returned of each person (查得明细), every cell as the account sees it; the look is logged.
 
-    One entry a source with rows: ``source``, ``label``, ``columns`` (label, grade, English label) and ``rows`` of
-    ``{"position", "name", "as_of", "cells"}``. What was reduced by its time shows the totals that are left.
+    One entry a source with rows: ``source``, ``label``, ``columns`` (label, grade, English label), ``headings`` (the
+    labels with the unit of a sum, for a page) and ``rows`` of ``{"position", "name", "as_of", "cells"}``. What was
+    reduced by its time shows the totals that are left.
     """
     request = request_of(number, by=by)
     require(by, Act.VIEW_VERIFICATION, region_code=request.region_code)
@@ -139,6 +140,7 @@ def found_rows(number: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: 
                     "source": code,
                     "label": source.label,
                     "columns": list(zip([column.label for column in columns], marks, strict=True)),
+                    "headings": [_headed(column) for column in columns],
                     "rows": rows,
                 }
             )
@@ -146,6 +148,11 @@ def found_rows(number: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: 
            detail={"fields": sorted({mark.code for entry in told for _label, mark in entry["columns"]
                                      if sight.everything or by.role in mark.roles})})  # fmt: skip
     return told
+
+
+def _headed(column: ColumnSpec) -> str:
+    """A column's label with its unit; sums stand in yuan, and a department writes them without."""
+    return f"{column.label}（元）" if column.type == "money" else column.label
 
 
 def _plain(kind: str, text: str) -> str:

@@ -24,7 +24,7 @@ from doudi.engine.feeds.spec import FeedSpec
 
 Progress = Callable[[str], None]
 ROWS_AT_ONCE = 1_000_000
-ROWS_HELD = 10_000_000
+ROWS_HELD = 6_000_000
 
 
 @dataclass(frozen=True)

@@ -276,7 +276,7 @@ class _Rows:
         self._keys, self._rows = [], 0
 
     def _merged(self) -> Iterator[pa.Table]:
-        sources = [pa.memory_map(str(path)) for path in self._runs]
+        sources = [pa.OSFile(str(path), "rb") for path in self._runs]
         files = [pa.ipc.open_file(source) for source in sources]
         for number in range(len(self._edges) - 1):
             rows = pa.Table.from_batches([file.get_batch(number) for file in files]).combine_chunks()

@@ -33,7 +33,7 @@ from doudi.engine.feeds.bulk_reading import (
 )
 from doudi.engine.feeds.people_index import PEOPLE, PeopleIndex
 from doudi.engine.feeds.resolving import MEMBER_COLUMNS
-from doudi.engine.feeds.snapshots import HOUSEHOLDS, MEMBERS, ROW_GROUP, aside, rows_of
+from doudi.engine.feeds.snapshots import HOUSEHOLDS, MEMBERS, ROW_GROUP, aside, parquet_layout, rows_of
 
 _LISTED = ("relation", "category", "urban_rural", "region_code")
 _PLAIN = {"living_together": pa.bool_(), "left_on": pa.date32(), "category_since": pa.date32()}
@@ -49,6 +49,9 @@ _LAID = pa.schema(
     ]
 )  # fmt: skip
 _PLACE_BITS = np.uint64(24)
+_SPARSE = 8
+"""Where more than so many keys lie between two that are asked for, each is looked for alone."""
+
 _AHEAD = 3
 """Sorted ranges that wait to be numbered, at most."""
 
@@ -70,9 +73,13 @@ class Register:
         """The household keys of persons who stand in the order of their keys."""
         if not len(persons):
             return np.empty(0, np.int64)
-        low = int(np.searchsorted(self.first_person, persons[0], "right")) - 1
-        high = int(np.searchsorted(self.first_person, persons[-1], "right"))
-        edges = np.append(self.first_person[low:high], persons[-1] + 1)
+        # asked with its own type: else each question would copy a country's keys into a wider one
+        asked = persons.astype(self.first_person.dtype)
+        if persons[-1] - persons[0] > _SPARSE * len(persons):
+            return np.searchsorted(self.first_person, asked, "right") - 1
+        low = int(np.searchsorted(self.first_person, asked[0], "right")) - 1
+        high = int(np.searchsorted(self.first_person, asked[-1], "right"))
+        edges = np.append(self.first_person[low:high], asked[-1] + 1)
         homes = np.repeat(np.arange(low, high), np.diff(edges))
         return homes[persons - edges[0]]
 
@@ -249,12 +256,12 @@ def as_listed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 class _LaidPart:
-    """A part that lies in ranges; its file is read where it lies."""
+    """A part that lies in ranges. Its batches are read when they are asked for: a map of the whole file would stay in memory."""
 
     def __init__(self, path: Path, batches: dict[int, list[int]], marks: np.ndarray) -> None:
         self.batches, self.marks = batches, marks
         self._path = path
-        self._source = pa.memory_map(str(path))
+        self._source = pa.OSFile(str(path), "rb")
         self._file = pa.ipc.open_file(self._source)
 
     def rows(self, number: int) -> list[pa.RecordBatch]:
@@ -469,9 +476,6 @@ def _by_home_and_number(home: np.ndarray, ids: np.ndarray) -> np.ndarray:
 # ---- files ---------------------------------------------------------------------------------------------------
 
 
-_ALL_DIFFERENT = frozenset({"household_key", "person_key", "household_no", "row_digest"})
-
-
 class growing:
     """A Parquet file written block by block that appears under its name when it is whole.
 
@@ -489,10 +493,8 @@ class growing:
     def write(self, table: pa.Table) -> None:
         if self._writer is None:
             self._schema = table.schema
-            # a list of the values seen saves nothing where all differ, and costs as much as all else
-            listed = [name for name in table.schema.names if name not in _ALL_DIFFERENT]
             self._writer = pq.ParquetWriter(
-                self._path, table.schema, compression="zstd", store_schema=False, use_dictionary=listed
+                self._path, table.schema, store_schema=False, **parquet_layout(table.schema)
             )
         for place, wanted in enumerate(self._schema):
             if table.schema.field(place).type != wanted.type:

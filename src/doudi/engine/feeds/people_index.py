@@ -7,6 +7,7 @@ memory: about 24 bytes a register row, 2 GiB for eighty million.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ PEOPLE = np.dtype([("number", "<i8"), ("name", "<u8"), ("person", "<i4")])
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _AT_ONCE = 1_000_000
+_NAMES_HELD = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class PeopleIndex:
         self._ends = np.zeros((1 << self._bits) + 1, np.int32)
         self._odd_rows, self._odd_names = np.empty(0, np.int64), np.empty(0, np.uint64)
         self._normal: np.ndarray | None = None
+        self._lock = threading.Lock()
 
     def _bucket(self, numbers: np.ndarray) -> np.ndarray:
         return ((numbers.view(np.uint64) * _GOLDEN) >> np.uint64(64 - self._bits)).astype(np.int64)
@@ -115,13 +118,31 @@ class PeopleIndex:
 
     def bears_name(self, normal: np.ndarray) -> np.ndarray:
         """Whether some registered person bears a name of that normal spelling, for each hash."""
-        if self._normal is None:
-            known = [np.unique(self._odd_names)]
-            for low in range(0, len(self._pairs), _AT_ONCE):
-                known.append(np.unique(self._pairs[low : low + _AT_ONCE, 1].view(np.uint64)))
-            # a name that is odd as it is written stands here too: it is nobody's normal spelling and is never asked for
-            self._normal = np.unique(np.concatenate(known))
-        return np.isin(normal, self._normal)
+        with self._lock:
+            if self._normal is None:
+                self._normal = self._names()
+        if not len(self._normal):
+            return np.zeros(len(normal), bool)
+        place = np.minimum(np.searchsorted(self._normal, normal), len(self._normal) - 1)
+        return np.asarray(self._normal[place] == normal)
+
+    def _names(self) -> np.ndarray:
+        """Every name's hash once, in order. A name that is odd as it is written stands here too: it is nobody's normal
+        spelling and is never asked for."""
+        names, more, many = _once([self._odd_names]), [], 0
+        for low in range(0, len(self._pairs), _AT_ONCE):
+            more.append(_once([self._pairs[low : low + _AT_ONCE, 1].view(np.uint64)]))
+            many += len(more[-1])
+            if many > _NAMES_HELD:
+                names, more, many = _once([names, *more]), [], 0
+        return _once([names, *more])
+
+
+def _once(parts: list[np.ndarray]) -> np.ndarray:
+    """The different values of some arrays, in order (``np.unique`` would hold two copies more)."""
+    values = np.concatenate(parts)
+    values.sort()
+    return values[np.concatenate([[True], values[1:] != values[:-1]])] if len(values) else values
 
 
 def _read(people: Path) -> Iterator[np.ndarray]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,6 +55,24 @@ def rows_of(*paths: Path) -> str:
     return f"read_parquet([{', '.join(map(quoted, paths))}])"
 
 
+_ALL_DIFFERENT = frozenset({"household_no", "row_digest", "id_blind", "name_blind", "name_norm_blind"})
+
+
+def parquet_layout(schema: pa.Schema) -> dict[str, Any]:
+    """How a resolved file lies on the disk: options of pyarrow's Parquet writers.
+
+    Whole numbers (keys in order, amounts) as differences packed by bits: written and read in half the time of a list of
+    the values seen, which all but fails for amounts. Digests and household numbers as they are, for all differ.
+    """
+    packed = {
+        field.name: "DELTA_BINARY_PACKED"
+        for field in schema
+        if pa.types.is_integer(field.type) and field.name not in _ALL_DIFFERENT
+    }
+    listed = [name for name in schema.names if name not in packed and name not in _ALL_DIFFERENT]
+    return {"compression": "zstd", "use_dictionary": listed, "column_encoding": packed}
+
+
 def write_parquet(table: pa.Table, to: Path) -> None:
     """Write a file that is either wholly there under its name or not there at all, on the disk for good."""
     with aside(to) as path:
@@ -62,7 +81,7 @@ def write_parquet(table: pa.Table, to: Path) -> None:
 
 def _write_flushed(table: pa.Table, path: Path) -> None:
     with path.open("wb") as stream:
-        pq.write_table(table, stream, compression="zstd", row_group_size=ROW_GROUP)
+        pq.write_table(table, stream, row_group_size=ROW_GROUP, **parquet_layout(table.schema))
         stream.flush()
         os.fsync(stream.fileno())
 

@@ -247,8 +247,8 @@ def _named(demand: Demand, rows: Ints) -> str:
 def _unreachable(demand: Demand, rows: Ints) -> Reason:
     weight = float(demand.weight[rows].sum())
     return Reason(
-        f"有{len(rows)}个需求点（权重{weight:g}）任何候选点都到不了：{_named(demand, rows)}。请增加候选点或放大半径。",
-        f"{len(rows)} demand points (weight {weight:g}) are out of reach of every candidate: "
+        f"有{len(rows)}个需求点（权重{weight:,.10g}）任何候选点都到不了：{_named(demand, rows)}。请增加候选点或放大半径。",
+        f"{len(rows)} demand points (weight {weight:,.10g}) are out of reach of every candidate: "
         f"{_named(demand, rows)}. Add candidates or widen the radius.",
     )
 
@@ -261,8 +261,8 @@ def _too_little_room(demand: Demand, capacity: np.ndarray, limits: Limits, unrea
     if len(large):
         reasons.append(
             Reason(
-                f"有{len(large)}个需求点大于任何候选点的容量{capacity.max():g}：{_named(demand, large)}。请拆分这些点。",
-                f"{len(large)} demand points exceed every candidate's capacity {capacity.max():g}: "
+                f"有{len(large)}个需求点大于任何候选点的容量{capacity.max():,.10g}：{_named(demand, large)}。请拆分这些点。",
+                f"{len(large)} demand points exceed every candidate's capacity {capacity.max():,.10g}: "
                 f"{_named(demand, large)}. Split them.",
             )
         )
@@ -270,8 +270,8 @@ def _too_little_room(demand: Demand, capacity: np.ndarray, limits: Limits, unrea
     if room < weight.sum():
         reasons.append(
             Reason(
-                f"条件之内容量合计最多{room:g}，小于需求{weight.sum():g}。请增加站点数或容量。",
-                f"Within the limits the capacities sum to at most {room:g}, less than the demand {weight.sum():g}. "
+                f"条件之内容量合计最多{room:,.10g}，小于需求{weight.sum():,.10g}。请增加站点数或容量。",
+                f"Within the limits the capacities sum to at most {room:,.10g}, less than the demand {weight.sum():,.10g}. "
                 "Allow more sites or more capacity.",
             )
         )

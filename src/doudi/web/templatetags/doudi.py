@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from django.forms import BoundField
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -28,6 +30,7 @@ from doudi.engine.status import Status
 from doudi.web.terms import ACTS, CATEGORY_NAMES, CHANGES, EVENTS, LEVELS, SEXES, SIGNALS, SUBJECTS
 
 register = template.Library()
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
 def english() -> bool:
@@ -45,6 +48,12 @@ def tr(text: Any) -> str:
 def said(problem: DoudiError) -> str:
     """The message of a refusal in the language of the page."""
     return problem.en if english() else problem.zh
+
+
+@register.filter
+def zh(name: str) -> SafeString:
+    """A name that stays Chinese inside an English sentence, marked for those who read aloud."""
+    return format_html('<span lang="zh-Hans">{}</span>', name)
 
 
 @register.filter
@@ -265,7 +274,10 @@ def subject(text: str) -> str:
     kind, _colon, name = text.partition(":")
     if kind not in SUBJECTS:
         return text
-    return f"{_(SUBJECTS[kind])} {coded(name) if kind == 'feed' else name}"
+    shown = coded(name) if kind == "feed" else name
+    if english() and _CHINESE.search(shown):
+        return format_html("{} {}", _(SUBJECTS[kind]), zh(shown))
+    return f"{_(SUBJECTS[kind])} {shown}"
 
 
 @register.filter
@@ -278,8 +290,8 @@ def status_word(status: str) -> str:
 def act_label(act: str) -> str:
     """An act of the audit log in words."""
     if act in ACTS:
-        return _(ACTS[act])
-    return _(ACT_LABELS[Act(act)]) if act in set(Act) else act
+        return capfirst(_(ACTS[act]))
+    return capfirst(_(ACT_LABELS[Act(act)])) if act in set(Act) else act
 
 
 @register.filter
@@ -325,6 +337,20 @@ def due_sign(due: date | None) -> SafeString:
 def month(value: date | None) -> str:
     """A month as 2024-12."""
     return f"{value:%Y-%m}" if value else ""
+
+
+@register.filter
+def days_to(first: date | None, last: date | None) -> SafeString:
+    """From a day to a day as 2024-01-01 – 2024-12-31, no date broken by a line; 自 2024-01-01 起 where no end is known."""
+    if last is None:
+        return format_html("<time>{}</time>", _("自 %(day)s 起") % {"day": day(first)})
+    return format_html("<time>{}</time> – <time>{}</time>", day(first), day(last))
+
+
+@register.filter
+def grouped(count: float | None) -> str:
+    """A number of people or metres as 2,436,914; — where there is none. Django groups none in Chinese."""
+    return "—" if count is None else f"{count:,.0f}"
 
 
 @register.filter

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from doudi import chain
 from doudi.contexts.accounts.services import Act, may
+from doudi.contexts.monitoring import services as monitoring
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.web.forms import DayInput, YuanField
@@ -109,7 +110,7 @@ def change(request: HttpRequest, household_no: str, kind: str) -> HttpResponse:
         said, on = form.said(), form.cleaned_data["on"]
         try:
             if request.POST.get("step") == "record":
-                event = registry.change(
+                event = chain.record_change(
                     household_no,
                     kind,
                     on=on,
@@ -122,6 +123,8 @@ def change(request: HttpRequest, household_no: str, kind: str) -> HttpResponse:
                 messages.success(request, _("已提出，待县级确认。") if waits else _("已登记。"))
                 return redirect("event", number=event.number)
             shown["lines"] = registry.preview(household_no, kind, on=on, said=said, by=user)
+            if may(user, Act.CHECK_DUPLICATE):
+                shown["possible"] = chain.possible_duplicates_of(registry.entered_in(asked, said), by=user)
         except DoudiError as problem:
             if problem.code not in ("change_refused",):
                 raise
@@ -160,6 +163,7 @@ def _event_page(request: HttpRequest, number: str, problem: DoudiError | None = 
         "lines": registry.told_of(event, by=user),
         "decide": decides and event.status == status.PROPOSED,
         "undo": decides and event.status == status.IN_FORCE,
+        "stops": monitoring.stops(by=user, status="all", event=number) if may(user, Act.VIEW_DOUBTS) else (),
         "problem": problem,
     }
     return render(request, "registry/event.html", shown, status=400 if problem else 200)
@@ -173,11 +177,11 @@ def decide(request: HttpRequest, number: str) -> HttpResponse:
     note = request.POST.get("note", "")
     try:
         if request.POST.get("do") == "confirm":
-            registry.confirm_change(number, by=user, note=note)
+            chain.confirm_change(number, by=user, note=note)
         elif request.POST.get("do") == "undo":
             chain.undo_change(number, ground=note, by=user)
         else:
-            registry.refuse_change(number, by=user, note=note)
+            chain.refuse_change(number, by=user, note=note)
     except DoudiError as problem:
         if problem.code not in ("change_refused", "undo_refused"):
             raise
@@ -190,7 +194,7 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
     """Whose word stands where a register and the office differ."""
     if request.method != "POST":
         return redirect("changes")
-    registry.settle(
+    chain.settle_difference(
         pk,
         follow_register=request.POST.get("do") == "register",
         ground=request.POST.get("note", ""),

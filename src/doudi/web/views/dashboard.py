@@ -77,19 +77,26 @@ def _categories(user: User, run: monitoring.ScreeningRun | None) -> list[dict[st
 
 
 def _arrivals() -> list[dict[str, Any]]:
-    """Per feed the last receipt, the date its data stand for and how many days ago that is; missing and late ones are said.
+    """Per source the last receipt, the date its data stand for and how many days ago that is; missing and late ones are said.
 
-    A feed that declares no period (周期) comes when something happens and is never called late.
+    Of a feed that several offices send each has its row: one that is late is not hidden by another that is not. A feed
+    that declares no period (周期) comes when something happens and is never called late. ``unknown``: so late that the
+    indicators that hang on it are "unknown" (迟到倍数 of the pack).
     """
     today = timezone.localdate()
+    pack, handling = chain.rules()
     rows = []
-    for spec in chain.rules()[0].feeds.values():
-        loads = registry.loads_in_force(spec, today)
-        load = loads[-1] if loads else None
-        lag = (today - load.as_of).days if load else None
-        late = lag is not None and spec.period_days is not None and lag > spec.period_days
-        rows.append({"spec": spec, "load": load, "lag": lag, "late": late})
-    return sorted(rows, key=lambda row: row["load"] is not None)
+    for spec in pack.feeds.values():
+        for receipt in registry.receipts_by_source(spec, today):
+            unknown = receipt.as_of is None or receipt.is_late(handling.late_periods)
+            rows.append(
+                {
+                    "receipt": receipt,
+                    "late": receipt.is_late(1),
+                    "unknown": unknown and spec.name != registry.REGISTER,
+                }
+            )
+    return sorted(rows, key=lambda row: row["receipt"].as_of is not None)
 
 
 def _pictures(shown: dict[str, Any]) -> dict[str, Any]:

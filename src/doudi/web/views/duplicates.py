@@ -93,6 +93,7 @@ def pair_list(request: HttpRequest) -> HttpResponse:
         "statuses": _statuses(),
         "counts": counts,
         "rules": chain.duplicate_rules(),
+        "two_homes": registry.left_in_two_homes(by=user),
     }
     return render(request, "duplicates/pairs.html", shown)
 

@@ -31,12 +31,12 @@ def household_page(request: HttpRequest, household_no: str) -> HttpResponse:
     on = _asked_date(request) or (dates[0] if dates else found.register_date)
     valid_on, known_on = day_of(request.GET.get("valid_on", "")), day_of(request.GET.get("known_on", ""))
     known_at = registry.end_of(known_on)
+    then_on = valid_on or (None if known_at is None else known_on)
     finances = may(user, Act.VIEW_FINANCES)
     shown: dict[str, Any] = {
         "household": found,
-        "members": registry.members(
-            found, by=user, on=valid_on or (None if known_at is None else known_on), known_at=known_at
-        ),
+        "then": registry.household_then(found, on=then_on, known_at=known_at),
+        "members": registry.members(found, by=user, on=then_on, known_at=known_at),
         "ties": registry.ties(found, by=user, on=valid_on, known_at=known_at),
         "areas": registry.areas(found, on=valid_on, known_at=known_at),
         "recorded": registry.changes(by=user, household_no=household_no)[:20],

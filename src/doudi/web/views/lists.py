@@ -39,6 +39,7 @@ def _list(request: HttpRequest, subject: str) -> HttpResponse:
     after = typed.get("after", "")
     asked, columns = Conditions(), registry.columns_of(subject, by=user)
     page = registry.ListPage((), "", 0)
+    told: dict[str, Any] = {}
     try:
         asked = _asked(request, typed, subject, user)
         if request.method == "POST":
@@ -46,11 +47,18 @@ def _list(request: HttpRequest, subject: str) -> HttpResponse:
             if gone_on is not None:
                 return gone_on
         page = chain.list_page(subject, asked, by=user, after=after, limit=PAGE)
+        if "disability" in columns:
+            registry.with_disabilities(page.rows)
+            told["disability"] = None if chain.disabilities_at_hand() else _("未到")
     except DoudiError as refusal:
         if refusal.code == "not_allowed":
             raise
         problem = refusal
-    labels = registry.COLUMNS[subject]
+    finances = may(user, Act.VIEW_FINANCES)
+    labels = {
+        name: label for name, label in registry.COLUMNS[subject].items() if finances or name != "disability"
+    }
+    columns = tuple(name for name in columns if name in labels)
     root = user.region_code or registry.office_region()
     way, below = registry.subtree(asked.region, by=user, root=root)
     exported = registry.EXPORT_COLUMNS[subject]
@@ -67,7 +75,10 @@ def _list(request: HttpRequest, subject: str) -> HttpResponse:
         "rows": [
             (
                 row,
-                [(name, labels[name], value) for name, value in registry.told(row, columns, by=user).items()],
+                [
+                    (name, labels[name], told.get(name) or value)
+                    for name, value in registry.told(row, columns, by=user).items()
+                ],
             )
             for row in page.rows
         ],
@@ -75,7 +86,7 @@ def _list(request: HttpRequest, subject: str) -> HttpResponse:
         "exported": [
             {"name": name, "label": label, "shown": name in columns}
             for name, label in exported.items()
-            if whole or name in labels
+            if (whole or name in labels) and (finances or name != "disability")
         ],
         "free_rows": chain.rules()[1].exports.free_rows,
         "saved": registry.saved_lists(subject, by=user),
@@ -85,6 +96,8 @@ def _list(request: HttpRequest, subject: str) -> HttpResponse:
         "categories": _categories(user),
         "areas": ("城镇", "农村"),
         "sexes": ("男", "女"),
+        "disabilities": registry.DISABILITY if finances and chain.disabilities() else {},
+        "disability_kinds": kinds.kinds if finances and (kinds := chain.disabilities()) else (),
     }
     partial = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
     return render(request, f"registry/{'_households' if partial else 'households'}.html", shown)

@@ -17,7 +17,7 @@ from doudi import chain
 from doudi.contexts.accounts.services import Act, may
 from doudi.contexts.monitoring import services as monitoring
 from doudi.engine.errors import DoudiError
-from doudi.web.forms import MAX_UPLOAD_BYTES
+from doudi.web.forms import MAX_UPLOAD_BYTES, with_chinese
 from doudi.web.guard import asker
 from doudi.web.templatetags.doudi import english
 from doudi.web.terms import REPORT_STEPS
@@ -51,7 +51,9 @@ class HotlineForm(forms.Form):
 
     file = forms.FileField(
         label=gettext_lazy("12345 热线工单表（Excel 或 CSV）"),
-        help_text=gettext_lazy("须有“工单号”和“内容”两列；已导入过的工单号会跳过并列出。"),
+        help_text=with_chinese(
+            gettext_lazy("须有“{}”和“{}”两列；已导入过的工单号会跳过并列出。"), "工单号", "内容"
+        ),
     )
 
     def clean_file(self) -> Any:

@@ -50,6 +50,7 @@ def quality(request: HttpRequest) -> HttpResponse:
         "period": urlencode({"first": first, "last": last}),
         "figures": [(measure, label, found.whole[measure]) for measure, label in named],
         "silent": found.silent,
+        "village_unknown": found.village_unknown,
         "tables": [
             (title, head, [
                 (urlencode({key: part}), name(part), [(m, label, figures[m]) for m, label in named])

@@ -113,6 +113,12 @@ def _open_move(fund: giving.Fund) -> giving.MoveRequest | None:
     return fund.moves_out.filter(status=giving.MoveRequest.Status.OPEN).first()
 
 
+def _decides_move(fund: giving.Fund, user: User) -> bool:
+    """Whether a request waits that somebody else made: one's own is refused, so it is not offered."""
+    move = _open_move(fund)
+    return move is not None and move.asked_by != user.username
+
+
 def _decide_move(fund: giving.Fund, typed: dict[str, Any], user: User) -> Any:
     move = _open_move(fund)
     if move is None:
@@ -122,7 +128,7 @@ def _decide_move(fund: giving.Fund, typed: dict[str, Any], user: User) -> Any:
 
 FUND_STEPS: dict[str, Step[giving.Fund]] = {
     "decide-move": Step(
-        gettext_lazy("审批划转"), typed_forms.DecideForm, lambda f, u: _open_move(f) is not None, _decide_move,
+        gettext_lazy("审批划转"), typed_forms.DecideForm, lambda f, u: _decides_move(f, u), _decide_move,
         gettext_lazy("划转申请已审批。"), Act.DECIDE_FUNDS, first=True,
     ),
     "gift": Step(
@@ -355,7 +361,7 @@ def _meal_choices(use: giving.Allocation, user: User) -> dict[str, dict[str, Any
 
 USE_STEPS: dict[str, Step[giving.Allocation]] = {
     "decide": Step(
-        gettext_lazy("审批安排"), typed_forms.DecideForm, lambda a, u: a.status == "proposed",
+        gettext_lazy("审批安排"), typed_forms.DecideForm, lambda a, u: a.status == "proposed" and a.proposed_by != u.username,
         lambda a, typed, u: giving.decide_allocation(
             a.number, approve=typed["approve"] == "yes", note=typed["note"], by=u
         ),
@@ -363,7 +369,8 @@ USE_STEPS: dict[str, Step[giving.Allocation]] = {
     ),
     "pay": Step(
         gettext_lazy("拨付"), typed_forms.PayForm,
-        lambda a, u: a.status in ("approved", "paid") and giving.held(a) > 0 and not meals.is_meal_gift(a.number),
+        lambda a, u: a.status in ("approved", "paid") and a.decided_by != u.username and giving.held(a) > 0
+        and not meals.is_meal_gift(a.number),
         lambda a, typed, u: chain.pay_use(
             a.number, on=typed["on"], amount_fen=typed["amount"], token=typed["token"], by=u
         ),

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_safe
 from doudi import chain
 from doudi.contexts.accounts.services import Act, User, may
 from doudi.contexts.meals import plan_papers, planning
+from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
 from doudi.engine.siting import CoordinateSystem, Floor
 from doudi.engine.siting.guizhou import DATA, guizhou
@@ -219,7 +220,8 @@ def _at_the_points(points: list[planning.Point]) -> list[planning.Place]:
     at: dict[str, planning.Place] = {}
     for point in points:
         name = point.id.removesuffix("-f")
-        at.setdefault(name, planning.Place(name, point.lon, point.lat, group=point.group))
+        shown = registry.region_name(name) if registry.region_known(name) else ""
+        at.setdefault(name, planning.Place(name, point.lon, point.lat, shown, group=point.group))
     return list(at.values())
 
 
@@ -306,7 +308,7 @@ def _page(request: HttpRequest, plan: Any, problem: DoudiError | None = None) ->
         ],
         "groups": plan_papers.groups_of(plan),
         "communities": plan.result["communities"],
-        "reasons": [pair[side] for pair in [*plan.result["reasons"], *plan.notes]],
+        "reasons": [pair[side] for pair in plan_papers.notes_of(plan)],
         "others": planning.plans(by=user).exclude(pk=plan.pk)[:30],
         "planned": planning.planned_sites(plan),
         "closed": _closed(plan)[:400],
@@ -428,7 +430,10 @@ def compare(request: HttpRequest) -> HttpResponse:
     if first is not None and second is not None:
         shown["rows"] = planning.compare(first, second)
         a, b = set(first.result["sites"]), set(second.result["sites"])
-        shown["only_first"], shown["only_second"], shown["both"] = sorted(a - b), sorted(b - a), len(a & b)
+        names = {row[0]: row[3] or row[0] for plan in (first, second) for row in plan.candidates}
+        shown["only_first"] = [names[one] for one in sorted(a - b)]
+        shown["only_second"] = [names[one] for one in sorted(b - a)]
+        shown["both"] = len(a & b)
     return render(request, "kitchen/compare.html", shown)
 
 

@@ -233,7 +233,7 @@ def demand(request: HttpRequest) -> HttpResponse:
     found = chain.demand(by=asker(request))
     shown = {
         "kinds": found.kinds,
-        "rows": found.rows,
+        "rows": [(place, list(zip(found.kinds, cells, strict=True))) for place, cells in found.rows],
         "columns": list(zip(found.kinds, found.totals, found.supply, strict=True)),
         "short": found.short,
     }

@@ -41,6 +41,16 @@ _REVIEWS = [
 ]
 
 
+SATISFACTION = [
+    ("5", gettext_lazy("很满意")),
+    ("4", gettext_lazy("满意")),
+    ("3", gettext_lazy("一般")),
+    ("2", gettext_lazy("不满意")),
+    ("1", gettext_lazy("很不满意")),
+]
+"""What the five marks mean to the family; the figures show their mean."""
+
+
 class FollowUpForm(forms.Form):
     """What a look found."""
 
@@ -59,7 +69,7 @@ class FollowUpForm(forms.Form):
     )
     satisfaction = forms.TypedChoiceField(
         label=gettext_lazy("满意度"), required=False, coerce=int, empty_value=None,
-        choices=[("", "—"), *((str(n), str(n)) for n in range(1, 6))],
+        choices=[("", "—"), *SATISFACTION],
     )  # fmt: skip
     repeat_need = forms.BooleanField(label=gettext_lazy("同样的困难又出现"), required=False)
     unmet = forms.CharField(label=gettext_lazy("还缺什么"), required=False, max_length=300)

@@ -211,9 +211,8 @@ def found(request: HttpRequest, number: str) -> HttpResponse:
     user = asker(request)
     entries = chain.found_rows(number, by=user)
     for entry in entries:
-        labels = [label for label, _mark in entry["columns"]]
         for row in entry["rows"]:
-            row["labelled"] = list(zip(labels, row["cells"], strict=True))
+            row["labelled"] = list(zip(entry["headings"], row["cells"], strict=True))
     shown = {"request_": verification.request_of(number, by=user), "found": entries}
     return render(request, "verification/found.html", shown)
 

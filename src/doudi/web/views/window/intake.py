@@ -115,9 +115,15 @@ def new_family(request: HttpRequest) -> HttpResponse:
     form = NewFamilyForm(
         request.POST or None, area=user.region_code, initial={"token": secrets.token_hex(16)}
     )
-    problem = None
+    problem, possible = None, []
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data
+        if may(user, Act.CHECK_DUPLICATE) and not request.POST.get("looked"):
+            people = [(member.name, member.id_number) for member in form.people()]
+            possible = chain.possible_duplicates_of(people, by=user)
+        if possible:
+            shown = {"form": form, "possible": possible}
+            return render(request, "window/family.html", shown, status=422)
         try:
             family = registry.register_family(
                 region_code=typed["region_code"],

@@ -19,7 +19,7 @@ from doudi.contexts.accounts.services import Act, may, scope_of
 from doudi.contexts.assistance import services as assistance
 from doudi.contexts.registry import services as registry
 from doudi.engine.errors import DoudiError
-from doudi.web.forms import MAX_UPLOAD_BYTES, DayInput, YuanField
+from doudi.web.forms import MAX_UPLOAD_BYTES, DayInput, YuanField, with_chinese
 from doudi.web.guard import asker
 from doudi.web.views.loads import set_down
 from doudi.web.views.window.forms import lines
@@ -65,7 +65,13 @@ class ResourceForm(forms.Form):
         label=gettext_lazy("条件式（可不填）"),
         max_length=200,
         required=False,
-        help_text=gettext_lazy("用政策包里的是否变量，例如：任一成员(重度残疾) 且 非 有车"),
+        help_text=with_chinese(
+            gettext_lazy("用政策包里的是否变量，例如：{0}"),
+            "任一成员(重度残疾) 且 非 有车",
+            "且",
+            "非",
+            "任一成员(…)",
+        ),
     )
     condition = forms.CharField(
         label=gettext_lazy("条件说明"), max_length=300, required=False, widget=lines(2, 300)
