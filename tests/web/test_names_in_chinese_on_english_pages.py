@@ -53,3 +53,9 @@ def test_a_time_without_an_end_is_told_from_when_it_runs() -> None:
 
 def test_people_are_counted_in_groups_of_three() -> None:
     assert (grouped(2436914.0), grouped(45), grouped(None)) == ("2,436,914", "45", "—")
+
+
+def test_a_security_warning_waits_to_be_checked_and_not_to_be_visited(cast, browser) -> None:
+    page = browser(cast.admin, "en").get(reverse("security")).content.decode()
+
+    assert "Not checked yet" in page and "To visit" not in page
