@@ -66,6 +66,8 @@ def prove(proof: Proof) -> dict[str, object]:
     )
     said = done.stdout.strip().splitlines()
     counted = dict.fromkeys(("passed", "skipped", "failed"), 0)
+    if rounds := re.search(r"^faults: (\d+) rounds", done.stdout, re.MULTILINE):
+        counted["rounds"] = int(rounds[1])
     for number, word in re.findall(r"(\d+) (passed|skipped|failed)", said[-1] if said else ""):
         counted[word] = int(number)
     if done.returncode:
@@ -89,7 +91,8 @@ def main(names: list[str]) -> None:
             results.append(result)
             print(
                 f"{'holds' if result['holds'] else 'FAILS':6} {proof.name:14} {result['passed']:>5} passed "
-                f"{result['skipped']:>3} skipped {result['seconds']:>8} s",
+                f"{result['skipped']:>3} skipped {result['seconds']:>8} s"
+                + (f" {result['rounds']} rounds" if "rounds" in result else ""),
                 flush=True,
             )
     OUT.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from doudi import chain
 from doudi.contexts.accounts.services import NotAllowed
@@ -75,6 +76,27 @@ def test_following_the_register_brings_its_word_back(county: Path, by: Any, tmp_
 
     assert names("H003") == {"赵敏", "赵国"}
     assert Person.objects.get(name="赵国").died_on is None
+
+
+def test_where_a_family_lived_before_a_register_moved_it_stays_known(
+    county: Path, by: Any, tmp_path: Path
+) -> None:
+    moved = [[*row[:4], sc.TOWNSHIP_B, *row[5:]] if row[2] == "H001" else row for row in sc.REGISTER]
+    before = timezone.now()
+    load_register(tmp_path, moved, by, date(2024, 12, 10))
+    home = Household.objects.get(household_no="H001")
+
+    def area(**then: Any) -> str:
+        return registry.household_then(home, **then).region_code
+
+    assert home.region_code == sc.TOWNSHIP_B
+    assert area(on=date(2024, 12, 1)) == sc.TOWNSHIP_A
+    assert area(on=date(2024, 12, 10)) == sc.TOWNSHIP_B
+    assert area(on=date(2024, 12, 10), known_at=before) == sc.TOWNSHIP_A, "on that day nobody knew yet"
+
+    registry.entrust(home, sc.TOWNSHIP_A)
+    then, now = registry.household_then(home, on=date(2024, 12, 20)), registry.household_then(home)
+    assert (then.responsible_region, now.responsible_region) == (sc.TOWNSHIP_B, sc.TOWNSHIP_A)
 
 
 def test_a_number_of_two_counties_refuses_the_register(county: Path, by: Any, tmp_path: Path) -> None:

@@ -1,79 +1,50 @@
-"""SIGKILL or a lost database session at any point of a load or a screen, then the same commands again: the same end state."""
+"""SIGKILL or a lost database session at any point of a long job, then the same job again: the same end state."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from tests.a_server import BASE, scratch_server
-from tests.small_county import AS_OF, write_county
+from tests.faults.conftest import Disturb
+from tests.faults.offices import OFFICES
+
+pytestmark = pytest.mark.slow
+LONGEST = "load and screen"
 
 
-def _kill_and_repeat(
-    commands: list[list[str]],
-    rounds: int,
-    seed: int,
-    *,
-    server: str = "",
-    cut: bool = False,
-) -> dict[str, Any]:
-    job = {"commands": commands, "rounds": rounds, "seed": seed, "as_of": AS_OF, "server": server, "cut": cut}
-    environment = {
-        key: value
-        for key, value in os.environ.items()
-        if key == "DOUDI_FAULTS_LOUD" or not key.startswith(("DOUDI_", "DJANGO_"))
-    }
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("killer.py")), json.dumps(job)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+def rounds_of(request: pytest.FixtureRequest, share: int) -> int:
+    """One of so many rounds that are asked for, and at least one."""
+    return max(1, request.config.getoption("--rounds") // share)
 
 
-def _rounds_on_a_server(request: pytest.FixtureRequest) -> int:
-    """A third of the rounds: each makes a database. A minute or more, so not where a few rounds are asked for."""
-    rounds = request.config.getoption("--rounds")
-    if rounds < 9:
+def on_a_server(request: pytest.FixtureRequest, share: int) -> int:
+    """Each makes a database: some seconds an office, so not where a few rounds are asked for."""
+    if request.config.getoption("--rounds") < 9:
         pytest.skip("minutes: make test-faults, part of make prove")
-    return rounds // 3
+    return rounds_of(request, share)
 
 
-@pytest.mark.slow
-def test_a_killed_load_or_screen_run_again_ends_as_if_never_killed(
-    tmp_path: Path, request: pytest.FixtureRequest
+@pytest.mark.parametrize("office", OFFICES)
+def test_a_killed_job_run_again_ends_as_if_never_killed(
+    office: str, disturb: Disturb, request: pytest.FixtureRequest
 ) -> None:
-    folder = write_county(tmp_path / "files")
-    commands = [["feed", "load", "--dir", str(folder), "--as-of", AS_OF], ["screen", "--as-of", AS_OF]]
+    outcome = disturb(office, "kill", rounds_of(request, 1 if office == LONGEST else 3))
 
-    outcome = _kill_and_repeat(commands, rounds=request.config.getoption("--rounds"), seed=20241115)
-
-    assert outcome["failures"] == []
-    assert outcome["killed"] >= outcome["rounds"] * 0.8, "most rounds must really have been killed"
-    assert outcome["events"] > 100, "the run must offer many points to be killed at"
+    assert outcome["disturbed"] >= outcome["rounds"] * 0.8, "most rounds must really have been killed"
+    assert outcome["events"] > 20, "the run must offer many points to be killed at"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("cut", [False, True], ids=["killed", "session-ended"])
+def test_an_office_killed_while_it_is_made_is_made_again(
+    disturb: Disturb, request: pytest.FixtureRequest
+) -> None:
+    disturb(LONGEST, "nothing", rounds_of(request, 6))
+
+
+@pytest.mark.parametrize("fault", ["kill", "cut"])
+@pytest.mark.parametrize("office", OFFICES)
 def test_on_postgresql_a_kill_or_a_lost_connection_changes_nothing_either(
-    cut: bool, tmp_path: Path, request: pytest.FixtureRequest
+    office: str, fault: str, disturb: Disturb, request: pytest.FixtureRequest
 ) -> None:
-    folder = write_county(tmp_path / "files")
-    commands = [["feed", "load", "--dir", str(folder), "--as-of", AS_OF], ["screen", "--as-of", AS_OF]]
-    rounds = _rounds_on_a_server(request)
+    outcome = disturb(office, fault, on_a_server(request, 10), server=True)
 
-    with scratch_server():  # skips where there is no server
-        outcome = _kill_and_repeat(commands, rounds=rounds, seed=20241116, server=BASE, cut=cut)
-
-    assert outcome["failures"] == []
-    assert outcome["killed"] >= outcome["rounds"] * 0.8
-    assert outcome["events"] > 100
+    assert outcome["disturbed"] >= outcome["rounds"] * 0.8
+    assert outcome["events"] > 20

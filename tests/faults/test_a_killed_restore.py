@@ -59,7 +59,9 @@ def _tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_killed_restore_is_refused_and_done_again(office: Path, tmp_path, monkeypatch, request):
+def test_a_killed_restore_is_refused_and_done_again(
+    office: Path, tmp_path, monkeypatch, request, record_property
+):
     keyring()
     with closing(sqlite3.connect(home().database)) as db:
         db.execute("create table django_session (session_key text)")
@@ -97,4 +99,5 @@ def test_a_killed_restore_is_refused_and_done_again(office: Path, tmp_path, monk
                 assert there == {}, f"half an office after event {event}"
             restore_backup(backup, given=KEY)
             assert _tree(new) == whole, f"killed at event {event}"
+    record_property("rounds", killed)
     assert killed > 15 and refused > 10, (killed, refused)

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,9 @@ def _end_sessions(database: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_restore_that_breaks_off_is_done_again(tmp_path: Path, request: pytest.FixtureRequest):
+def test_a_restore_that_breaks_off_is_done_again(
+    tmp_path: Path, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+):
     rounds = request.config.getoption("--rounds") // 10
     if not rounds:
         pytest.skip("a minute: make test-faults, part of make prove")
@@ -105,4 +108,5 @@ def test_a_restore_that_breaks_off_is_done_again(tmp_path: Path, request: pytest
                     _run(there, new, "restore", str(tmp_path / "kept"))
                 assert _rows(new) == whole, f"round {number}, {wait:.2f} of {takes:.2f} s"
                 assert "whole" in _run(there, new, "audit", "verify", "--json")
+        record_property("rounds", rounds)
         assert broken >= rounds // 3, "most restores must really have been broken off"

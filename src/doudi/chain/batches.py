@@ -31,9 +31,11 @@ def request_batch(path: Path, *, file_name: str, requested_by: str, by: User) ->
     )
     told: dict[int, str] = {}
     refused = 0
+    opened = verification.opened_already(batch)
     for wanted in file.wanted:
         try:
-            said = f"已受理 {_open(wanted, batch, requested_by, by).number}"
+            number = opened.get(wanted.household_no) or _open(wanted, batch, requested_by, by).number
+            said = f"已受理 {number}"
         except DoudiError as problem:
             if problem.code == "not_allowed":
                 raise
@@ -84,11 +86,15 @@ def _by_person(household_no: str, declared: dict[str, dict[str, int]], by: User)
 def begin_recheck(purpose: str, *, as_of: date, requested_by: str, by: User) -> verification.RequestBatch:
     """Open a periodic re-check for every household on a programme in the account's area (定期复查).
 
-    Who has an open request for the same is left out; each household is held against what it declared last.
+    Who has an open request for the same is left out; each household is held against what it declared last. One that
+    broke off is gone on with, so that it stays one batch.
     """
     batch = verification.open_batch(origin="recheck", purpose=purpose, as_of=as_of, by=by)
     refused = 0
+    opened = verification.opened_already(batch)
     for household_no in _on_programme(purpose, by):
+        if household_no in opened:
+            continue
         try:
             verifying.verify_household(
                 household_no,

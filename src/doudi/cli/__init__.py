@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
@@ -94,11 +95,20 @@ def _root() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    told_plainly(lambda: app(arguments), arguments)
+
+
+def told_plainly(work: Callable[[], Any], arguments: list[str]) -> Any:
+    """Do ``work``; a refusal, a database that breaks off and a full disk are said in plain words, with exit status 1."""
     try:
-        app(arguments)
+        return work()
     except DoudiError as problem:
         _refuse(problem, arguments)
     except Exception as fault:
+        from doudi.house.full_disk import disk_full
+
+        if full := disk_full(fault):
+            _refuse(full, arguments)
         if not _of_the_database(fault):
             raise
         said = (str(fault).strip().splitlines() or [type(fault).__name__])[0]

@@ -37,22 +37,31 @@ def worker(
     )
     while not stop.is_set():
         _look(as_json)
-        sign_of_life()
         stop.wait(every)
 
 
 def _look(as_json: bool) -> None:
-    """One look; a database that is away for a while is tried again at the next."""
+    """One look; a database that is away for a while, or a full disk, is tried again at the next."""
     from django.db import DatabaseError, close_old_connections
 
     from doudi import chain
+    from doudi.cli.checks import sign_of_life
+    from doudi.house.full_disk import disk_full
 
     try:
         done = chain.run_jobs()
-    except DatabaseError as problem:
-        console.print(
-            f"数据库暂时不可用，下次再试 / database unavailable, tried again: {problem}", style="red"
-        )
+        sign_of_life()
+    except (DatabaseError, OSError, RuntimeError) as problem:
+        if disk_full(problem):
+            console.print(
+                "磁盘已满，清理后会接着办 / the disk is full; work goes on when it has room", style="red"
+            )
+        elif isinstance(problem, DatabaseError):
+            console.print(
+                f"数据库暂时不可用，下次再试 / database unavailable, tried again: {problem}", style="red"
+            )
+        else:
+            raise
     else:
         if any(done.values()):
             answer(done, as_json=as_json, words=_said(done))

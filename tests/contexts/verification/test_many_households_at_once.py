@@ -12,6 +12,7 @@ from django.utils import timezone
 from python_calamine import CalamineWorkbook
 
 from doudi import chain
+from doudi.chain import batches
 from doudi.contexts.accounts.services import NotAllowed
 from doudi.contexts.verification import services as verification
 from doudi.contexts.verification.models import RequestBatch, VerificationRequest
@@ -207,3 +208,46 @@ def test_the_pages(cast, tmp_path):
         "/verification/batches/recheck/", {"purpose": "dibao", "as_of": "去年", "requested_by": "街道"}
     )
     assert refused.status_code == 422
+
+
+def broken_off_after(monkeypatch, households: int) -> None:
+    """The process is killed when so many households have their request."""
+    real, opened = batches.verifying.verify_household, []
+
+    def killed(*told, **more):
+        if len(opened) == households:
+            raise KeyboardInterrupt
+        opened.append(told)
+        return real(*told, **more)
+
+    monkeypatch.setattr(batches.verifying, "verify_household", killed)
+
+
+def test_a_recheck_that_broke_off_goes_on_as_the_same_batch(cast, monkeypatch):
+    with monkeypatch.context() as patch:
+        broken_off_after(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            chain.begin_recheck("dibao", as_of=AS_OF, requested_by="县民政局", by=cast.county)
+    assert RequestBatch.objects.get().opened == 0
+
+    batch = chain.begin_recheck("dibao", as_of=AS_OF, requested_by="县民政局", by=cast.county)
+
+    assert batch == RequestBatch.objects.get()
+    assert (batch.opened, batch.refused) == (2, 0)
+    another = chain.begin_recheck("dibao", as_of=AS_OF, requested_by="县民政局", by=cast.county)
+    assert another != batch, "one that was closed is not opened again"
+
+
+def test_a_workbook_that_broke_off_comes_back_with_every_number(cast, tmp_path, monkeypatch):
+    path = sheet(tmp_path, ["H001", "dibao"], ["H003", "dibao"], ["H002x", "dibao"])
+    with monkeypatch.context() as patch:
+        broken_off_after(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            chain.request_batch(path, file_name="批量.csv", requested_by="街道", by=cast.county)
+
+    made = chain.request_batch(path, file_name="批量.csv", requested_by="街道", by=cast.county)
+
+    assert made == RequestBatch.objects.get() and (made.opened, made.refused) == (2, 1)
+    lines = written(verification.marked_of(made.number, by=cast.county), tmp_path)
+    numbers = {one.household_no: one.number for one in VerificationRequest.objects.all()}
+    assert [line[-1] for line in lines[1:3]] == [f"已受理 {numbers[number]}" for number in ("H001", "H003")]

@@ -23,13 +23,17 @@ def keep_pack(pack: Pack, folder: Path, *, roots: tuple[Path, ...] = ()) -> None
         return
     aside = home().work / f"pack-{pack.hash}-{os.getpid()}"
     shutil.rmtree(aside, ignore_errors=True)
-    for layer in layer_folders(folder, roots):
-        shutil.copytree(layer, aside / layer.name)
-    (aside / _TOP).write_text(folder.name, encoding="utf-8")
-    kept.parent.mkdir(mode=0o700, exist_ok=True)
     try:
-        aside.rename(kept)
-    except OSError:
+        for layer in layer_folders(folder, roots):
+            shutil.copytree(layer, aside / layer.name)
+        (aside / _TOP).write_text(folder.name, encoding="utf-8")
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            aside.rename(kept)
+        except OSError:
+            if not (kept / _TOP).exists():  # no other process was first: a disk that is full, say
+                raise
+    finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 

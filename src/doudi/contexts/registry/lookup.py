@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import Act, User, may, record, require
+from doudi.contexts.registry.dated_areas import areas_of, date_areas
 from doudi.contexts.registry.finding import index_households, matching
 from doudi.contexts.registry.in_force import every_load_in_force, folder_of_register_on, snapshots_on
 from doudi.contexts.registry.listing import age_on, masked_phone
@@ -276,8 +277,10 @@ def require_division(code: str, *, near: Household | None, also: str = "") -> No
 def entrust(found: Household, region_code: str) -> None:
     """Make a township answer for a household (负责地区); its residence in the register stays as it is."""
     if found.responsible_region != region_code:
+        before = areas_of(found)
         found.responsible_region = region_code
         found.save(update_fields=["responsible_region"])
+        date_areas([(found, before)], on=timezone.localdate())
         index_households([found.pk])
 
 

@@ -10,6 +10,7 @@ from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from doudi.contexts.accounts.services import ID_PURPOSE
+from doudi.contexts.registry.dated_areas import areas_of, date_areas
 from doudi.contexts.registry.differences import hold_against, show_local_households
 from doudi.contexts.registry.finding import index_households
 from doudi.contexts.registry.ledger import copy_of
@@ -51,7 +52,7 @@ def enter_register(rows: Sequence[Row], load: FeedLoad) -> None:
     _refuse_shared_numbers(rows)
     before = _found_where()
     people, changed = _people(rows, update=next_date is None)
-    households = _households(rows, load.as_of, update=next_date is None)
+    households = _households(rows, load, update=next_date is None)
     memberships = {
         (households[row["household_no"]].pk, people[row["id_number"]].pk): Membership(
             household=households[row["household_no"]],
@@ -160,7 +161,8 @@ def _said_anew(differs: dict[int, tuple[Person, dict[str, str]]]) -> list[Person
     return changed
 
 
-def _households(rows: Sequence[Row], as_of: date, *, update: bool) -> dict[str, Household]:
+def _households(rows: Sequence[Row], load: FeedLoad, *, update: bool) -> dict[str, Household]:
+    as_of = load.as_of
     heads = {row["household_no"]: row for row in rows if row["is_head"]}
     sizes: dict[str, int] = {}
     for row in rows:
@@ -172,6 +174,7 @@ def _households(rows: Sequence[Row], as_of: date, *, update: bool) -> dict[str, 
         Household.objects.filter(listed=True).exclude(register_date=as_of).update(listed=False)
         Household.objects.filter(register_date=as_of).update(listed=False)
     fresh: list[Household] = []
+    before = {household.pk: areas_of(household) for household in known.values()}
     for number, head in heads.items():
         household = known.setdefault(number, Household(household_no=number))
         if household.pk is None or update:
@@ -204,6 +207,8 @@ def _households(rows: Sequence[Row], as_of: date, *, update: bool) -> dict[str, 
             ],
             batch_size=_BATCH,
         )
+        moved = ((home, before[home.pk]) for home in old if areas_of(home) != before[home.pk])
+        date_areas(moved, on=as_of, load=load)
     return known
 
 

@@ -196,9 +196,24 @@ def template(rules: Rules) -> bytes:
 
 @transaction.atomic
 def open_batch(*, origin: str, by: User, **facts: Any) -> RequestBatch:
-    """Begin a batch; its requests are opened one by one, each for itself (批量委托)."""
+    """Begin a batch; its requests are opened one by one, each for itself (批量委托).
+
+    One of the same account and facts that broke off before it was closed is gone on with: its requests stand already.
+    """
     require(by, Act.REQUEST_VERIFICATION)
     take_turn()
+    left = RequestBatch.objects.filter(
+        origin=origin,
+        region_code=by.region_code,
+        made_by=by.username,
+        opened=0,
+        refused=0,
+        marked="",
+        whole=False,
+    )
+    broken_off = None if facts.get("whole") else left.filter(**facts).order_by("pk").first()
+    if broken_off is not None:
+        return broken_off
     batch = RequestBatch.objects.create(
         number=f"PL{timezone.localdate():%Y%m%d}-{secrets.token_hex(4)}",
         origin=origin,
@@ -282,6 +297,11 @@ def batch_of(number: str, *, by: User) -> RequestBatch:
     if found is None:
         raise StepRefused(f"没有批次 {number}。", f"No batch {number}.", code="batch_not_found")
     return found
+
+
+def opened_already(batch: RequestBatch) -> dict[str, str]:
+    """Household number → number of the request that a batch, gone on with, has opened for it."""
+    return dict(batch.requests.values_list("household_no", "number"))
 
 
 def requests_in(batch: RequestBatch, *, by: User, show: str) -> QuerySet[VerificationRequest]:

@@ -26,9 +26,10 @@ from doudi.engine.identity import BLANK_CHARACTERS, FULL_WIDTH
 
 REASONS = (
     "id_format", "id_birth_date", "id_check_digit", "id_excel_damaged", "date_invalid", "money_invalid",
-    "money_negative", "code_unknown", "value_missing", "row_shifted",
+    "money_negative", "code_unknown", "value_missing", "row_shifted", "row_torn",
 )  # fmt: skip
-"""Reason codes of the contract, and ``row_shifted``: a line of text with more cells than the header row."""
+"""Reason codes of the contract; ``row_shifted``: a line of text with more cells than the header row; ``row_torn``: one in
+which the file breaks off."""
 
 PLACE = {code: place + 1 for place, code in enumerate(REASONS)}
 """Reason code to its number in a fault array, where 0 is no fault."""

@@ -33,6 +33,7 @@ _TEXTS = {
     "date_invalid": "日期不存在或写法不认识，请写成 2024-03-01",
     "value_missing": "不能空，请补填",
     "row_shifted": "这一行的格数比表头多，多半是金额里的逗号没有加引号",
+    "row_torn": "文件到这一行中间就断了，多半没有传完，后面可能还有行；请把整个文件重新发来",
 }
 _DAMAGED_DIGITS = 1e15
 _LONGEST_CELL = 32_767

@@ -35,12 +35,14 @@ PIECE = 1 << 20
 class Block:
     """Some rows as columns of raw cells; ``first_row`` is the row number a clerk sees for the first one.
 
-    ``overlong`` are the places (within the block) of rows with more cells than the header row.
+    ``overlong`` are the places (within the block) of rows with more cells than the header row, ``torn`` of one in which
+    the file breaks off.
     """
 
     first_row: int
     columns: Sequence[Sequence[Cell] | pa.Array]
     overlong: frozenset[int] = frozenset()
+    torn: frozenset[int] = frozenset()
 
     @property
     def height(self) -> int:
@@ -108,10 +110,15 @@ def open_source(source: Source) -> BinaryIO:
         ) from problem
 
 
+class TornRow(list[Cell]):
+    """The last cells of a text that ends within a row."""
+
+
 def blocks_of_rows(rows: Iterator[Sequence[Cell]], first_row: int, width: int) -> Iterator[Block]:
     """Rows of whatever length as blocks of ``width`` columns."""
     while batch := list(islice(rows, BLOCK_ROWS)):
         overlong: set[int] = set()
+        torn = frozenset([len(batch) - 1] if isinstance(batch[-1], TornRow) else [])
         lengths = set(map(len, batch))
         if lengths != {width}:
             for place, row in enumerate(batch):
@@ -121,7 +128,7 @@ def blocks_of_rows(rows: Iterator[Sequence[Cell]], first_row: int, width: int) -
                     batch[place] = row[:width]
                 elif len(row) < width:
                     batch[place] = [*row, *[""] * (width - len(row))]
-        yield Block(first_row, list(zip(*batch, strict=True)), frozenset(overlong))
+        yield Block(first_row, list(zip(*batch, strict=True)), frozenset(overlong), torn)
         first_row += len(batch)
 
 

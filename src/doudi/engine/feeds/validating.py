@@ -188,13 +188,16 @@ def _check(spec: FeedSpec, layout: Layout, block: Block, today: date) -> _Checke
             other, value = column.nullable_when
             allowed = pc.fill_null(pc.equal(texts[other], value), False).to_numpy(zero_copy_only=False)
             faults[column.name][_is_null(texts[column.name]) & ~allowed] = PLACE["value_missing"]
-    shifted = np.zeros(len(row_no), bool)
-    shifted[list(block.overlong)] = True
-    bad = shifted[kept]
-    found = [Fault(int(number), "", "row_shifted") for number in row_no_kept[bad]]
+    bad = np.zeros(len(row_no_kept), bool)
+    found = []
+    for places, code in ((block.overlong, "row_shifted"), (block.torn, "row_torn")):
+        whole_row = np.isin(np.arange(block.height), list(places))[kept]
+        found += [Fault(int(number), "", code) for number in row_no_kept[whole_row]]
+        bad |= whole_row
+    as_rows = bad
     for column in spec.columns:
         wrong = faults[column.name] > 0
-        for place in np.flatnonzero(wrong & ~shifted[kept]):
+        for place in np.flatnonzero(wrong & ~as_rows):
             found.append(Fault(int(row_no_kept[place]), column.name, REASONS[faults[column.name][place] - 1]))
         bad = bad | wrong
     found.sort(key=lambda fault: fault.row_no)
