@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import translation
 
+from doudi.contexts.meals.services import Diner
 from doudi.web.templatetags.doudi import days_to, grouped
 from tests.web.test_the_kitchen_in_english import left_over
 
@@ -45,11 +46,23 @@ def test_the_page_of_a_household_and_its_heading_are_marked(county, browser) -> 
 def test_a_time_without_an_end_is_told_from_when_it_runs() -> None:
     first, last = date(2024, 1, 1), date(2024, 12, 31)
 
-    assert days_to(first, last) == "<time>2024-01-01</time> – <time>2024-12-31</time>"
-    assert days_to(first, None) == "<time>自 2024-01-01 起</time>"
+    with translation.override("zh-hans"):
+        assert days_to(first, last) == "<time>2024-01-01</time> – <time>2024-12-31</time>"
+        assert days_to(first, None) == "<time>自 2024-01-01 起</time>"
     with translation.override("en"):
         assert days_to(first, None) == "<time>from 2024-01-01</time>"
 
 
 def test_people_are_counted_in_groups_of_three() -> None:
     assert (grouped(2436914.0), grouped(45), grouped(None)) == ("2,436,914", "45", "—")
+
+
+def test_a_security_warning_waits_to_be_checked_and_not_to_be_visited(cast, browser) -> None:
+    page = browser(cast.admin, "en").get(reverse("security")).content.decode()
+
+    assert "Not checked yet" in page and "To visit" not in page
+
+
+def test_an_elder_who_applied_for_meals_is_to_be_checked_and_not_to_be_visited() -> None:
+    with translation.override("en"):
+        assert translation.gettext(str(Diner.Status.APPLIED.label)) == "To be checked"

@@ -29,7 +29,7 @@ def _page(request: HttpRequest, problem: DoudiError | None) -> HttpResponse:
     shown = {
         "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
         "show": show,
-        "shows": [("open", _("待核实")), ("all", _("全部"))],
+        "shows": [("open", _("未核实")), ("all", _("全部"))],
         "problem": problem,
         "me": user.username,
     }
