@@ -66,10 +66,11 @@ def _import_everything() -> None:
 
     MigrationLoader(None)
     packs._pack(settings.PACK, settings.PACK)
-    for room in (packs, paying):
-        for name, read in vars(room).items():
-            if name != "_pack" and hasattr(read, "cache_info"):
-                read(settings.PACK)
+    for read in (
+        packs._doubt_rules, packs._duplicate_rules, packs._linkage_rules, packs._giving, packs.verification_rules_of,
+        paying._benefits,
+    ):  # fmt: skip
+        read(settings.PACK)
 
 
 def _forked(work: Callable[[], None], said: Path) -> int:
