@@ -200,5 +200,9 @@ def test_sums_have_their_unit_and_a_township_is_told_whose_they_are(pay: PayOffi
     )
     assert "合计和发放对象数是全县的" in town.get(f"/rosters/{roster.number}/").content.decode()
     assert "合计和发放对象数是全县的" not in county.get(f"/rosters/{roster.number}/").content.decode()
+    for page in ("/benefits/H001/?month=2024-11", f"/rosters/{roster.number}/"):
+        assert (
+            'class="short">最低生活保障金</td>' in county.get(page).content.decode()
+        )  # not a character a line
     batches = town.get("/payments/").content.decode()
     assert "代发批次由县级办理" in batches and "还没有批次" not in batches
