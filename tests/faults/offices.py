@@ -350,7 +350,8 @@ OFFICES: dict[str, Office] = {
     "load and screen": Office(_load_and_screen, upon="nothing", limits=True),
     "one more file and a screen": Office(_one_more_file, limits=True),
     "doubts": Office(lambda _place: [["doubts", "find", "--as-of", str(LATER)]], _paid_after_death),
-    "backup": Office(_back_up, _backup_key),
+    # a backup is named by its second
+    "backup": Office(_back_up, _backup_key, wait=timedelta(minutes=1)),
     "keys": Office(lambda _place: [["keys", "rotate"]], _sealed_papers),
     "duplicates": Office(lambda _place: [["registry", "duplicates", "find"]], _entered_twice),
     "matching": Office(lambda _place: [_match], _needs_and_a_project),
