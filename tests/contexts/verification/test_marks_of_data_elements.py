@@ -56,6 +56,22 @@ def cells(reported, rules, pack, by) -> dict[str, dict[str, str]]:
     }
 
 
+def test_a_page_says_what_each_number_counts(reported, rules, pack, verifier) -> None:
+    found = verification.found_rows(reported.request.number, rules=rules, specs=pack.feeds, by=verifier)
+    headings = {entry["source"]: set(entry["headings"]) for entry in found}
+    money = {
+        source: {
+            f"{column.label}（元）"
+            for column in pack.feeds[rules.sources[source].feed].columns
+            if column.type == "money"
+        }
+        for source in headings
+    }
+
+    assert any(money.values())
+    assert all(money[source] <= headings[source] for source in headings)
+
+
 @pytest.mark.parametrize("pack_name", ["cn", "reference"])
 def test_every_column_that_is_asked_has_one_mark_and_every_mark_is_of_something(pack_name) -> None:
     pack, rules = load_pack(PACKS / pack_name), load_rules(PACKS / pack_name)

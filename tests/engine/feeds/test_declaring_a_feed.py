@@ -119,6 +119,15 @@ def test_white_space_and_units_in_a_header_are_ignored(written: str, meant: str)
     assert normal_header(written) == meant
 
 
+def test_a_header_stands_as_departments_write_it_and_its_unit_beside_it() -> None:
+    housing = SPECS["real_estate"]
+
+    assert [(housing.column(name).label, housing.column(name).unit) for name in ("area", "share")] == [
+        ("面积", "平方米"),
+        ("份额", "%"),
+    ]
+
+
 def test_every_feed_of_the_contract_names_its_person() -> None:
     for spec in SPECS.values():
         assert spec.has("id_number") and spec.has("name")

@@ -152,7 +152,8 @@ def found_rows(number: str, *, rules: Rules, specs: Mapping[str, FeedSpec], by: 
 
 def _headed(column: ColumnSpec) -> str:
     """A column's label with its unit; sums stand in yuan, and a department writes them without."""
-    return f"{column.label}（元）" if column.type == "money" else column.label
+    unit = "元" if column.type == "money" else column.unit
+    return f"{column.label}（{unit}）" if unit else column.label
 
 
 def _plain(kind: str, text: str) -> str:

@@ -46,6 +46,7 @@ class ColumnSpec:
 
     ``required``: the column must stand in the file. ``nullable``: a cell may be empty — always, or where
     ``nullable_when`` (column name, value) holds of the same row. ``codes``: the closed list, empty if open.
+    ``unit``: what a number counts, for people to read; departments write the header without it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ColumnSpec:
     codes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     nullable_when: tuple[str, str] | None = None
+    unit: str = ""
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -217,7 +219,7 @@ class _Reader:
         return spec
 
     def column(self, node: Any) -> ColumnSpec:
-        keys = ("名", "表头", "别名", "类型", "必有", "可空", "可空当", "代码")
+        keys = ("名", "表头", "别名", "类型", "必有", "可空", "可空当", "代码", "单位")
         found = self.mapping(node, keys, ("名", "表头", "类型"))
         when = None
         if "可空当" in found:
@@ -232,6 +234,7 @@ class _Reader:
             codes=self.texts(found.get("代码")),
             aliases=self.texts(found.get("别名")),
             nullable_when=when,
+            unit=self.text(found["单位"]) if "单位" in found else "",
         )
 
     def _check(self, spec: FeedSpec, node: Any) -> None:
