@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from doudi.contexts.accounts.services import User
 from doudi.contexts.assistance import payroll
 from tests.payday import CARDS, COUNTY, DEC, NOV, PayOffice, open_office
 
@@ -206,3 +207,20 @@ def test_sums_have_their_unit_and_a_township_is_told_whose_they_are(pay: PayOffi
         )  # not a character a line
     batches = town.get("/payments/").content.decode()
     assert "代发批次由县级办理" in batches and "还没有批次" not in batches
+
+
+def test_who_reckoned_and_who_sent_stand_by_their_names(pay: PayOffice, browser) -> None:
+    pay.decide("H001")
+    pay.accounts(["H001"])
+    roster = pay.frozen(NOV)
+    batch = pay.sent()
+    county = browser(pay.cast.county)
+
+    for page, username in (
+        ("/rosters/", roster.computed_by),
+        (f"/rosters/{roster.number}/", roster.computed_by),
+        (f"/payments/{batch.number}/", batch.made_by),
+    ):
+        said = county.get(page).content.decode()
+        name = User.objects.get(username=username).display_name
+        assert name != username and f'<span lang="zh-Hans" title="{username}">{name}</span>' in said, page

@@ -181,6 +181,7 @@ __all__ = [
     "managed_account",
     "may",
     "moments_of",
+    "name_behind",
     "needs_second_factor",
     "note_own_person",
     "note_sign_in",
@@ -335,6 +336,15 @@ def account(username: str) -> User:
     if found is None:
         raise DoudiError(f"没有账号“{username}”。", f"No account {username!r}.", code="user_unknown")
     return found
+
+
+def name_behind(username: str) -> str:
+    """The name of the person whose account it is (显示姓名), the text itself where no account is called so.
+
+    For papers and pages that already show who acted: a name tells a reader more than an account does.
+    """
+    shown = User.objects.filter(username=username).values_list("display_name", flat=True).first()
+    return shown or username
 
 
 def managed_account(username: str, *, by: User) -> User:

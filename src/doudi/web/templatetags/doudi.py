@@ -17,7 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from doudi import chain
-from doudi.contexts.accounts.services import ACT_LABELS, Act, Role, User, may
+from doudi.contexts.accounts.services import ACT_LABELS, Act, Role, User, may, name_behind, once_a_request
 from doudi.contexts.registry import services as registry
 from doudi.engine import identity, money
 from doudi.engine.errors import DoudiError
@@ -54,6 +54,15 @@ def said(problem: DoudiError) -> str:
 def zh(name: str) -> SafeString:
     """A name that stays Chinese inside an English sentence, marked for those who read aloud."""
     return format_html('<span lang="zh-Hans">{}</span>', name)
+
+
+@register.simple_tag(takes_context=True)
+def hand(context: Mapping[str, Any], username: str | None) -> SafeString | str:
+    """Who did something, by name, the account beside it for a pointer; each name is asked for once a page."""
+    if not username:
+        return "—"
+    shown = once_a_request(context["request"].user, f"name behind {username}", lambda: name_behind(username))
+    return format_html('<span lang="zh-Hans" title="{}">{}</span>', username, shown)
 
 
 @register.filter
