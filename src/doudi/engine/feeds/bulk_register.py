@@ -49,6 +49,7 @@ _LAID = pa.schema(
     ]
 )  # fmt: skip
 _PLACE_BITS = np.uint64(24)
+_MIDDLE = np.uint64(1 << 63)
 _SPARSE = 8
 """Where more than so many keys lie between two that are asked for, each is looked for alone."""
 
@@ -111,7 +112,7 @@ def resolve_register(
         for part in laid_parts:
             files.callback(part.close)
         head = lists["relation"].place_of("户主")
-        strays = _strays(laid_parts, places, head)
+        strays = _strays(pool, laid_parts, places, head)
         folder.mkdir(parents=True, exist_ok=True)
         index = PeopleIndex(row_count(parts))
         people = files.enter_context((work / "people").open("wb"))
@@ -299,13 +300,22 @@ class _Strays:
         return rows.filter(pa.array(stays))
 
 
-def _strays(parts: list[_LaidPart], places: _Places, head: int) -> _Strays:
+def _straddling(marks: np.ndarray) -> np.ndarray:
+    """The households, by their 40 bits, that some marks bring into more than one region."""
+    marks.sort()
+    homes = marks >> _PLACE_BITS
+    return np.unique(homes[1:][(homes[1:] == homes[:-1]) & (marks[1:] != marks[:-1])])
+
+
+def _strays(pool: ThreadPoolExecutor, parts: list[_LaidPart], places: _Places, head: int) -> _Strays:
     marks = np.concatenate([np.empty(0, np.uint64), *(part.marks for part in parts)])
     for part in parts:
         part.marks = np.empty(0, np.uint64)
-    marks.sort()
-    homes = marks >> _PLACE_BITS
-    homes = np.unique(homes[1:][(homes[1:] == homes[:-1]) & (marks[1:] != marks[:-1])])
+    low = marks < _MIDDLE
+    halves = [marks[low], marks[~low]]
+    del marks, low
+    homes = np.concatenate(list(pool.map(_straddling, halves)))
+    del halves
     if not homes.size:
         return _Strays(homes, pa.array([], pa.string()), _LAID.empty_table(), np.empty(0, np.int64))
     found = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,12 +68,7 @@ class PeopleIndex:
         self._pairs, self._persons = np.empty((size, 2), np.int64), np.empty(size, np.int32)
         moved = np.empty(len(odd_rows), np.int64)
         first = done = 0
-        for rows in _read(people):
-            here = np.flatnonzero(rows["number"] != NO_NUMBER)
-            buckets = self._bucket(np.ascontiguousarray(rows["number"][here]))
-            order = np.argsort(buckets)
-            buckets, here = buckets[order], here[order]
-            starts = np.flatnonzero(np.concatenate([[True], buckets[1:] != buckets[:-1]]))
+        for rows, here, buckets, starts in self._spread(people):
             many = np.diff(np.append(starts, len(buckets)))
             places = self._ends[buckets + 1] + np.arange(len(buckets)) - np.repeat(starts, many)
             self._ends[buckets[starts] + 1] += many.astype(np.int32)
@@ -87,6 +83,28 @@ class PeopleIndex:
             first, done = first + len(rows), last
         order = np.argsort(moved)
         self._odd_rows, self._odd_names = moved[order], odd_names[order]
+
+    def _spread(self, people: Path) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Rows of the file with those that have a number in the order of their buckets, and where each bucket begins; the
+        next rows are put in order while these are put in their places."""
+
+        def in_order(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+            here = np.flatnonzero(rows["number"] != NO_NUMBER)
+            buckets = self._bucket(np.ascontiguousarray(rows["number"][here]))
+            order = np.argsort(buckets)
+            buckets = buckets[order]
+            starts = np.flatnonzero(np.concatenate([[True], buckets[1:] != buckets[:-1]]))
+            return rows, here[order], buckets, starts
+
+        with ThreadPoolExecutor(1) as beside:
+            waiting: Future[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] | None = None
+            for rows in _read(people):
+                following = beside.submit(in_order, rows)
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = following
+            if waiting is not None:
+                yield waiting.result()
 
     def match(self, numbers: np.ndarray) -> Matches:
         """Every register row that bears one of the asked numbers."""
