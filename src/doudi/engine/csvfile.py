@@ -148,7 +148,13 @@ class CsvFile:
         header = next((line for line in io.BytesIO(self._raw) if line.strip()), None)
         if header is None:
             raise TableError(f"{self.path.name} 是空文件。", f"{self.path.name} is empty.")
-        names = [name.strip() for name in next(plain_csv.reader([header.decode()]))]
+        try:
+            names = [name.strip() for name in next(plain_csv.reader([header.decode()]))]
+        except plain_csv.Error as error:
+            raise TableError(
+                f"{self.path.name} 第1行不是可读的表头：{error}。",
+                f"{self.path.name} row 1 is not a readable header: {error}.",
+            ) from None
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
             raise TableError(
@@ -181,7 +187,7 @@ class CsvFile:
 
 
 def _utf8(path: Path) -> bytes:
-    """The file's bytes in UTF-8 without byte-order mark."""
+    """The file's bytes in UTF-8 without byte-order mark, lines ended by one sign (old Macs write a carriage return)."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -191,6 +197,7 @@ def _utf8(path: Path) -> bytes:
         ) from None
     if raw.startswith(_WORKBOOKS):
         return _sheet(path)
+    raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
         raw.decode()
         return raw.removeprefix(codecs.BOM_UTF8)
