@@ -47,7 +47,7 @@ PROOFS = (
     Proof("hostile-pages", ("tests/web/test_hostile_words.py",), settings={"DOUDI_HOSTILE": "1"}),
     Proof(
         "hostile-api", ("tests/api/test_the_description.py", "tests/api/test_problems.py"),
-        settings={"DOUDI_API_EXAMPLES": os.environ.get("DOUDI_API_EXAMPLES", "10")},
+        settings={"DOUDI_API_EXAMPLES": os.environ.get("DOUDI_API_EXAMPLES", "3")},
     ),
     Proof("hostile-files", ("tests/engine/feeds/test_files_that_mean_harm.py", "tests/engine/packs/test_hostile_packs.py")),
     Proof("fuzz", command=(sys.executable, "-m", "tests.fuzz.run", "--seconds", os.environ.get("FUZZ_SECONDS", "20"))),
