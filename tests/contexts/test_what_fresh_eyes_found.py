@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import date
 
 import pytest
@@ -151,6 +153,25 @@ def test_plain_files_that_a_kill_left_are_swept(office, by):
     assert registry.sweep_work() == 1
 
     assert not left.exists()
+
+
+def test_what_was_not_whole_when_its_process_was_killed_is_swept_after_an_hour(office, by):
+    places = [
+        home().originals / ".ab12.sealed.0123456789ab",
+        home().snapshots / "register-1" / f".members.parquet.{'0' * 32}.aside",
+        home().root / ".backup.json.0123456789ab",
+    ]
+    whole = home().originals / "ab12.sealed"
+    for path in (*places, whole):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+
+    assert registry.sweep_work() == 0, "somebody may be writing it"
+    for path in (*places, whole):
+        os.utime(path, (time.time() - 4000,) * 2)
+    assert registry.sweep_work() == 3
+
+    assert whole.exists() and not any(path.exists() for path in places)
 
 
 def test_a_director_sees_no_sums_given_to_one_household(county, make_user):

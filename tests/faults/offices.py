@@ -47,7 +47,8 @@ class Office:
     """Which of the ``GROUNDS`` it is prepared upon."""
     wait: timedelta = timedelta(0)
     limits: bool = False
-    """Whether limits begin to run: of an office whose clock jumps a day, reminders are rightly due."""
+    """Whether the day itself counts (limits that begin to run, who is due, how long somebody has waited): a day forward or
+    back rightly gives something else, so the clock of such a job jumps an hour."""
 
 
 def county(place: Place) -> None:
@@ -354,9 +355,9 @@ OFFICES: dict[str, Office] = {
     "backup": Office(_back_up, _backup_key, wait=timedelta(minutes=1)),
     "keys": Office(lambda _place: [["keys", "rotate"]], _sealed_papers),
     "duplicates": Office(lambda _place: [["registry", "duplicates", "find"]], _entered_twice),
-    "matching": Office(lambda _place: [_match], _needs_and_a_project),
+    "matching": Office(lambda _place: [_match], _needs_and_a_project, limits=True),
     "roster": Office(lambda _place: [_reckon, _freeze], _decisions),
-    "meals settled": Office(lambda _place: [_settle_meals], _eaten),
+    "meals settled": Office(lambda _place: [_settle_meals], _eaten, limits=True),
     "care settled": Office(_settle_care, _care_given),
     "workbook of requests": Office(_workbook),
     # what was being asked when the verifier's process died is asked by the worker, once its claim has run out
@@ -367,7 +368,7 @@ OFFICES: dict[str, Office] = {
         limits=True,
     ),
     "re-check of everybody": Office(
-        lambda _place: [_recheck("--whole", "--since", "2024-06-15"), _sift], upon="june"
+        lambda _place: [_recheck("--whole", "--since", "2024-06-15"), _sift], upon="june", limits=True
     ),
     "worker": Office(_jobs, _work_waiting, wait=timedelta(minutes=6), limits=True),
 }

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import tarfile
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -255,6 +256,25 @@ def test_a_backup_overwrites_no_file(small_office, tmp_path):
 
     assert refused.value.code == "file_exists"
     assert there.read_text() == "dear"
+
+
+def test_what_a_killed_backup_left_is_gone_with_the_next_one(small_office, tmp_path):
+    old, new, foreign = (
+        tmp_path / name
+        for name in (
+            ".doudi-1.doudi-backup.0123456789ab.part",
+            ".doudi-2.doudi-backup.0123456789ab.part",
+            ".other.part",
+        )
+    )
+    for path in (old, new, foreign):
+        path.write_bytes(b"half")
+    for path in (old, foreign):
+        os.utime(path, (time.time() - 4000,) * 2)
+
+    make_backup(tmp_path / "kept.backup", given=PHRASE)
+
+    assert not old.exists() and new.exists() and foreign.exists()
 
 
 def test_a_full_disk_leaves_no_half_backup(small_office, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import re
 import secrets
 import shutil
 import time
@@ -34,6 +35,8 @@ _LOCK = ".lock"
 
 
 _AN_HOUR = 3600
+_ASIDE = re.compile(r"\..+\.([0-9a-f]{12}|[0-9a-f]{32}\.aside)")
+"""How :func:`~doudi.house.keyring.write_aside` and :func:`~doudi.engine.feeds.snapshots.aside` name what is not whole yet."""
 
 
 def seal_file(source: Path, to: Path, purpose: str) -> None:
@@ -101,7 +104,7 @@ def sweep_work() -> int:
 
     A folder that a living process works in is locked and stays; other things stay for an hour.
     """
-    removed = 0
+    removed = _sweep_asides()
     for left in home().work.iterdir():
         old = time.time() - left.stat().st_mtime > _AN_HOUR
         if left.is_file():
@@ -121,5 +124,20 @@ def sweep_work() -> int:
             except OSError:
                 continue
             shutil.rmtree(left, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def _sweep_asides() -> int:
+    """Remove files that were still written under a name of their own beside their place when their process was killed."""
+    office = home()
+    flat = (office.root, office.keys, office.originals, office.returns, office.exports, office.evidence)
+    nested = (office.snapshots, office.results, office.packs)
+    found = [path for folder in flat if folder.is_dir() for path in folder.iterdir()]
+    found += [path for folder in nested for path in folder.rglob(".*")]
+    removed = 0
+    for path in found:
+        if _ASIDE.fullmatch(path.name) and path.is_file() and time.time() - path.stat().st_mtime > _AN_HOUR:
+            path.unlink(missing_ok=True)
             removed += 1
     return removed

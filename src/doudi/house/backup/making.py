@@ -8,13 +8,14 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,8 @@ from doudi.house.paths import home
 LAST = "last-backup.json"
 """In the state folder: when the last backup was made, where, and its hash."""
 _SUFFIX = ".doudi-backup"
+_AN_HOUR = 3600
+_PART = re.compile(r"\..+\.[0-9a-f]{12}\.part")
 _NOT_STATE = {"work", "static", "keys", ".lock", MARKER, LAST, "worker.json", "test.sqlite3"}
 """What is made again, or goes into the backup by a road of its own."""
 
@@ -65,6 +68,7 @@ def make_backup(dest: str | Path, *, given: KeyGiven | None = None) -> Made:
         )
     target = _target(str(dest))
     key = ready_key(given or KeyGiven.from_environment())
+    _sweep_parts(target.parent)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
     with _told_plainly(target), _pinned() as pinned:
         # links before and after the snapshot: what the database names is in one of them, even if it is removed meanwhile
@@ -87,6 +91,14 @@ def make_backup(dest: str | Path, *, given: KeyGiven | None = None) -> Made:
     note = {"at": datetime.now(UTC).isoformat(), "file": str(target), "bytes": size, "sha256": digest}
     write_aside(state.root / LAST, json.dumps(note, ensure_ascii=False, indent=1).encode())
     return made
+
+
+def _sweep_parts(folder: Path) -> None:
+    """Remove what backups into this folder left when they were killed: nothing has been written to it for an hour."""
+    for part in folder.glob(".*.part"):
+        with suppress(FileNotFoundError):
+            if _PART.fullmatch(part.name) and time.time() - part.stat().st_mtime > _AN_HOUR:
+                part.unlink()
 
 
 def _target(written: str) -> Path:
