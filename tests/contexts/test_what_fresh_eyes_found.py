@@ -155,7 +155,7 @@ def test_plain_files_that_a_kill_left_are_swept(office, by):
     assert not left.exists()
 
 
-def test_what_was_not_whole_when_its_process_was_killed_is_swept_after_an_hour(office, by):
+def test_what_was_not_whole_when_its_process_was_killed_is_swept_within_a_day(office, by):
     places = [
         home().originals / ".ab12.sealed.0123456789ab",
         home().snapshots / "register-1" / f".members.parquet.{'0' * 32}.aside",
@@ -166,9 +166,13 @@ def test_what_was_not_whole_when_its_process_was_killed_is_swept_after_an_hour(o
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half")
 
+    swept = home().work / "swept"
+    swept.unlink(missing_ok=True)
     assert registry.sweep_work() == 0, "somebody may be writing it"
     for path in (*places, whole):
         os.utime(path, (time.time() - 4000,) * 2)
+    assert registry.sweep_work() == 0, "this is looked at once a day"
+    os.utime(swept, (time.time() - 90_000,) * 2)
     assert registry.sweep_work() == 3
 
     assert whole.exists() and not any(path.exists() for path in places)

@@ -351,13 +351,13 @@ def _screened(to: Path) -> list[str]:
 def _left_aside(folder: Path, *, in_work: bool) -> list[str]:
     """Half-written files beside the whole ones; in the work folder they may lie for an hour, but only of who was killed.
 
-    What a killed backup left is removed by the next one into that folder (``tests/house/test_a_backup.py``).
+    What a killed backup left outside the office's folder goes with the next one there (``tests/house/test_a_backup.py``).
     """
-    lasting, work = {".lock", ".signing.lock"}, folder / "home" / "work"
+    lasting, work = {".lock", ".signing.lock", "swept"}, folder / "home" / "work"
     left = [
-        path for path in folder.rglob("*")
+        path for path in (folder / "home").rglob("*")
         if path.is_file() and path.name not in lasting
-        and (in_work if path.is_relative_to(work) else path.name.startswith(".") and path.suffix != ".part")
+        and (in_work if path.is_relative_to(work) else path.name.startswith("."))
     ]  # fmt: skip
     return sorted(str(path.relative_to(folder)) for path in left)
 
@@ -460,8 +460,9 @@ class Bench:
     def state(self) -> dict[str, Any]:
         out = self.base / "state.json"
         for left in _left_aside(self.place.folder, in_work=False):
-            # an hour later, when nobody can be writing it any more, whatever command comes next removes it
+            # a day later, when nobody can be writing it any more, whatever command comes next removes it
             os.utime(self.place.folder / left, (time.time() - 4000,) * 2)
+            (self.place.home / "work" / "swept").unlink(missing_ok=True)
         self._must(lambda: (_opened(), _state(self.place, out)), "the state could not be read")
         told: dict[str, Any] = json.loads(out.read_text())
         heard = [_key_of(json.loads(line)) for line in self.book.read_text().splitlines()]

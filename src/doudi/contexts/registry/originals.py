@@ -34,7 +34,8 @@ declare_folder("returns", lambda _name: [RETURN])
 _LOCK = ".lock"
 
 
-_AN_HOUR = 3600
+_AN_HOUR, _A_DAY = 3600, 86_400
+_SWEPT = "swept"
 _ASIDE = re.compile(r"\..+\.([0-9a-f]{12}|[0-9a-f]{32}\.aside)")
 """How :func:`~doudi.house.keyring.write_aside` and :func:`~doudi.engine.feeds.snapshots.aside` name what is not whole yet."""
 
@@ -106,6 +107,8 @@ def sweep_work() -> int:
     """
     removed = _sweep_asides()
     for left in home().work.iterdir():
+        if left.name == _SWEPT:
+            continue
         old = time.time() - left.stat().st_mtime > _AN_HOUR
         if left.is_file():
             if old:
@@ -129,8 +132,15 @@ def sweep_work() -> int:
 
 
 def _sweep_asides() -> int:
-    """Remove files that were still written under a name of their own beside their place when their process was killed."""
+    """Remove files that were still written under a name of their own beside their place when their process was killed.
+
+    Once a day: an office may keep a million photographs, and every command comes by here.
+    """
     office = home()
+    marker = office.work / _SWEPT
+    if marker.exists() and time.time() - marker.stat().st_mtime < _A_DAY:
+        return 0
+    marker.touch()
     flat = (office.root, office.keys, office.originals, office.returns, office.exports, office.evidence)
     nested = (office.snapshots, office.results, office.packs)
     found = [path for folder in flat if folder.is_dir() for path in folder.iterdir()]
