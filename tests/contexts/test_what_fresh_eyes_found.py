@@ -165,6 +165,9 @@ def test_what_was_not_whole_when_its_process_was_killed_is_swept_within_a_day(of
     for path in (*places, whole):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half")
+    places.append(home().snapshots / f".register-2.{'0' * 32}.aside")
+    places[-1].mkdir()
+    (places[-1] / "members.parquet").write_bytes(b"half")
 
     swept = home().work / "swept"
     swept.unlink(missing_ok=True)
@@ -173,7 +176,7 @@ def test_what_was_not_whole_when_its_process_was_killed_is_swept_within_a_day(of
         os.utime(path, (time.time() - 4000,) * 2)
     assert registry.sweep_work() == 0, "this is looked at once a day"
     os.utime(swept, (time.time() - 90_000,) * 2)
-    assert registry.sweep_work() == 3
+    assert registry.sweep_work() == 4
 
     assert whole.exists() and not any(path.exists() for path in places)
 

@@ -459,7 +459,12 @@ class Bench:
 
     def state(self) -> dict[str, Any]:
         out = self.base / "state.json"
-        for left in _left_aside(self.place.folder, in_work=False):
+        folders = [
+            str(path.relative_to(self.place.folder))
+            for path in self.place.home.rglob(".*.aside")
+            if path.is_dir()
+        ]
+        for left in [*_left_aside(self.place.folder, in_work=False), *folders]:
             # a day later, when nobody can be writing it any more, whatever command comes next removes it
             os.utime(self.place.folder / left, (time.time() - 4000,) * 2)
             (self.place.home / "work" / "swept").unlink(missing_ok=True)

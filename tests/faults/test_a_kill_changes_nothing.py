@@ -47,4 +47,5 @@ def test_on_postgresql_a_kill_or_a_lost_connection_changes_nothing_either(
     outcome = disturb(office, fault, on_a_server(request, 10), server=True)
 
     assert outcome["disturbed"] >= outcome["rounds"] * 0.8
-    assert outcome["events"] > 20
+    # the sessions of a backup or a look for duplicates say few statements; a kill has files and renames too
+    assert outcome["events"] > (20 if fault == "kill" else 5)

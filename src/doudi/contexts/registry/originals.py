@@ -132,7 +132,7 @@ def sweep_work() -> int:
 
 
 def _sweep_asides() -> int:
-    """Remove files that were still written under a name of their own beside their place when their process was killed.
+    """Remove files and folders that were still written under a name of their own beside their place when their process was killed.
 
     Once a day: an office may keep a million photographs, and every command comes by here.
     """
@@ -147,7 +147,10 @@ def _sweep_asides() -> int:
     found += [path for folder in nested for path in folder.rglob(".*")]
     removed = 0
     for path in found:
-        if _ASIDE.fullmatch(path.name) and path.is_file() and time.time() - path.stat().st_mtime > _AN_HOUR:
-            path.unlink(missing_ok=True)
+        if _ASIDE.fullmatch(path.name) and time.time() - path.stat().st_mtime > _AN_HOUR:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
             removed += 1
     return removed
