@@ -570,7 +570,7 @@ class Bench:
     def _clock(self, name: str, _share: float, number: int) -> tuple[str, bool, int]:
         """Each step of the job at another hour: the clock jumps, and jumps back."""
         self.put(name)
-        jumps = BACK_AND_FORTH[: 2 if OFFICES[name].limits else 4]
+        jumps = BACK_AND_FORTH[: 2 if OFFICES[name].day_counts else 4]
         status, told = 0, []
         for place, step in enumerate(OFFICES[name].run(self.place)):
             jump = jumps[(number + place) % len(jumps)]

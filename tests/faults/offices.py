@@ -46,7 +46,7 @@ class Office:
     upon: str = "county"
     """Which of the ``GROUNDS`` it is prepared upon."""
     wait: timedelta = timedelta(0)
-    limits: bool = False
+    day_counts: bool = False
     """Whether the day itself counts (limits that begin to run, who is due, how long somebody has waited): a day forward or
     back rightly gives something else, so the clock of such a job jumps an hour."""
 
@@ -348,16 +348,16 @@ GROUNDS: dict[str, Callable[[Place], None]] = {
 }
 
 OFFICES: dict[str, Office] = {
-    "load and screen": Office(_load_and_screen, upon="nothing", limits=True),
-    "one more file and a screen": Office(_one_more_file, limits=True),
+    "load and screen": Office(_load_and_screen, upon="nothing", day_counts=True),
+    "one more file and a screen": Office(_one_more_file, day_counts=True),
     "doubts": Office(lambda _place: [["doubts", "find", "--as-of", str(LATER)]], _paid_after_death),
     # a backup is named by its second
     "backup": Office(_back_up, _backup_key, wait=timedelta(minutes=1)),
     "keys": Office(lambda _place: [["keys", "rotate"]], _sealed_papers),
     "duplicates": Office(lambda _place: [["registry", "duplicates", "find"]], _entered_twice),
-    "matching": Office(lambda _place: [_match], _needs_and_a_project, limits=True),
+    "matching": Office(lambda _place: [_match], _needs_and_a_project, day_counts=True),
     "roster": Office(lambda _place: [_reckon, _freeze], _decisions),
-    "meals settled": Office(lambda _place: [_settle_meals], _eaten, limits=True),
+    "meals settled": Office(lambda _place: [_settle_meals], _eaten, day_counts=True),
     "care settled": Office(_settle_care, _care_given),
     "workbook of requests": Office(_workbook),
     # what was being asked when the verifier's process died is asked by the worker, once its claim has run out
@@ -365,11 +365,11 @@ OFFICES: dict[str, Office] = {
         lambda _place: [_recheck(), _sift, _ask_what_is_open, _sift],
         upon="june",
         wait=timedelta(minutes=30),
-        limits=True,
+        day_counts=True,
     ),
     "re-check of everybody": Office(
-        lambda _place: [_recheck("--whole", "--since", "2024-06-15"), _sift], upon="june", limits=True
+        lambda _place: [_recheck("--whole", "--since", "2024-06-15"), _sift], upon="june", day_counts=True
     ),
-    "worker": Office(_jobs, _work_waiting, wait=timedelta(minutes=6), limits=True),
+    "worker": Office(_jobs, _work_waiting, wait=timedelta(minutes=6), day_counts=True),
 }
 """By the name of its job."""
