@@ -6,9 +6,11 @@ import io
 import re
 
 import openpyxl
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from doudi.contexts.accounts.services import name_behind, system_user
 from doudi.house.paths import home
 from tests import small_county
 
@@ -128,3 +130,9 @@ def test_a_screen_before_any_register_is_refused_in_words(cast, browser) -> None
     answer = browser(cast.county).post(reverse("screen"), {"as_of": "2024-01-01"})
 
     assert answer.status_code == 422 and "没有装载过《低收入家庭花名册》" in text_of(answer)
+
+
+@pytest.mark.django_db
+def test_what_the_command_line_loaded_does_not_stand_under_an_accounts_name() -> None:
+    assert name_behind(system_user().username) == "命令行"
+    assert name_behind("nobody-here") == "nobody-here"

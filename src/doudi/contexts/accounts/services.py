@@ -343,6 +343,8 @@ def name_behind(username: str) -> str:
 
     For papers and pages that already show who acted: a name tells a reader more than an account does.
     """
+    if username == SYSTEM:
+        return system_user().display_name
     shown = User.objects.filter(username=username).values_list("display_name", flat=True).first()
     return shown or username
 
